@@ -1,0 +1,74 @@
+# Headroom: `make run` and `make test` do all their own set-up on a fresh Debian 12.
+#
+# Compile every dependency as seldom as possible; on two cores that is what the time goes into:
+#   release        once: the server that runs and that the browser tests use, and the bundler beside it (so that `make run` needs no second profile)
+#   wasm-release   once: the page, small rather than fast
+#   dev            once for `cargo test`; clippy shares it (its own pass over the dependencies is metadata only, no code)
+# Dependencies are built with opt-level 1 and no debug information in dev, so that tests on weeks of samples stay quick.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+# Debian's own toolchain, even where rustup stands first on the path.
+export PATH := /usr/bin:$(PATH)
+unexport RUSTUP_TOOLCHAIN CARGO_TARGET_DIR RUSTFLAGS
+
+NATIVE := --workspace --exclude headroom-frontend
+ARGS ?=
+
+.PHONY: help run build site dev test fmt-check lint test-rust test-browser fmt coverage bench clean setup setup-test
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | column -t -s "$$(printf '\t')"
+
+run: build ## set up, build, start with a simulated cluster (ARGS="--port 3001 --speed 120")
+	target/release/headroom demo $(ARGS)
+
+build: site ## the one file: target/release/headroom, with the site inside
+	cargo build --release -p headroom-server
+
+site: setup ## the site only: target/site
+	cargo build --release -p headroom-bundle
+	target/release/headroom-bundle
+
+dev: setup ## quick turn-around: unoptimised, assets read from disk
+	cargo build --release -p headroom-bundle
+	target/release/headroom-bundle --dev
+	cargo run -p headroom-server -- demo $(ARGS)
+
+test: setup-test fmt-check lint test-rust test-browser ## everything: format, clippy, Rust tests, browser tests
+
+fmt-check:
+	cargo fmt --all --check
+
+lint: setup ## clippy, warnings are errors, for the server and for the browser
+	cargo clippy $(NATIVE) --all-targets -- -D warnings
+	cargo clippy -p headroom-frontend --target wasm32-unknown-unknown -- -D warnings
+
+# The server's tests serve the page, so the site comes first.
+test-rust: site ## unit and integration tests
+	cargo test $(NATIVE)
+
+test-browser: setup-test build ## the loop in a real browser, against the release binary
+	npm --prefix end2end test
+
+fmt: ## format all Rust code
+	cargo fmt --all
+
+coverage: ## lines covered by tests in model, engine, service, store (at least 85 %)
+	scripts/toolchain.sh coverage
+	LLVM_COV=/usr/lib/llvm-22/bin/llvm-cov LLVM_PROFDATA=/usr/lib/llvm-22/bin/llvm-profdata cargo llvm-cov \
+	  -p headroom-model -p headroom-engine -p headroom-service -p headroom-store --fail-under-lines 85
+
+bench: setup ## criterion benchmarks
+	cargo bench $(NATIVE) --benches
+
+clean: ## remove everything that was built
+	cargo clean
+	rm -rf frontend/node_modules end2end/node_modules end2end/out
+
+setup:
+	@scripts/toolchain.sh
+
+setup-test:
+	@scripts/toolchain.sh test

@@ -1,0 +1,10 @@
+//! The WASM entry point: takes over the page that the server rendered, and nothing else.
+
+use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Makes the server-rendered page interactive; the page's start script calls this once, after the module is loaded.
+#[wasm_bindgen]
+pub fn hydrate() {
+    console_error_panic_hook::set_once();
+    leptos::mount::hydrate_body(headroom_app::App);
+}
