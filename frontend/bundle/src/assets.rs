@@ -36,8 +36,6 @@ pub fn esbuild(frontend: &Path, mode: Mode) -> Command {
     let modules = frontend.join("node_modules");
     command.env("NODE_PATH", fs::canonicalize(&modules).unwrap_or(modules));
     command.args(["--bundle", "--format=esm", "--target=es2022", "--log-level=warning", "--legal-comments=none"]);
-    // Browsers know light-dark() and nesting by now; lowering them would double the style sheet.
-    command.arg("--supported:nesting=true");
     if mode == Mode::Release {
         command.arg("--minify");
     }

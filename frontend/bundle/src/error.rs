@@ -39,9 +39,6 @@ pub enum Error {
     /// wasm-bindgen refused the module.
     #[error("wasm-bindgen: {0}")]
     Bindgen(String),
-    /// A step ended well without leaving what it should have.
-    #[error("{0} was not produced")]
-    NotProduced(&'static str),
 }
 
 /// Attaches the path to an I/O error.
