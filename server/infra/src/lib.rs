@@ -1,1 +1,8 @@
-//! Placeholder while the house is built.
+//! The outside world behind traits: clusters that can be read and written ([`Infrastructure`]), sources of samples
+//! ([`MetricsSource`]), files that people bring ([`import`]), and the simulated cluster ([`simulator`]).
+
+pub mod infrastructure;
+pub mod metrics;
+
+pub use infrastructure::{Error, Infrastructure, Live, Mutation, Preview, Purpose, Result, Written, service_id};
+pub use metrics::{Frames, MetricsSource};
