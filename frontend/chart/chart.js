@@ -16,13 +16,15 @@ import { BarChart, BoxplotChart, CustomChart, HeatmapChart, LineChart, ScatterCh
 import {
   DataZoomComponent, GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, TooltipComponent, VisualMapContinuousComponent,
 } from "echarts/components";
+import { LabelLayout } from "echarts/features";
 import { SVGRenderer } from "echarts/renderers";
 
 echarts.use([
-  BarChart, BoxplotChart, CustomChart, HeatmapChart, LineChart, ScatterChart, DataZoomComponent, GridComponent, LegendComponent,
-  MarkAreaComponent, MarkLineComponent, TooltipComponent, VisualMapContinuousComponent, SVGRenderer,
+  BarChart, BoxplotChart, CustomChart, HeatmapChart, LineChart, ScatterChart, DataZoomComponent, GridComponent, LabelLayout,
+  LegendComponent, MarkAreaComponent, MarkLineComponent, TooltipComponent, VisualMapContinuousComponent, SVGRenderer,
 ]);
 
+const figure = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const dark = matchMedia("(prefers-color-scheme: dark)");
 
@@ -96,7 +98,7 @@ function resolve(value, colour) {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, resolve(item, colour)]));
 }
 
-/** What every chart shares: type, axes, tooltip, motion. The option's own choices win, except the tooltip's render mode. */
+/** What every chart shares: type, axes, tooltip (in the unit that names the y axis), UTC, motion. The option's own choices win, except the tooltip's render mode. */
 function look(option, colour) {
   const font = getComputedStyle(document.body).fontFamily;
   const axis = (own) => ({
@@ -109,19 +111,24 @@ function look(option, colour) {
   });
   const axes = (own) => own && (Array.isArray(own) ? own.map(axis) : axis(own));
   const legends = (own) => own && [own].flat().map((one) => ({ ...one, textStyle: { color: colour("--ink-2"), ...one.textStyle } }));
-  const { tooltip } = option;
+  const marks = (own) => own && { silent: true, ...own, label: { color: colour("--ink-2"), fontSize: 11, textBorderWidth: 0, ...own.label } };
+  const series = (own) => ({ ...own, emphasis: { disabled: true, ...own.emphasis }, markLine: marks(own.markLine), markArea: marks(own.markArea) });
+  const unit = [option.yAxis].flat()[0]?.name ?? "";
   return {
     ...option,
+    useUTC: option.useUTC ?? true,
     color: option.color ?? ["--data-1", "--data-2", "--data-3", "--data-4"].map(colour),
     textStyle: { fontFamily: font, color: colour("--ink"), ...option.textStyle },
     animation: !still.matches && (option.animation ?? false),
     xAxis: axes(option.xAxis),
     yAxis: axes(option.yAxis),
     legend: legends(option.legend),
-    tooltip: tooltip && {
+    series: [option.series ?? []].flat().map(series),
+    tooltip: option.tooltip && {
       backgroundColor: colour("--raised"), borderColor: colour("--line-strong"), borderWidth: 1, confine: true,
-      ...tooltip,
-      textStyle: { color: colour("--ink"), fontSize: 12, fontFamily: font, ...tooltip.textStyle },
+      valueFormatter: (value) => (typeof value === "number" ? `${figure.format(value)} ${unit}` : "no data"),
+      ...[option.tooltip].flat()[0],
+      textStyle: { color: colour("--ink"), fontSize: 12, fontFamily: font, ...[option.tooltip].flat()[0].textStyle },
       renderMode: "richText",
     },
   };
