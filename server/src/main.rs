@@ -1,2 +1,16 @@
-//! Placeholder.
-fn main() {}
+//! The `headroom` binary.
+
+use clap::Parser;
+use headroom_server::cli::Cli;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match headroom_server::run(cli.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("headroom: {failure}");
+            ExitCode::from(failure.code())
+        }
+    }
+}

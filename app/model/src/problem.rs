@@ -37,7 +37,7 @@ impl Problem {
     }
 }
 
-const KINDS: [(&str, u16, &str); 13] = [
+const KINDS: [(&str, u16, &str); 16] = [
     ("invalid", 422, "A value is not allowed"),
     ("malformed", 400, "The request could not be read"),
     ("unauthenticated", 401, "Sign in first"),
@@ -48,6 +48,9 @@ const KINDS: [(&str, u16, &str); 13] = [
     ("illegal-transition", 409, "It is too late, or too early, for this"),
     ("key-reused", 422, "The idempotency key was used for another request"),
     ("refused", 409, "Headroom does not do this here"),
+    ("method-not-allowed", 405, "This address does not take that method"),
+    ("too-large", 413, "The request is too large"),
+    ("unsupported-media-type", 415, "The request is not in a form that is read here"),
     ("too-many", 429, "Too many requests"),
     ("unavailable", 503, "A part that is needed does not answer"),
     ("internal", 500, "Something broke"),

@@ -1,0 +1,105 @@
+//! `headroom analyze`: the engine on a file, without a server.
+
+use super::print;
+use crate::cli::Analyze;
+use crate::error::Failure;
+use headroom_engine::prices::PriceBook;
+use headroom_engine::{Analysis, Input, Reason, analyze_fleet};
+use headroom_infra::import::read_usage_csv;
+use headroom_model::policy::Policy;
+use headroom_model::recommendation::Proposal;
+use headroom_model::series::ServiceHistory;
+use headroom_model::service::Service;
+use headroom_model::time::Timestamp;
+use serde_json::{Value, json};
+use std::path::Path;
+
+/// Analyses every service of a file and writes JSON.
+///
+/// # Errors
+/// [`Failure::BadInput`] names file, row and fault.
+pub fn run(arguments: &Analyze) -> Result<(), Failure> {
+    let policy = policy(arguments.policy.as_deref())?;
+    let imported = read_usage_csv(&arguments.file).map_err(|e| Failure::BadInput(e.to_string()))?;
+    let prices = PriceBook::on_prem_default();
+    let windows: Vec<(&Service, ServiceHistory, Timestamp)> =
+        imported.services.iter().map(|(service, history)| window(service, history, &policy)).collect();
+    let inputs: Vec<Input<'_>> = windows
+        .iter()
+        .map(|(service, history, now)| Input { service, history, policy: &policy, prices: &prices, types: &[], now: *now })
+        .collect();
+    let analyses = analyze_fleet(&inputs);
+    let services: Vec<Value> = windows.iter().zip(&analyses).map(|((service, _, now), analysis)| answer(service, *now, analysis)).collect();
+    let mut text = serde_json::to_string_pretty(&json!({ "prices": prices.source, "services": services }))
+        .map_err(|e| Failure::Fault(format!("the result cannot be written as JSON: {e}")))?;
+    text.push('\n');
+    print(&text)
+}
+
+/// A service's own newest samples: files hold services that ended at different times.
+fn window<'a>(service: &'a Service, history: &ServiceHistory, policy: &Policy) -> (&'a Service, ServiceHistory, Timestamp) {
+    let end = history.metrics.values().map(headroom_model::series::Series::end).max().unwrap_or_default();
+    (service, history.slice(end - policy.analysis_window.secs(), end), Timestamp::from_secs(end))
+}
+
+fn answer(service: &Service, now: Timestamp, analysis: &Analysis) -> Value {
+    let reason = analysis.reason.as_ref().map(|reason| match reason {
+        Reason::NoAction(why) => json!({ "kind": "NO_ACTION", "text": why }),
+        Reason::InsufficientData(why) => json!({ "kind": "INSUFFICIENT_DATA", "text": why }),
+    });
+    json!({
+        "service": service.key.name, "cluster": service.key.cluster, "namespace": service.key.namespace, "until": now,
+        "verdict": analysis.verdict, "cost_month": analysis.cost_month.map(|m| m.units()),
+        "features": analysis.features, "findings": analysis.findings,
+        "recommendations": analysis.proposals.iter().map(|p| recommendation(service, p)).collect::<Vec<_>>(),
+        "reason": reason,
+    })
+}
+
+fn recommendation(service: &Service, proposal: &Proposal) -> Value {
+    json!({
+        "optimization_type": proposal.optimization_type, "strategy": proposal.strategy, "title": proposal.title,
+        "description": proposal.description, "current_state": service.state.api_view(),
+        "recommended_state": proposal.recommended.api_view(), "expected_improvement": proposal.expected,
+        "saving_month": proposal.saving_month.map(|m| m.units()), "risk": proposal.risk, "priority": proposal.priority,
+        "evidence": proposal.evidence, "replays": proposal.replays, "bars": proposal.bars,
+    })
+}
+
+/// Reads a policy file; the keys it does not set have their defaults.
+fn policy(file: Option<&Path>) -> Result<Policy, Failure> {
+    let Some(file) = file else { return Ok(Policy::default()) };
+    let name = file.display();
+    let text = std::fs::read_to_string(file).map_err(|e| Failure::BadInput(format!("{name}: cannot be read: {e}")))?;
+    let policy: Policy = toml::from_str(&text).map_err(|e| {
+        let line = e.span().map_or(1, |s| 1 + text[..s.start].matches('\n').count());
+        Failure::BadInput(format!("{name}:{line}: {}", e.message().replace('\n', ", ")))
+    })?;
+    policy.check().map_err(|e| {
+        let line = text.lines().position(|l| l.trim_start().starts_with(&e.key)).map_or(1, |i| i + 1);
+        Failure::BadInput(format!("{name}:{line}: {e}"))
+    })?;
+    Ok(policy)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("p.toml");
+        std::fs::write(&file, text).unwrap();
+        let fault = policy(Some(&file)).unwrap_err();
+        assert_eq!(fault.code(), 2);
+        fault.to_string().replace(&format!("{}", file.display()), "p.toml")
+    }
+
+    #[test]
+    fn a_bad_rule_is_named_with_its_line() {
+        assert!(fault("min_data_points = 10\nconfidence = 1\n").starts_with("p.toml:2: unknown field `confidence`"));
+        assert!(fault("\nconfidence_threshold = 7.0\n").starts_with("p.toml:2: confidence_threshold: 7 is not allowed"));
+        assert!(fault("analysis_window = \"soon\"\n").starts_with("p.toml:1: "));
+        assert!(fault("a = \n").starts_with("p.toml:1: "));
+    }
+}

@@ -1,0 +1,53 @@
+//! `headroom migrate` and `headroom verify-audit`.
+
+use super::print;
+use crate::cli;
+use crate::config::Config;
+use crate::error::Failure;
+use crate::serve::{configuration, open};
+use headroom_service::Headroom;
+use std::sync::Arc;
+
+/// Opens the database that the arguments name.
+///
+/// # Errors
+/// [`Failure`] when it does not open.
+pub async fn headroom(arguments: &cli::Database) -> Result<Arc<Headroom>, Failure> {
+    open(&configuration(arguments)?, Vec::new(), false).await
+}
+
+/// Opens the database that the arguments name, which must be there.
+///
+/// # Errors
+/// [`Failure::BadInput`] when it is not.
+pub async fn existing(arguments: &cli::Database) -> Result<Arc<Headroom>, Failure> {
+    let config: Config = configuration(arguments)?;
+    let file = config.database_file();
+    if !file.exists() {
+        let fault = "there is no Headroom database here: name its directory with --data-dir";
+        return Err(Failure::BadInput(format!("{}: {fault}", file.display())));
+    }
+    open(&config, Vec::new(), false).await
+}
+
+/// Brings the schema up to date, which opening does.
+///
+/// # Errors
+/// [`Failure`] when it cannot be.
+pub async fn migrate(arguments: &cli::Database) -> Result<(), Failure> {
+    let headroom = headroom(arguments).await?;
+    let version = headroom.store().schema_version().await?;
+    headroom.store().close().await;
+    print(&format!("schema {version}\n"))
+}
+
+/// Checks every link of the audit chain.
+///
+/// # Errors
+/// [`Failure`] names the first entry that does not fit.
+pub async fn verify_audit(arguments: &cli::Database) -> Result<(), Failure> {
+    let headroom = existing(arguments).await?;
+    let report = headroom.store().verify_audit().await?;
+    headroom.store().close().await;
+    print(&format!("{report:?}\n"))
+}

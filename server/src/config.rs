@@ -1,0 +1,281 @@
+//! Configuration: defaults, then a TOML file, then `HEADROOM_*` environment variables; checked before anything starts.
+
+use figment::Figment;
+use figment::error::Kind;
+use figment::providers::{Env, Format, Serialized, Toml};
+use serde::{Deserialize, Serialize};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+/// How Headroom runs. Every key can be set as `HEADROOM_<KEY>`, nested ones with two underscores: `HEADROOM_DATABASE__URL`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Address to listen on.
+    pub bind: SocketAddr,
+    /// Where state is kept.
+    pub data_dir: PathBuf,
+    /// The address people use, when a proxy stands in front: `https://…` makes cookies `__Host-` and `Secure`, and sends HSTS.
+    pub public_url: Option<String>,
+    /// Whether a proxy in front sets `X-Forwarded-For`: its last entry is then the address that throttling counts.
+    pub trusted_proxy: bool,
+    /// The database.
+    pub database: Database,
+    /// The log.
+    pub log: Log,
+    /// A simulated cluster to watch, when one runs by itself (`headroom simulator`).
+    pub simulator: SimulatorLink,
+}
+
+/// The database.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite:PATH`; `headroom.db` in the data directory without.
+    pub url: Option<String>,
+}
+
+/// The log, on standard error.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// What is logged: a level, or directives such as `info,headroom_service=debug`.
+    pub level: String,
+    /// `text` or `json`.
+    pub format: LogFormat,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info,sqlx=warn".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// The form of log lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For collectors.
+    Json,
+}
+
+/// A simulated cluster that runs by itself.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SimulatorLink {
+    /// Its address, such as `http://127.0.0.1:7001`.
+    pub url: Option<String>,
+}
+
+/// A configuration that cannot be used; names file, line and key, or the environment variable.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{place}: {fault}")]
+pub struct ConfigError {
+    /// `headroom.toml:3` or `HEADROOM_BIND`.
+    pub place: String,
+    /// What is wrong, and what would be right.
+    pub fault: String,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: SocketAddr::from(([127, 0, 0, 1], 3000)),
+            data_dir: data_home("headroom"),
+            public_url: None,
+            trusted_proxy: false,
+            database: Database::default(),
+            log: Log::default(),
+            simulator: SimulatorLink::default(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file (`./headroom.toml` when none is named, if there is one) and the environment, and checks the result.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first fault.
+    pub fn load(file: Option<&Path>) -> Result<Self, ConfigError> {
+        let default = Path::new("headroom.toml");
+        let file = file.or_else(|| default.exists().then_some(default));
+        let text = match file {
+            Some(path) => std::fs::read_to_string(path)
+                .map_err(|e| ConfigError { place: path.display().to_string(), fault: format!("cannot be read: {e}") })?,
+            None => String::new(),
+        };
+        Self::read(&file.map(|f| f.display().to_string()).unwrap_or_default(), &text)
+    }
+
+    /// Reads a file's text and the environment, and checks the result.
+    ///
+    /// # Errors
+    /// [`ConfigError`] for the first fault.
+    pub fn read(file: &str, text: &str) -> Result<Self, ConfigError> {
+        let document = DeTable::parse(text)
+            .map_err(|e| ConfigError { place: at_line(file, text, e.span()), fault: e.message().replace('\n', ", ") })?;
+        let environment = Env::prefixed("HEADROOM_").ignore(&["config"]).split("__");
+        let config: Self = Figment::from(Serialized::defaults(Self::default()))
+            .merge(Toml::string(text))
+            .merge(environment)
+            .extract()
+            .map_err(|e| name_fault(file, text, document.get_ref(), e.into_iter().next()))?;
+        config.check(|key| place_of(file, text, document.get_ref(), key))
+    }
+
+    fn check(self, place: impl Fn(&str) -> String) -> Result<Self, ConfigError> {
+        let fault = |key: &str, fault: String| Err(ConfigError { place: place(key), fault: format!("{key}: {fault}") });
+        if let Some(url) = &self.public_url
+            && !valid_origin(url)
+        {
+            return fault("public_url", format!("{url:?} is not an address without a path: write it like https://headroom.example.com"));
+        }
+        if let Some(url) = &self.database.url
+            && !url.starts_with("sqlite:")
+        {
+            return fault("database.url", format!("{url:?} is not supported: write sqlite:PATH"));
+        }
+        if let Some(url) = &self.simulator.url
+            && !valid_origin(url)
+        {
+            return fault("simulator.url", format!("{url:?} is not an address: write it like http://127.0.0.1:7001"));
+        }
+        if let Err(e) = self.log.level.parse::<tracing_subscriber::filter::Targets>() {
+            return fault("log.level", format!("{e}: write a level such as info, or directives such as info,headroom_service=debug"));
+        }
+        Ok(self)
+    }
+
+    /// The database's file.
+    #[must_use]
+    pub fn database_file(&self) -> PathBuf {
+        match &self.database.url {
+            Some(url) => PathBuf::from(url.trim_start_matches("sqlite:").trim_start_matches("//")),
+            None => self.data_dir.join("headroom.db"),
+        }
+    }
+
+    /// Whether people reach Headroom through TLS.
+    #[must_use]
+    pub fn secure(&self) -> bool {
+        self.public_url.as_deref().is_some_and(|u| u.starts_with("https://"))
+    }
+
+    /// The address that people use, without a slash at its end.
+    #[must_use]
+    pub fn address(&self, bound: SocketAddr) -> String {
+        self.public_url.as_deref().map_or_else(|| format!("http://{bound}"), |u| u.trim_end_matches('/').to_owned())
+    }
+}
+
+fn valid_origin(url: &str) -> bool {
+    url.parse::<http::Uri>().is_ok_and(|u| {
+        matches!(u.scheme_str(), Some("http" | "https")) && u.authority().is_some() && matches!(u.path(), "" | "/") && u.query().is_none()
+    })
+}
+
+/// A directory for state: under `$XDG_DATA_HOME`, else under `~/.local/share`, else in the current directory.
+#[must_use]
+pub fn data_home(name: &str) -> PathBuf {
+    let variable = |key: &str| std::env::var_os(key).map(PathBuf::from).filter(|p| p.is_absolute());
+    variable("XDG_DATA_HOME").or_else(|| variable("HOME").map(|h| h.join(".local/share"))).unwrap_or_default().join(name)
+}
+
+/// Puts figment's error into the user's terms.
+fn name_fault(file: &str, text: &str, document: &DeTable<'_>, error: Option<figment::Error>) -> ConfigError {
+    let Some(error) = error else { return ConfigError { place: file.to_owned(), fault: "cannot be used".to_owned() } };
+    let mut path = error.path.clone();
+    let mut fault = match &error.kind {
+        Kind::UnknownField(name, known) => {
+            if path.last() != Some(name) {
+                path.push(name.clone());
+            }
+            format!("there is no such key; known are {}", known.join(", "))
+        }
+        kind => kind.to_string(),
+    };
+    let key = path.join(".");
+    let from_environment = error.metadata.as_ref().is_some_and(|m| m.name.contains("environment"));
+    if from_environment {
+        return ConfigError { place: format!("HEADROOM_{}", path.join("__").to_uppercase()), fault };
+    }
+    if !key.is_empty() {
+        fault = format!("{key}: {fault}");
+    }
+    ConfigError { place: place_of(file, text, document, &key), fault }
+}
+
+/// `FILE:LINE` of a dotted key, or the environment variable where the file does not have it.
+fn place_of(file: &str, text: &str, document: &DeTable<'_>, key: &str) -> String {
+    match span_of(document, key) {
+        Some(span) => at_line(file, text, Some(span)),
+        None => format!("HEADROOM_{}", key.replace('.', "__").to_uppercase()),
+    }
+}
+
+fn span_of(table: &DeTable<'_>, key: &str) -> Option<Range<usize>> {
+    let (first, rest) = key.split_once('.').map_or((key, None), |(a, b)| (a, Some(b)));
+    let (name, value): (&Spanned<_>, &Spanned<DeValue<'_>>) = table.iter().find(|(k, _)| k.get_ref().as_ref() == first)?;
+    match (rest, value.get_ref()) {
+        (Some(rest), DeValue::Table(inner)) => span_of(inner, rest).or(Some(name.span())),
+        _ => Some(name.span()),
+    }
+}
+
+fn at_line(file: &str, text: &str, span: Option<Range<usize>>) -> String {
+    let line = span.map_or(1, |s| 1 + text.bytes().take(s.start).filter(|b| *b == b'\n').count());
+    let mut place = file.to_owned();
+    let _ = write!(place, ":{line}");
+    place
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fault(text: &str) -> String {
+        Config::read("headroom.toml", text).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_file_overrides_the_defaults() {
+        let config = Config::read("f", "bind = \"127.0.0.1:4000\"\ndata_dir = \"/srv/h\"\n[log]\nformat = \"json\"\n").unwrap();
+        assert_eq!(config.bind.port(), 4000);
+        assert_eq!(config.database_file(), PathBuf::from("/srv/h/headroom.db"));
+        assert_eq!((config.log.format, config.log.level.as_str()), (LogFormat::Json, "info,sqlx=warn"));
+        assert!(!config.secure());
+        assert_eq!(config.address(config.bind), "http://127.0.0.1:4000");
+        let config = Config::read("f", "public_url = \"https://h.example/\"").unwrap();
+        assert!(config.secure());
+        assert_eq!(config.address(config.bind), "https://h.example");
+    }
+
+    #[test]
+    fn a_bad_or_unknown_key_is_named_with_its_line() {
+        assert!(
+            fault("\n\nbin = 1\n").starts_with("headroom.toml:3: bin: there is no such key; known are bind,"),
+            "{}",
+            fault("\n\nbin = 1\n")
+        );
+        let nested = fault("bind = \"127.0.0.1:1\"\n\n[database]\n# here\nurll = \"x\"\n");
+        assert!(nested.starts_with("headroom.toml:5: database.urll: there is no such key; known are url"), "{nested}");
+        let wrong = fault("# address\nbind = \"here\"\n");
+        assert!(wrong.starts_with("headroom.toml:2: bind: "), "{wrong}");
+        let typed = fault("trusted_proxy = 3\n");
+        assert!(typed.starts_with("headroom.toml:1: trusted_proxy: ") && typed.contains("bool"), "{typed}");
+        let syntax = fault("bind = \"a\"\nlog = [\n");
+        assert!(syntax.starts_with("headroom.toml:"), "{syntax}");
+        let url = fault("\n[database]\nurl = \"mysql:x\"\n");
+        assert!(url.starts_with("headroom.toml:3: database.url: "), "{url}");
+        let public = fault("public_url = \"https://h.example/path\"\n");
+        assert!(public.starts_with("headroom.toml:1: public_url: "), "{public}");
+        let level = fault("[log]\nlevel = \"a=b=c\"\n");
+        assert!(level.starts_with("headroom.toml:2: log.level: "), "{level}");
+    }
+}

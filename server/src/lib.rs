@@ -1,0 +1,56 @@
+//! The `headroom` binary's parts: configuration, command line, wiring, pages, REST, live events, sign-in, health.
+
+pub mod cli;
+mod commands;
+pub mod config;
+pub mod demo;
+mod error;
+pub mod identity;
+pub mod problem;
+mod request_id;
+pub mod rest;
+pub mod routes;
+pub mod security;
+pub mod serve;
+mod sessions;
+mod simulator;
+pub mod site;
+pub mod state;
+pub mod telemetry;
+pub mod throttle;
+
+pub use error::Failure;
+
+use cli::{Command, TokenAct};
+
+/// Does what the command line asks.
+///
+/// # Errors
+/// [`Failure`], whose text is for the user and whose code is for the shell.
+pub fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Metrics => commands::metrics::list(),
+        Command::Analyze(arguments) => commands::analyze::run(&arguments),
+        other => tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|e| Failure::Fault(format!("the runtime does not start: {e}")))?
+            .block_on(run_async(other)),
+    }
+}
+
+async fn run_async(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Demo(arguments) => demo::run(&arguments).await,
+        Command::Serve(arguments) => serve::run(&arguments).await,
+        Command::Simulator(arguments) => simulator::run(&arguments).await,
+        Command::Migrate(database) => commands::database::migrate(&database).await,
+        Command::Import(arguments) => commands::import::run(&arguments).await,
+        Command::User(arguments) => commands::user::run(arguments).await,
+        Command::Token(arguments) => match arguments.act {
+            TokenAct::Create { user, database } => commands::token::create(&user, &database).await,
+        },
+        Command::VerifyAudit(database) => commands::database::verify_audit(&database).await,
+        Command::Metrics | Command::Analyze(_) => Ok(()),
+    }
+}

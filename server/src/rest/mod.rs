@@ -1,0 +1,96 @@
+//! The REST API: `/api/v1`, described by OpenAPI 3.1 at `/api/openapi.json` and by a page at `/api/docs`.
+
+mod changes;
+mod docs;
+mod extract;
+mod idempotency;
+mod openapi;
+mod optimization;
+mod policy;
+mod recommendations;
+mod services;
+pub mod shapes;
+
+use crate::identity::from_token;
+use crate::problem::Refusal;
+use crate::state::AppState;
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::from_fn_with_state;
+use axum::routing::get;
+use http::header;
+use std::sync::Arc;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+fn described() -> OpenApiRouter<AppState> {
+    OpenApiRouter::with_openapi(openapi::Description::openapi())
+        .routes(routes!(services::list))
+        .routes(routes!(services::show))
+        .routes(routes!(optimization::analyze))
+        .routes(routes!(optimization::job))
+        .routes(routes!(optimization::propose))
+        .routes(routes!(recommendations::list))
+        .routes(routes!(recommendations::show))
+        .routes(routes!(recommendations::submit))
+        .routes(routes!(recommendations::approve))
+        .routes(routes!(recommendations::reject))
+        .routes(routes!(recommendations::withdraw))
+        .routes(routes!(recommendations::dismiss))
+        .routes(routes!(recommendations::comment))
+        .routes(routes!(recommendations::apply))
+        .routes(routes!(recommendations::rollback))
+        .routes(routes!(changes::list))
+        .routes(routes!(changes::audit))
+        .routes(routes!(policy::show, policy::set))
+}
+
+/// The API with its description.
+pub fn router(state: &AppState) -> Router<AppState> {
+    let (api, description) = described().split_for_parts();
+    let api = api
+        .fallback(async |request: Request| {
+            Refusal::new("not-found", format!("there is nothing at {}: see /api/docs", request.uri().path()))
+        })
+        .method_not_allowed_fallback(async |request: Request| {
+            Refusal::new("method-not-allowed", format!("{} does not take {}: see /api/docs", request.uri().path(), request.method()))
+        })
+        .layer(from_fn_with_state(state.clone(), idempotency::replay))
+        .layer(from_fn_with_state(state.clone(), from_token));
+    let json: Arc<str> = description.to_json().unwrap_or_default().into();
+    let page: Arc<str> = docs::page(&serde_json::to_value(&description).unwrap_or_default(), &state.assets.css).into();
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/api/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], json.to_string())))
+        .route("/api/docs", get(async move || ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.to_string())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_description_is_openapi_3_1_and_has_every_route_under_its_name() {
+        let (_, description) = described().split_for_parts();
+        let json = serde_json::to_value(&description).unwrap();
+        assert!(json["openapi"].as_str().unwrap().starts_with("3.1"));
+        let mut paths: Vec<String> = json["paths"].as_object().unwrap().keys().cloned().collect();
+        paths.sort();
+        let base = "/optimization/recommendations/{recommendation_id}";
+        let mut wanted = vec!["/audit", "/changes", "/optimization/analyze", "/optimization/jobs/{job_id}", "/optimization/propose"];
+        wanted.extend(["/optimization/recommendations", "/policy", "/services", "/services/{service_name}", base]);
+        let mut wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
+        wanted.extend(
+            ["submit", "approve", "reject", "withdraw", "dismiss", "comment", "apply", "rollback"].map(|verb| format!("{base}/{verb}")),
+        );
+        wanted.sort();
+        assert_eq!(paths, wanted);
+        for (path, item) in json["paths"].as_object().unwrap() {
+            for (method, operation) in item.as_object().unwrap() {
+                assert!(operation["responses"].as_object().is_some_and(|r| !r.is_empty()), "{method} {path} describes no answer");
+                assert!(operation["summary"].as_str().is_some_and(|s| !s.is_empty()), "{method} {path} has no summary");
+            }
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! The pages and their server functions, through Leptos; and the files of the site.
+
+use crate::identity::Caller;
+use crate::request_id::RequestId;
+use crate::site;
+use crate::state::AppState;
+use axum::Router;
+use axum::extract::{Request, State};
+use axum::response::{IntoResponse, Response};
+use headroom_app::{App, SignedInUser, shell};
+use http::request::Parts;
+use http::{Method, StatusCode};
+use leptos::prelude::{provide_context, use_context};
+use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_context};
+
+/// Every page of the app, every server function, every file of the site; anything else is the page that says so.
+pub fn router(state: &AppState) -> Router<AppState> {
+    let options = state.leptos.clone();
+    Router::new()
+        .leptos_routes_with_context(state, generate_route_list(App), contexts(state), move || shell(options.clone()))
+        .fallback(file_or_nothing)
+}
+
+/// What pages and server functions find in their context: the service, who asks, the request's id, the site's file names.
+fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
+    let state = state.clone();
+    move || {
+        provide_context(state.headroom.clone());
+        provide_context(state.assets.clone());
+        let Some(parts) = use_context::<Parts>() else { return };
+        if let Some(RequestId(id)) = parts.extensions.get::<RequestId>() {
+            provide_context(headroom_app::RequestId(id.clone()));
+        }
+        if let Some(Caller { name, role }) = parts.extensions.get::<Caller>() {
+            provide_context(SignedInUser { name: name.clone(), role: *role });
+        }
+    }
+}
+
+async fn file_or_nothing(State(state): State<AppState>, request: Request) -> Response {
+    if matches!(*request.method(), Method::GET | Method::HEAD)
+        && let Some(file) = site::file(request.uri().path(), request.headers())
+    {
+        return file;
+    }
+    let options = state.leptos.clone();
+    let page = render_app_async_with_context(contexts(&state), move || shell(options.clone()));
+    let mut response = page(request).await.into_response();
+    if response.status() == StatusCode::OK {
+        *response.status_mut() = StatusCode::NOT_FOUND;
+    }
+    response
+}

@@ -1,0 +1,164 @@
+//! Starts Headroom and ends it: database, service, workers, routes, signals.
+
+use crate::cli::{self, Serve};
+use crate::config::{Config, LogFormat};
+use crate::error::Failure;
+use crate::routes;
+use crate::state::AppState;
+use headroom_engine::prices::PriceBook;
+use headroom_infra::simulator::Client;
+use headroom_model::time::Timestamp;
+use headroom_service::{Cluster, Headroom, WorkerOptions};
+use headroom_store::{Store, StoreConfig};
+use std::future::IntoFuture;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+/// How long open requests and workers have to finish after a signal.
+const DRAIN: Duration = Duration::from_secs(10);
+/// Wall seconds that a piece of work is held before another process may take it over.
+const LEASE_SECS: i64 = 30;
+
+/// `headroom serve`
+///
+/// # Errors
+/// [`Failure`] for a bad configuration, a database that does not open, an address in use.
+pub async fn run(arguments: &Serve) -> Result<(), Failure> {
+    let mut config = configuration(&arguments.database)?;
+    if let Some(bind) = arguments.bind {
+        config.bind = bind;
+    }
+    start_log(&config);
+    let clusters = match &config.simulator.url {
+        Some(url) => vec![simulated(url).await?],
+        None => Vec::new(),
+    };
+    let listener = listen(config.bind).await?;
+    let address = config.address(bound(&listener)?);
+    let headroom = open(&config, clusters, false).await?;
+    if headroom.needs_first_run().await? {
+        let code = headroom.first_run_code().await?;
+        tracing::info!("nobody can sign in yet: open {address}/first-run and create the administrator with the code {}", code.0);
+    }
+    tracing::info!("Headroom listens at {address}");
+    run_until_signal(config, headroom, listener).await
+}
+
+/// The configuration with what the command line says laid over it.
+///
+/// # Errors
+/// [`Failure::BadInput`] names file and line, or the environment variable.
+pub fn configuration(database: &cli::Database) -> Result<Config, Failure> {
+    let mut config = Config::load(database.config.as_deref())?;
+    if let Some(dir) = &database.data_dir {
+        config.data_dir.clone_from(dir);
+        config.database.url = None;
+    }
+    Ok(config)
+}
+
+/// The wall's clock.
+#[must_use]
+pub fn wall() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_micros(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
+
+/// Opens the database (made and migrated if need be) and joins it with the clusters.
+///
+/// # Errors
+/// [`Failure`] when the directory or the database cannot be used.
+pub async fn open(config: &Config, clusters: Vec<Cluster>, demo: bool) -> Result<Arc<Headroom>, Failure> {
+    let file = config.database_file();
+    if let Some(dir) = file.parent().filter(|d| !d.as_os_str().is_empty()) {
+        std::fs::create_dir_all(dir).map_err(|e| Failure::Fault(format!("{}: cannot be made: {e}", dir.display())))?;
+    }
+    let store = Store::open(&StoreConfig::sqlite(&file)).await?;
+    Ok(Headroom::new(store, clusters, PriceBook::on_prem_default(), Arc::new(wall), demo))
+}
+
+/// A cluster behind a simulator's address.
+///
+/// # Errors
+/// [`Failure`] when it does not answer.
+pub async fn simulated(url: &str) -> Result<Cluster, Failure> {
+    let client = Arc::new(Client::connect(url).await.map_err(|e| Failure::Fault(format!("the simulator at {url}: {e}")))?);
+    Ok(Cluster { name: headroom_infra::Infrastructure::name(client.as_ref()).to_owned(), infrastructure: client.clone(), metrics: client })
+}
+
+/// Takes an address.
+///
+/// # Errors
+/// [`Failure`] when it is in use or not allowed.
+pub async fn listen(address: SocketAddr) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|e| Failure::Fault(format!("cannot listen at {address}: {e}. Is Headroom running already?")))
+}
+
+/// The address that was taken.
+///
+/// # Errors
+/// [`Failure`] when the system does not tell.
+pub fn bound(listener: &TcpListener) -> Result<SocketAddr, Failure> {
+    listener.local_addr().map_err(|e| Failure::Fault(e.to_string()))
+}
+
+/// Serves and works until SIGTERM or SIGINT; then open requests and work in hand are finished, for at most [`DRAIN`] each.
+///
+/// # Errors
+/// [`Failure`] when the listener breaks.
+pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener: TcpListener) -> Result<(), Failure> {
+    let (stop, ending) = watch::channel(false);
+    let state = AppState::new(headroom.clone(), config, ending.clone());
+    let options = WorkerOptions { owner: uuid::Uuid::now_v7().to_string(), lease_secs: LEASE_SECS, poll: Duration::from_secs(1) };
+    let workers = tokio::spawn(headroom.clone().run(options, ending.clone()));
+    let service = routes::router(&state).into_make_service_with_connect_info::<SocketAddr>();
+    let mut seen = ending.clone();
+    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
+        let _ = seen.wait_for(|ended| *ended).await;
+    });
+    let mut server = tokio::spawn(server.into_future());
+    let broken = tokio::select! {
+        name = signalled() => { tracing::info!("{name}: finishing what is under way"); None }
+        result = &mut server => Some(result),
+    };
+    stop.send_replace(true);
+    if broken.is_none() && tokio::time::timeout(DRAIN, server).await.is_err() {
+        tracing::warn!("some requests were cut off");
+    }
+    if tokio::time::timeout(DRAIN, workers).await.is_err() {
+        tracing::warn!("work in hand was left; the next start takes it up");
+    }
+    headroom.store().close().await;
+    match broken {
+        Some(result) => Err(Failure::Fault(format!("the server ended by itself: {result:?}"))),
+        None => Ok(()),
+    }
+}
+
+async fn signalled() -> &'static str {
+    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+        (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" },
+        _ => std::future::pending().await,
+    }
+}
+
+/// Starts the log on standard error.
+pub fn start_log(config: &Config) {
+    // Checked when the configuration was read.
+    let targets = config.log.level.parse::<Targets>().unwrap_or_default();
+    let registry = tracing_subscriber::registry().with(targets);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let started = match config.log.format {
+        LogFormat::Text => registry.with(lines.with_target(false)).try_init(),
+        LogFormat::Json => registry.with(lines.json()).try_init(),
+    };
+    // A second start in one process, as in tests, keeps the first log.
+    let _ = started;
+}

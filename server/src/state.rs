@@ -1,0 +1,61 @@
+//! What every route shares.
+
+use crate::config::Config;
+use crate::telemetry::Telemetry;
+use crate::throttle::Throttle;
+use axum::extract::FromRef;
+use headroom_app::Assets;
+use headroom_service::Headroom;
+use leptos::config::LeptosOptions;
+use std::ops::Deref;
+use std::sync::Arc;
+use tokio::sync::watch;
+
+/// What every route shares; cheap to clone.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+/// The parts of [`AppState`].
+pub struct Shared {
+    /// The use cases.
+    pub headroom: Arc<Headroom>,
+    /// How Headroom runs.
+    pub config: Config,
+    /// Failed sign-ins.
+    pub throttle: Throttle,
+    /// What is counted.
+    pub telemetry: Telemetry,
+    /// The names of the site's files.
+    pub assets: Assets,
+    /// What the page needs to know of its own build.
+    pub leptos: LeptosOptions,
+    /// Becomes `true` when Headroom ends: long answers end with it.
+    pub ending: watch::Receiver<bool>,
+}
+
+impl AppState {
+    /// Joins the parts.
+    #[must_use]
+    pub fn new(headroom: Arc<Headroom>, config: Config, ending: watch::Receiver<bool>) -> Self {
+        let assets = crate::site::assets().unwrap_or_else(|| {
+            tracing::warn!("the site was not built (make site): pages come without style and script");
+            Assets::default()
+        });
+        let leptos = LeptosOptions::builder().output_name("headroom").build();
+        let (throttle, telemetry) = (Throttle::default(), Telemetry::default());
+        Self(Arc::new(Shared { headroom, config, throttle, telemetry, assets, leptos, ending }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = Shared;
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl FromRef<AppState> for LeptosOptions {
+    fn from_ref(state: &AppState) -> Self {
+        state.leptos.clone()
+    }
+}
