@@ -86,7 +86,7 @@ fn sign_in_first(request: &Request, first_run: bool) -> Option<Response> {
         return Some(Redirect::to("/sign-in").into_response());
     }
     // A server function called by the page's script answers in its own form; the event stream and the rest refuse.
-    (!path.starts_with("/api/")).then(|| Refusal::new("unauthenticated", "your session has ended: sign in again").into_response())
+    (!path.starts_with("/fn/")).then(|| Refusal::new("unauthenticated", "your session has ended: sign in again").into_response())
 }
 
 /// Finds a bearer token's user, or refuses.

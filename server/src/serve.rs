@@ -118,6 +118,7 @@ pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener:
     let state = AppState::new(headroom.clone(), config, ending.clone());
     let options = WorkerOptions { owner: uuid::Uuid::now_v7().to_string(), lease_secs: LEASE_SECS, poll: Duration::from_secs(1) };
     let workers = tokio::spawn(headroom.clone().run(options, ending.clone()));
+    tokio::spawn(forget_sessions(headroom.clone()));
     let service = routes::router(&state).into_make_service_with_connect_info::<SocketAddr>();
     let mut seen = ending.clone();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -139,6 +140,16 @@ pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener:
     match broken {
         Some(result) => Err(Failure::Fault(format!("the server ended by itself: {result:?}"))),
         None => Ok(()),
+    }
+}
+
+/// Removes expired sessions, once an hour.
+async fn forget_sessions(headroom: Arc<Headroom>) {
+    loop {
+        if let Err(error) = headroom.store().delete_expired_sessions(wall()).await {
+            tracing::warn!(%error, "expired sessions stay for another hour");
+        }
+        tokio::time::sleep(Duration::from_secs(3600)).await;
     }
 }
 

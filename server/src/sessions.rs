@@ -1,9 +1,11 @@
 //! Sessions in Headroom's own database.
 
+use crate::identity::USER;
 use async_trait::async_trait;
 use headroom_model::time::Timestamp;
 use headroom_service::Headroom;
-use headroom_store::SessionRecord;
+use headroom_store::{SessionRecord, Store};
+use sha2::{Digest, Sha256};
 use std::fmt;
 use std::sync::Arc;
 use time::OffsetDateTime;
@@ -21,6 +23,10 @@ impl Sessions {
     pub const fn new(headroom: Arc<Headroom>) -> Self {
         Self(headroom)
     }
+
+    fn store(&self) -> &Store {
+        self.0.store()
+    }
 }
 
 impl fmt::Debug for Sessions {
@@ -31,13 +37,48 @@ impl fmt::Debug for Sessions {
 
 #[async_trait]
 impl SessionStore for Sessions {
-    async fn save(&self, _: &Record) -> Result<()> {
-        Err(Error::Backend(String::new()))
+    async fn create(&self, record: &mut Record) -> Result<()> {
+        loop {
+            match self.store().create_session(&stored(record)?).await {
+                // 128 random bits do not meet twice; should they, another id is drawn.
+                Err(headroom_store::Error::Taken { .. }) => record.id = Id::default(),
+                other => return other.map_err(backend),
+            }
+        }
     }
-    async fn load(&self, _: &Id) -> Result<Option<Record>> {
-        Ok(None)
+
+    async fn save(&self, record: &Record) -> Result<()> {
+        self.store().save_session(&stored(record)?).await.map_err(backend)
     }
-    async fn delete(&self, _: &Id) -> Result<()> {
-        Ok(())
+
+    async fn load(&self, id: &Id) -> Result<Option<Record>> {
+        let now = self.0.clocks().wall;
+        let Some(found) = self.store().load_session(&key(id), now).await.map_err(backend)? else { return Ok(None) };
+        let data = serde_json::from_slice(&found.data).map_err(|e| Error::Decode(e.to_string()))?;
+        let nanos = i128::from(found.expires_at.micros()) * 1000;
+        let expiry_date = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|e| Error::Decode(e.to_string()))?;
+        Ok(Some(Record { id: *id, data, expiry_date }))
     }
+
+    async fn delete(&self, id: &Id) -> Result<()> {
+        self.store().delete_session(&key(id)).await.map_err(backend)
+    }
+}
+
+fn stored(record: &Record) -> Result<SessionRecord> {
+    let micros = i64::try_from(record.expiry_date.unix_timestamp_nanos() / 1000).map_err(|e| Error::Encode(e.to_string()))?;
+    Ok(SessionRecord {
+        id: key(&record.id),
+        data: serde_json::to_vec(&record.data).map_err(|e| Error::Encode(e.to_string()))?,
+        expires_at: Timestamp::from_micros(micros),
+        user: record.data.get(USER).and_then(|v| v.as_str()).map(str::to_owned),
+    })
+}
+
+fn key(id: &Id) -> String {
+    hex::encode(Sha256::digest(id.0.to_le_bytes()))
+}
+
+fn backend(error: headroom_store::Error) -> Error {
+    Error::Backend(error.to_string())
 }

@@ -47,7 +47,11 @@ pub async fn migrate(arguments: &cli::Database) -> Result<(), Failure> {
 /// [`Failure`] names the first entry that does not fit.
 pub async fn verify_audit(arguments: &cli::Database) -> Result<(), Failure> {
     let headroom = existing(arguments).await?;
-    let report = headroom.store().verify_audit().await?;
+    let report = headroom.store().verify_audit(None).await?;
     headroom.store().close().await;
-    print(&format!("{report:?}\n"))
+    if let Some(fault) = report.fault {
+        return Err(Failure::Fault(format!("the audit chain is broken at entry {}: {}", fault.seq, fault.what)));
+    }
+    let head = report.head.map_or_else(|| "empty".to_owned(), |h| format!("head {} {}", h.seq, h.hash));
+    print(&format!("{} entries, every link holds; {head}\n", report.entries))
 }

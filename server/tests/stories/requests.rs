@@ -1,0 +1,96 @@
+//! Bad requests: each is told what is wrong with it, and changes nothing.
+
+use crate::app::{TestApp, answer};
+use reqwest::Method;
+use serde_json::json;
+
+const NOBODY: &str = "0199a000-0000-7000-8000-000000000000";
+
+#[tokio::test]
+async fn what_is_not_there_is_a_problem_of_its_own() {
+    let app = TestApp::start().await;
+    let api = app.api("approver").await;
+    for path in [
+        "/nothing",
+        "/services/nothing",
+        &format!("/optimization/jobs/{NOBODY}"),
+        "/optimization/jobs/not-an-id",
+        &format!("/optimization/recommendations/{NOBODY}"),
+        "/optimization/recommendations/42",
+    ] {
+        let (status, problem) = api.get(path).await;
+        assert_eq!((status, problem["kind"].as_str()), (404, Some("not-found")), "{path}");
+    }
+    let (status, problem) = answer(api.request(Method::DELETE, "/services").send().await.unwrap()).await;
+    assert_eq!((status, problem["kind"].as_str()), (405, Some("method-not-allowed")));
+}
+
+#[tokio::test]
+async fn bodies_are_json_with_known_fields() {
+    let app = TestApp::start().await;
+    let api = app.api("engineer").await;
+    let send = async |kind: &str, body: String| {
+        let request = api.request(Method::POST, "/optimization/analyze").header("content-type", kind).body(body);
+        answer(request.send().await.unwrap()).await
+    };
+    assert_eq!(send("application/json", "{\"service_name\":".into()).await.0, 400);
+    assert_eq!(send("text/plain", "{}".into()).await.0, 415);
+    assert_eq!(send("application/json", "x".repeat(2 << 20)).await.0, 413);
+    let (status, problem) = send("application/json", "{\"service\":\"a\"}".into()).await;
+    assert_eq!((status, problem["field"].as_str()), (422, Some("service")));
+    let (status, problem) = send("application/json", "{\"service_name\":\"a\",\"optimization_types\":[\"X\"]}".into()).await;
+    assert_eq!((status, problem["field"].as_str()), (422, Some("optimization_types[0]")));
+    assert_eq!(send("application/json", String::new()).await.0, 422, "a field is missing");
+}
+
+#[tokio::test]
+async fn queries_have_known_parameters_and_values() {
+    let app = TestApp::start().await;
+    let api = app.api("viewer").await;
+    for (query, field) in [
+        ("/services?colour=red", "colour"),
+        ("/services?verdict=lovely", "verdict"),
+        ("/services?limit=0", "limit"),
+        ("/services?limit=201", "limit"),
+        ("/services?limit=many", "limit"),
+        ("/optimization/recommendations?status=DONE", "status"),
+        ("/optimization/recommendations?optimization_type=SPEED", "optimization_type"),
+        ("/changes?page=2", "page"),
+    ] {
+        let (status, problem) = api.get(query).await;
+        assert_eq!((status, problem["field"].as_str()), (422, Some(field)), "{query}: {problem}");
+    }
+    let (status, list) = api.get("/optimization/recommendations?status=RECOMMENDATIONS_READY&limit=5").await;
+    assert_eq!((status, list), (200, json!({ "items": [], "next_cursor": null })));
+}
+
+#[tokio::test]
+async fn a_key_has_one_request_and_one_answer() {
+    let app = TestApp::start().await;
+    let api = app.api("engineer").await;
+    let send = async |key: &str, service: &str| {
+        let request = api.request(Method::POST, "/optimization/analyze").header("idempotency-key", key);
+        let response = request.json(&json!({ "service_name": service })).send().await.unwrap();
+        let replayed = response.headers().contains_key("idempotency-replayed");
+        (answer(response).await, replayed)
+    };
+    let ((status, first), replayed) = send("a", "fleet").await;
+    assert_eq!((status, replayed), (202, false), "{first}");
+    let ((status, second), replayed) = send("a", "fleet").await;
+    assert_eq!((status, replayed, &second), (202, true, &first), "the same job, not another one");
+    let ((status, problem), _) = send("a", "another").await;
+    assert_eq!((status, problem["kind"].as_str()), (422, Some("key-reused")));
+    let ((_, third), replayed) = send("b", "fleet").await;
+    assert!(!replayed);
+    assert_ne!(third["job_id"], first["job_id"]);
+    let ((status, refused), _) = send("c", "nothing").await;
+    let ((again, same), replayed) = send("c", "nothing").await;
+    assert_eq!((status, again, replayed, &same), (404, 404, true, &refused), "a refusal is an answer, too");
+    let ((status, problem), _) = send(&"k".repeat(201), "fleet").await;
+    assert_eq!((status, problem["field"].as_str()), (422, Some("Idempotency-Key")));
+    let other = app.api("approver").await;
+    let request = other.request(Method::POST, "/optimization/analyze").header("idempotency-key", "a");
+    let (status, theirs) = answer(request.json(&json!({ "service_name": "fleet" })).send().await.unwrap()).await;
+    assert_eq!(status, 202, "another person's key is another key");
+    assert_ne!(theirs["job_id"], first["job_id"]);
+}
