@@ -159,7 +159,7 @@ mod tests {
         assert_eq!(service_id(&key("a", "b")), service_id(&key("a", "b")));
         assert_ne!(service_id(&key("ab", "c")), service_id(&key("a", "bc")));
         assert_eq!(service_id(&key("a", "b")).0.get_version_num(), 5);
-        assert_eq!(service_id(&key("a", "b")).to_string(), "PIN");
+        assert_eq!(service_id(&key("a", "b")).to_string(), "b1c50e87-b0b1-5aea-a6e4-0eb3293bd46a");
     }
 
     #[test]

@@ -1,0 +1,363 @@
+//! Usage files that people bring: `time,service,metric,value`, and optionally cluster, namespace, workload, container and unit.
+//!
+//! Plain or gzip; times as RFC 3339 or seconds since the epoch, in any order. Of two samples of one series at one time the later
+//! line wins (counted in [`Imported::repeated`]); samples of several containers of one service at one time add up. Each series is put
+//! on a regular grid whose step is the median distance of its samples; where the file has nothing the grid has a gap.
+
+use crate::infrastructure::service_id;
+use flate2::read::MultiGzDecoder;
+use headroom_model::metric::{Metric, Unit};
+use headroom_model::series::{Series, ServiceHistory};
+use headroom_model::service::{Container, Managed, ResourceState, Service, ServiceKey};
+use headroom_model::time::Timestamp;
+use headroom_model::units::{Bytes, Cores};
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+/// A file that cannot be read: nothing of it was taken.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{file}: line {line}: {fault}")]
+pub struct ImportError {
+    /// The file's name, `-` for standard input.
+    pub file: String,
+    /// The line, the header being 1; 0 when the file could not be opened.
+    pub line: u64,
+    /// What is wrong, and what would be right.
+    pub fault: String,
+}
+
+/// What a file holds.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Imported {
+    /// By key.
+    pub services: Vec<ImportedService>,
+    /// Rows read.
+    pub rows: u64,
+    /// Rows that a later row for the same series and time replaced.
+    pub repeated: u64,
+    /// Columns that were not understood and left out.
+    pub ignored_columns: Vec<String>,
+}
+
+/// One service of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ImportedService {
+    /// The service; its state is known where the file has requests or limits.
+    pub service: Service,
+    /// Each series on its own step.
+    pub history: ServiceHistory,
+}
+
+/// The cluster, the namespace and the team of services whose file names none.
+const UNNAMED: [&str; 3] = ["imported", "default", "imported"];
+/// Longest grid of one series.
+const LONGEST: i64 = 4_000_000;
+
+/// Reads a usage file; `-` is standard input.
+///
+/// # Errors
+/// [`ImportError`] names the file, the line and the fault.
+pub fn read_usage_csv(path: &Path) -> Result<Imported, ImportError> {
+    let name = path.display().to_string();
+    if name == "-" {
+        return read_usage(std::io::stdin().lock(), &name);
+    }
+    let file = File::open(path).map_err(|e| ImportError { file: name.clone(), line: 0, fault: format!("cannot be opened: {e}") })?;
+    read_usage(file, &name)
+}
+
+/// Reads a usage file from anywhere; `name` is what errors call it.
+///
+/// # Errors
+/// [`ImportError`] names the file, the line and the fault.
+pub fn read_usage(source: impl Read, name: &str) -> Result<Imported, ImportError> {
+    let mut buffered = BufReader::with_capacity(1 << 18, source);
+    let zipped = std::io::BufRead::fill_buf(&mut buffered).is_ok_and(|head| head.starts_with(&[0x1f, 0x8b]));
+    if zipped { parse(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(buffered)), name) } else { parse(buffered, name) }
+}
+
+/// Where each column is.
+struct Columns {
+    time: usize,
+    service: usize,
+    metric: usize,
+    value: usize,
+    cluster: Option<usize>,
+    namespace: Option<usize>,
+    workload: Option<usize>,
+    container: Option<usize>,
+    unit: Option<usize>,
+}
+
+impl Columns {
+    fn find(header: &csv::ByteRecord) -> Result<(Self, Vec<String>), String> {
+        let names: Vec<String> = header.iter().map(|n| String::from_utf8_lossy(n).trim_start_matches('\u{feff}').trim().to_owned()).collect();
+        let find = |name: &str| names.iter().position(|n| n == name);
+        let need = |name: &str| {
+            find(name).ok_or_else(|| format!("the header has no column {name:?}: it must have time,service,metric,value (found {})", names.join(",")))
+        };
+        let columns = Self {
+            time: need("time")?,
+            service: need("service")?,
+            metric: need("metric")?,
+            value: need("value")?,
+            cluster: find("cluster"),
+            namespace: find("namespace"),
+            workload: find("workload"),
+            container: find("container"),
+            unit: find("unit"),
+        };
+        let known = ["time", "service", "metric", "value", "cluster", "namespace", "workload", "container", "unit"];
+        let ignored = names.iter().filter(|n| !known.contains(&n.as_str())).cloned().collect();
+        Ok((columns, ignored))
+    }
+}
+
+/// (seconds since the epoch, container, line, value)
+type Point = (i64, u16, u32, f32);
+
+#[derive(Default)]
+struct Gathering {
+    services: HashMap<(String, String, String), usize>,
+    keys: Vec<(String, String, String, Option<String>)>,
+    containers: Vec<Vec<String>>,
+    series: Vec<BTreeMap<Metric, Vec<Point>>>,
+}
+
+fn parse(source: impl Read, name: &str) -> Result<Imported, ImportError> {
+    let error = |line: u64, fault: String| ImportError { file: name.to_owned(), line, fault };
+    let broken = |e: &csv::Error, line: u64| {
+        let line = e.position().map_or(line, csv::Position::line);
+        match e.kind() {
+            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+                error(line, format!("the row has {len} columns, the header has {expected_len}"))
+            }
+            csv::ErrorKind::Io(io) => error(line, format!("cannot be read: {io}")),
+            _ => error(line, e.to_string()),
+        }
+    };
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(source);
+    let mut record = csv::ByteRecord::new();
+    if !reader.read_byte_record(&mut record).map_err(|e| broken(&e, 1))? {
+        return Err(error(1, "the file is empty: it needs the header time,service,metric,value and rows".into()));
+    }
+    let (columns, ignored_columns) = Columns::find(&record).map_err(|fault| error(1, fault))?;
+    let mut gathering = Gathering::default();
+    let (mut rows, mut line) = (0u64, 1u64);
+    let mut recent: Option<(csv::ByteRecord, usize, u16, Metric)> = None;
+    while reader.read_byte_record(&mut record).map_err(|e| broken(&e, line + 1))? {
+        line = record.position().map_or(line + 1, csv::Position::line);
+        rows += 1;
+        let same = recent.as_ref().is_some_and(|(last, ..)| {
+            (0..record.len()).all(|i| i == columns.time || i == columns.value || last.get(i) == record.get(i))
+        });
+        if !same {
+            let (service, container, metric) = gathering.place(&columns, &record).map_err(|fault| error(line, fault))?;
+            recent = Some((record.clone(), service, container, metric));
+        }
+        let (_, service, container, metric) = recent.as_ref().expect("set above for the first row");
+        let time = seconds(&record[columns.time]).map_err(|fault| error(line, fault))?;
+        let scale = scale(&columns, &record, *metric).map_err(|fault| error(line, fault))?;
+        let value = number(&record[columns.value], *metric).map_err(|fault| error(line, fault))? * scale;
+        gathering.series[*service].entry(*metric).or_default().push((time, *container, line as u32, value as f32));
+    }
+    if rows == 0 {
+        return Err(error(1, "the file has a header but no rows".into()));
+    }
+    gathering.finish(rows, ignored_columns).map_err(|fault| error(line, fault))
+}
+
+fn text<'a>(record: &'a csv::ByteRecord, column: usize, what: &str) -> Result<&'a str, String> {
+    let text = std::str::from_utf8(&record[column]).map_err(|_| format!("the {what} is not UTF-8"))?.trim();
+    if text.is_empty() { Err(format!("the {what} is missing")) } else { Ok(text) }
+}
+
+fn optional(record: &csv::ByteRecord, column: Option<usize>, what: &str) -> Result<Option<String>, String> {
+    match column {
+        Some(i) if !record[i].trim_ascii().is_empty() => text(record, i, what).map(|t| Some(t.to_owned())),
+        _ => Ok(None),
+    }
+}
+
+impl Gathering {
+    /// The series that a row belongs to.
+    fn place(&mut self, columns: &Columns, record: &csv::ByteRecord) -> Result<(usize, u16, Metric), String> {
+        let service = text(record, columns.service, "service")?;
+        if service.len() > 250 || service.chars().any(char::is_control) {
+            return Err("the service's name is longer than 250 bytes or has control characters".into());
+        }
+        let metric: Metric = text(record, columns.metric, "metric")?.parse().map_err(|e: headroom_model::metric::UnknownMetric| e.to_string())?;
+        let cluster = optional(record, columns.cluster, "cluster")?.unwrap_or_else(|| UNNAMED[0].into());
+        let namespace = optional(record, columns.namespace, "namespace")?.unwrap_or_else(|| UNNAMED[1].into());
+        let workload = optional(record, columns.workload, "workload")?;
+        let container = optional(record, columns.container, "container")?.unwrap_or_else(|| "main".into());
+        let key = (cluster, namespace, service.to_owned());
+        let index = *self.services.entry(key.clone()).or_insert_with(|| {
+            self.keys.push((key.0, key.1, key.2, workload));
+            self.containers.push(Vec::new());
+            self.series.push(BTreeMap::new());
+            self.keys.len() - 1
+        });
+        let names = &mut self.containers[index];
+        let container = names.iter().position(|n| *n == container).unwrap_or_else(|| {
+            names.push(container);
+            names.len() - 1
+        });
+        let container = u16::try_from(container).map_err(|_| "a service has at most 65535 containers".to_owned())?;
+        Ok((index, container, metric))
+    }
+
+    fn finish(self, rows: u64, ignored_columns: Vec<String>) -> Result<Imported, String> {
+        let mut out = Imported { rows, ignored_columns, ..Imported::default() };
+        for (((cluster, namespace, name, workload), containers), series) in self.keys.into_iter().zip(self.containers).zip(self.series) {
+            let origin = series.values().flat_map(|points| points.iter().map(|p| p.0)).min().unwrap_or(0);
+            let mut history = ServiceHistory::default();
+            for (metric, points) in series {
+                let (series, repeated) = regular(points, origin).map_err(|fault| format!("{name}, {metric}: {fault}"))?;
+                out.repeated += repeated;
+                history.metrics.insert(metric, series);
+            }
+            let key = ServiceKey { cluster, namespace, kind: "Imported".into(), name };
+            let labels = workload.into_iter().map(|w| ("workload".to_owned(), w)).collect();
+            let state = state(&history, containers.first().map_or("main", String::as_str));
+            let service = Service {
+                id: service_id(&key),
+                uid: format!("imported-{}", service_id(&key)),
+                key,
+                team: UNNAMED[2].into(),
+                environment: "production".into(),
+                labels,
+                state,
+                calls: Vec::new(),
+                managed: Managed::Observed,
+            };
+            out.services.push(ImportedService { service, history });
+        }
+        out.services.sort_by(|a, b| a.service.key.cmp(&b.service.key));
+        Ok(out)
+    }
+}
+
+/// What the file tells of requests and limits: the newest values.
+fn state(history: &ServiceHistory, container: &str) -> ResourceState {
+    let last = |metric: Metric| history.get(metric).and_then(Series::last).map(|(_, v)| v);
+    let cores = |metric: Metric| last(metric).map(Cores::ceil_milli);
+    let bytes = |metric: Metric| last(metric).map(|v| Bytes::new(v as u64));
+    let told = Container {
+        cpu_request: cores(Metric::CpuRequest),
+        cpu_limit: cores(Metric::CpuLimit),
+        memory_request: bytes(Metric::MemoryRequest),
+        memory_limit: bytes(Metric::MemoryLimit),
+        gpus: 0,
+    };
+    let known = told != Container::default();
+    ResourceState {
+        containers: known.then(|| (container.to_owned(), told)).into_iter().collect(),
+        replicas: last(Metric::Replicas).map(|v| v.round() as u32),
+        volume: bytes(Metric::VolumeCapacity),
+        ..ResourceState::default()
+    }
+}
+
+/// Points on a grid that contains `origin`, and how many points were replaced by a later line.
+fn regular(mut points: Vec<Point>, origin: i64) -> Result<(Series, u64), String> {
+    points.sort_by_key(|(t, container, line, _)| (*t, *container, *line));
+    let before = points.len();
+    points.dedup_by(|later, earlier| (later.0, later.1) == (earlier.0, earlier.1) && { earlier.3 = later.3; true });
+    let repeated = (before - points.len()) as u64;
+    points.dedup_by(|later, earlier| later.0 == earlier.0 && { earlier.3 += later.3; true });
+    let step = step(&points);
+    let slot = |t: i64| (t - origin + step / 2).div_euclid(step);
+    let (first, last) = (slot(points[0].0), slot(points[points.len() - 1].0));
+    if last - first >= LONGEST {
+        return Err(format!("{} samples over {} s at a step of {step} s make too long a series", points.len(), points[points.len() - 1].0 - points[0].0));
+    }
+    let mut values = vec![f32::NAN; (last - first + 1) as usize];
+    for (t, _, _, value) in &points {
+        values[(slot(*t) - first) as usize] = *value;
+    }
+    Ok((Series { start: origin + first * step, step: step as u32, values }, repeated))
+}
+
+/// The median distance, taken as a usual step when it is within 1.5 % of one.
+fn step(points: &[Point]) -> i64 {
+    let mut distances: Vec<i64> = points.windows(2).map(|w| w[1].0 - w[0].0).collect();
+    if distances.is_empty() {
+        return 300;
+    }
+    let middle = distances.len() / 2;
+    let median = *distances.select_nth_unstable(middle).1;
+    let usual = [60, 120, 300, 600, 900, 1800, 3600, 86_400];
+    usual.into_iter().find(|u| (median - u).abs() * 200 <= *u * 3).unwrap_or(median)
+}
+
+fn seconds(bytes: &[u8]) -> Result<i64, String> {
+    if let Some(time) = plain_utc(bytes) {
+        return Ok(time);
+    }
+    let text = std::str::from_utf8(bytes).map_err(|_| "the time is not UTF-8".to_owned())?.trim();
+    text.parse::<Timestamp>().map(Timestamp::secs).map_err(|e| e.to_string())
+}
+
+/// `YYYY-MM-DDTHH:MM:SSZ`, the usual form, without the detour over text; anything unusual is left to the full parser.
+fn plain_utc(b: &[u8]) -> Option<i64> {
+    let b: &[u8; 20] = b.try_into().ok()?;
+    let shape = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'Z')];
+    if shape.iter().any(|(i, c)| b[*i] != *c) {
+        return None;
+    }
+    let number = |from: usize, to: usize| {
+        b[from..to].iter().try_fold(0i64, |n, c| c.is_ascii_digit().then(|| n * 10 + i64::from(c - b'0')))
+    };
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let ok = (1..=12).contains(&month) && (1..=28).contains(&day) && hour < 24 && minute < 60 && second < 60;
+    if !ok {
+        return None;
+    }
+    // Days from the civil date, after Howard Hinnant's algorithm.
+    let y = if month <= 2 { year - 1 } else { year };
+    let (era, year_of_era) = (y.div_euclid(400), y.rem_euclid(400));
+    let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
+    let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
+    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+fn number(bytes: &[u8], metric: Metric) -> Result<f64, String> {
+    let text = std::str::from_utf8(bytes).map_err(|_| "the value is not UTF-8".to_owned())?.trim();
+    let value: f64 = text.parse().map_err(|_| format!("the value {text:?} is not a number: write for example 0.25"))?;
+    if !value.is_finite() {
+        return Err(format!("the value {text:?} is not finite: leave the row out where nothing was measured"));
+    }
+    if value < 0.0 {
+        return Err(format!("the value {text:?} is negative: {metric} cannot be less than nothing"));
+    }
+    if value > 1e30 {
+        return Err(format!("the value {text:?} is too large"));
+    }
+    Ok(value)
+}
+
+/// The factor from the row's unit to the metric's own.
+fn scale(columns: &Columns, record: &csv::ByteRecord, metric: Metric) -> Result<f64, String> {
+    let Some(name) = optional(record, columns.unit, "unit")? else { return Ok(1.0) };
+    let factor = match (metric.unit(), name.to_ascii_lowercase().as_str()) {
+        (Unit::Cores, "cores" | "core")
+        | (Unit::Bytes, "bytes" | "byte" | "b")
+        | (Unit::BytesPerSecond, "bytes_per_second" | "bytes/s" | "b/s")
+        | (Unit::PerSecond, "per_second" | "requests/s" | "/s" | "1/s")
+        | (Unit::Milliseconds, "ms" | "milliseconds")
+        | (Unit::Ratio, "ratio")
+        | (Unit::Count, "count") => 1.0,
+        (Unit::Cores, "millicores" | "m") => 1e-3,
+        (Unit::Bytes | Unit::BytesPerSecond, "kib" | "kib/s") => 1024.0,
+        (Unit::Bytes | Unit::BytesPerSecond, "mib" | "mib/s") => 1_048_576.0,
+        (Unit::Bytes | Unit::BytesPerSecond, "gib" | "gib/s") => 1_073_741_824.0,
+        (Unit::Milliseconds, "s" | "seconds") => 1000.0,
+        (Unit::Ratio, "percent" | "%") => 0.01,
+        _ => return Err(format!("the unit {name:?} does not fit {metric}: leave it empty or use the unit the metric's name says")),
+    };
+    Ok(factor)
+}
