@@ -1,1 +1,28 @@
-//! Placeholder while the house is built.
+//! Numbers in, findings out. Pure: no I/O, no clock, no randomness that was not given.
+//!
+//! A [`ServiceHistory`](headroom_model::series::ServiceHistory) and a policy become [`Features`], findings and
+//! proposals ([`analyze`]), each proposal with its replay, risk and confidence from the service's own data, or the
+//! [`Reason`] why there is none. [`judge`] compares after with before; [`predict`] looks ahead; [`prices`] turns
+//! states into money.
+
+mod analysis;
+mod confidence;
+pub mod features;
+mod histogram;
+pub mod judge;
+
+mod own;
+pub mod predict;
+pub mod prices;
+mod replay;
+mod risk;
+mod samples;
+mod sizing;
+mod stats;
+pub mod strategies;
+mod words;
+
+pub use analysis::{Analysis, Input, Reason, analyze, analyze_fleet};
+pub use features::Features;
+pub use own::evaluate_own;
+pub use predict::predict;

@@ -1,0 +1,313 @@
+//! What is known of a service from its history: one profile per metric, and what follows from several of them.
+
+use crate::histogram::Histogram;
+use crate::samples::Samples;
+use crate::stats;
+use headroom_model::metric::{Kind, Metric};
+use headroom_model::series::ServiceHistory;
+use headroom_model::time::{DAY, HOUR};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// Days after which a sample counts half in decaying quantiles: one week, so that a weekend does not wash out the week before.
+pub const HALF_LIFE_DAYS: f64 = 7.0;
+
+/// One metric over the window. All values are finite and in the metric's unit unless said otherwise.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Profile {
+    /// Samples that are not gaps.
+    pub samples: u32,
+    /// Mean.
+    pub mean: f64,
+    /// 5th percentile.
+    pub p05: f64,
+    /// Median.
+    pub p50: f64,
+    /// 90th percentile.
+    pub p90: f64,
+    /// 95th percentile.
+    pub p95: f64,
+    /// 99th percentile.
+    pub p99: f64,
+    /// 95th percentile with a half-life of [`HALF_LIFE_DAYS`].
+    pub p95_decayed: f64,
+    /// Largest value.
+    pub peak: f64,
+    /// Newest value.
+    pub last: f64,
+    /// Robust slope of the daily means, per day; 0 with fewer than 3 days.
+    pub trend_per_day: f64,
+    /// Share of the variance that the hour of the day explains, 0 to 1.
+    pub daily_season: f64,
+    /// Share of the variance that the hour of the week explains, 0 to 1; 0 with less than two weeks.
+    pub weekly_season: f64,
+    /// What season leaves: standard deviation of the rest over the mean.
+    pub noise: f64,
+}
+
+/// The persistent volume.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Volume {
+    /// Bytes used now.
+    pub used: f64,
+    /// Bytes there are.
+    pub capacity: f64,
+    /// Robust growth, bytes per day.
+    pub growth_per_day: f64,
+    /// Days until it is full at that growth; `None` when it does not grow.
+    pub days_to_full: Option<f64>,
+}
+
+/// A steady growth of memory between restarts.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Leak {
+    /// Bytes per day.
+    pub per_day: f64,
+    /// Share of pairs of samples that rise, 0 to 1.
+    pub rising: f64,
+    /// Hours of the window in which it grew without a restart.
+    pub hours: f64,
+}
+
+/// What is known of a service from its history.
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
+pub struct Features {
+    /// Most samples of any metric.
+    pub samples: u32,
+    /// Seconds between samples; 0 without any.
+    pub step_secs: u32,
+    /// Hours from the first to the last sample.
+    pub span_hours: f64,
+    /// Days with at least half of their samples.
+    pub days: u32,
+    /// Share of the samples between first and last that are there, 0 to 1.
+    pub coverage: f64,
+    /// One profile per gauge.
+    pub profiles: BTreeMap<Metric, Profile>,
+    /// OOM kills in the window.
+    pub oom_kills: f64,
+    /// Days with an OOM kill.
+    pub oom_days: u32,
+    /// Restarts in the window.
+    pub restarts: f64,
+    /// Steady growth of memory between restarts, if any.
+    pub leak: Option<Leak>,
+    /// The volume, where its use and size are measured.
+    pub volume: Option<Volume>,
+}
+
+impl Features {
+    /// Everything that the history tells.
+    #[must_use]
+    pub fn of(history: &ServiceHistory) -> Self {
+        Self::from_samples(&clean(history))
+    }
+
+    pub(crate) fn from_samples(samples: &BTreeMap<Metric, Samples>) -> Self {
+        let mut features = Self::default();
+        for (metric, s) in samples {
+            match metric.kind() {
+                Kind::Gauge => {
+                    features.profiles.insert(*metric, profile(s));
+                }
+                Kind::Counter => features.count(*metric, s),
+            }
+            if s.count as u32 > features.samples {
+                features.samples = s.count as u32;
+                features.step_secs = u32::try_from(s.step).unwrap_or(u32::MAX);
+                features.span_hours = s.span_hours();
+                features.coverage = (s.count as f64 * s.step as f64 / 3600.0 / s.span_hours().max(1e-9)).min(1.0);
+                let half = s.per_day() / 2;
+                features.days = s.days().iter().filter(|(_, v)| present(v) >= half.max(1)).count() as u32;
+            }
+        }
+        features.leak = samples.get(&Metric::MemoryWorkingSet).and_then(leak);
+        features.volume = volume(samples);
+        features
+    }
+
+    fn count(&mut self, metric: Metric, s: &Samples) {
+        let total = s.present().sum();
+        match metric {
+            Metric::OomKills => {
+                self.oom_kills = total;
+                self.oom_days = s.days().iter().filter(|(_, v)| v.iter().any(|x| *x > 0.0)).count() as u32;
+            }
+            Metric::Restarts => self.restarts = total,
+            _ => {}
+        }
+    }
+
+    /// The profile of a metric.
+    #[must_use]
+    pub fn get(&self, metric: Metric) -> Option<&Profile> {
+        self.profiles.get(&metric)
+    }
+
+    /// CPU: cores, or the share of an unknown machine where nothing else is known.
+    #[must_use]
+    pub fn cpu(&self) -> Option<(Metric, &Profile)> {
+        self.either(Metric::CpuUsage, Metric::CpuUtilization)
+    }
+
+    /// Memory: bytes, or the share of an unknown machine where nothing else is known.
+    #[must_use]
+    pub fn memory(&self) -> Option<(Metric, &Profile)> {
+        self.either(Metric::MemoryWorkingSet, Metric::MemoryUtilization)
+    }
+
+    fn either(&self, first: Metric, second: Metric) -> Option<(Metric, &Profile)> {
+        [first, second].into_iter().find_map(|m| self.get(m).map(|p| (m, p)))
+    }
+}
+
+/// Usable samples of every metric that has any.
+pub(crate) fn clean(history: &ServiceHistory) -> BTreeMap<Metric, Samples> {
+    history.metrics.iter().filter_map(|(m, s)| Samples::clean(s, *m).map(|c| (*m, c))).collect()
+}
+
+fn present(values: &[f32]) -> usize {
+    values.iter().filter(|v| !v.is_nan()).count()
+}
+
+fn profile(s: &Samples) -> Profile {
+    let days = s.days();
+    let newest = days.last().map_or(0, |d| d.0);
+    let (mut flat, mut decayed) = (Histogram::default(), Histogram::default());
+    let mut means = Vec::with_capacity(days.len());
+    for (day, values) in &days {
+        flat.add_all(values, 1.0);
+        let weight = (-((newest - day) as f64) / HALF_LIFE_DAYS).exp2();
+        decayed.add_all(values, weight.max(1e-12));
+        let (sum, n) = values.iter().filter(|v| !v.is_nan()).fold((0.0, 0.0), |(s, n), v| (s + f64::from(*v), n + 1.0));
+        means.push((*day as f64, sum / n));
+    }
+    let peak = s.peak();
+    let q = |q: f64| flat.quantile(q).unwrap_or(0.0).min(peak);
+    let (daily_season, weekly_season, noise) = seasons(s);
+    Profile {
+        samples: s.count as u32,
+        mean: s.mean(),
+        p05: q(0.05),
+        p50: q(0.5),
+        p90: q(0.9),
+        p95: q(0.95),
+        p99: q(0.99),
+        p95_decayed: decayed.quantile(0.95).unwrap_or(0.0).min(peak),
+        peak,
+        last: s.values.iter().rev().find(|v| !v.is_nan()).map_or(0.0, |v| f64::from(*v)),
+        trend_per_day: if means.len() < 3 { 0.0 } else { stats::theil_sen(&means).map_or(0.0, |t| t.0) },
+        daily_season,
+        weekly_season,
+        noise,
+    }
+}
+
+/// Shares of the variance explained by hour of day and by hour of week, and what is left over the mean.
+fn seasons(s: &Samples) -> (f64, f64, f64) {
+    let mut week = [(0.0f64, 0.0f64); 168];
+    let mut squares = 0.0;
+    for (t, v) in s.points() {
+        let slot = &mut week[(t.div_euclid(HOUR) + 72).rem_euclid(168) as usize]; // 1970-01-01 was a Thursday
+        slot.0 += v;
+        slot.1 += 1.0;
+        squares += v * v;
+    }
+    let mut day = [(0.0, 0.0); 24];
+    for (i, (sum, n)) in week.iter().enumerate() {
+        day[i % 24].0 += sum;
+        day[i % 24].1 += n;
+    }
+    let (sum, n) = day.iter().fold((0.0, 0.0), |(a, b), (s, n)| (a + s, b + n));
+    let mean = sum / n;
+    let total = squares - n * mean * mean;
+    let hours = s.span_hours();
+    if n < 2.0 || mean <= 0.0 || total <= 1e-12 * squares {
+        return (0.0, 0.0, 0.0);
+    }
+    let explained = |slots: &[(f64, f64)]| {
+        let between: f64 = slots.iter().filter(|x| x.1 > 0.0).map(|(s, n)| n * (s / n - mean).powi(2)).sum();
+        (between / total).clamp(0.0, 1.0)
+    };
+    let daily = if hours >= 48.0 { explained(&day) } else { 0.0 };
+    let weekly = if hours >= 13.9 * 24.0 { explained(&week) } else { 0.0 };
+    let rest = total * (1.0 - daily.max(weekly));
+    (daily, weekly, (rest / n).sqrt() / mean)
+}
+
+/// Growth between restarts: segments end where memory falls by more than 30 %. Shorter than 12 h tells nothing.
+fn leak(s: &Samples) -> Option<Leak> {
+    let mut segments: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
+    let mut last = f64::NAN;
+    for (t, v) in s.points() {
+        if v < 0.7 * last {
+            segments.push(Vec::new());
+        }
+        last = v;
+        segments.last_mut().expect("starts with one").push((t as f64 / DAY as f64, v));
+    }
+    let long = segments.iter().filter(|p| p.len() > 3 && p[p.len() - 1].0 - p[0].0 >= 0.5);
+    let slopes: Vec<(f64, f64, f64)> =
+        long.filter_map(|p| stats::theil_sen(p).map(|(slope, rising)| (slope, rising, (p[p.len() - 1].0 - p[0].0) * 24.0))).collect();
+    let hours: f64 = slopes.iter().map(|s| s.2).sum();
+    if hours <= 0.0 {
+        return None;
+    }
+    let weighted = |get: fn(&(f64, f64, f64)) -> f64| slopes.iter().map(|s| get(s) * s.2).sum::<f64>() / hours;
+    let found = Leak { per_day: weighted(|s| s.0), rising: weighted(|s| s.1), hours };
+    (found.rising > 0.85 && found.per_day > 0.02 * s.mean()).then_some(found)
+}
+
+fn volume(samples: &BTreeMap<Metric, Samples>) -> Option<Volume> {
+    let used = samples.get(&Metric::VolumeUsed)?;
+    let (_, capacity) = samples.get(&Metric::VolumeCapacity)?.points().last()?;
+    let points: Vec<(f64, f64)> = used.points().map(|(t, v)| (t as f64 / DAY as f64, v)).collect();
+    let now = points.last()?.1;
+    let growth = stats::theil_sen(&points).map_or(0.0, |t| t.0);
+    let grows = growth > 1e-4 * capacity && capacity > 0.0;
+    let days_to_full = grows.then(|| ((capacity - now) / growth).max(0.0));
+    (capacity > 0.0).then_some(Volume { used: now, capacity, growth_per_day: growth, days_to_full })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use headroom_model::series::Series;
+
+    fn history(metric: Metric, values: impl Iterator<Item = f64>) -> ServiceHistory {
+        let values = values.map(|v| v as f32).collect();
+        ServiceHistory { metrics: [(metric, Series { start: 1_700_006_400, step: 300, values })].into() }
+    }
+
+    #[test]
+    fn a_daily_wave_is_seasonal_and_quiet() {
+        let wave = (0..14 * 288).map(|i| 2.0 + (f64::from(i) / 288.0 * std::f64::consts::TAU).sin());
+        let f = Features::of(&history(Metric::CpuUsage, wave));
+        let cpu = f.get(Metric::CpuUsage).unwrap();
+        assert!(cpu.daily_season > 0.98 && cpu.noise < 0.06, "{cpu:?}");
+        assert!((cpu.p50 - 2.0).abs() < 0.05 && (cpu.peak - 3.0).abs() < 0.01);
+        assert_eq!((f.days, f.samples), (14, 14 * 288));
+        assert!((f.span_hours - 336.0).abs() < 1e-9 && f.coverage > 0.999);
+    }
+
+    #[test]
+    fn a_leak_is_seen_between_restarts_and_a_wave_is_none() {
+        let sawtooth = (0..14 * 288).map(|i| 1e9 + f64::from(i % 800) * 1e6);
+        let leak = Features::of(&history(Metric::MemoryWorkingSet, sawtooth)).leak.unwrap();
+        assert!((leak.per_day / 288e6 - 1.0).abs() < 0.02, "{leak:?}");
+        let wave = (0..14 * 288).map(|i| 2e9 + 5e8 * (f64::from(i) / 288.0 * std::f64::consts::TAU).sin());
+        assert_eq!(Features::of(&history(Metric::MemoryWorkingSet, wave)).leak, None);
+    }
+
+    #[test]
+    fn few_or_odd_samples_give_finite_features() {
+        for values in [vec![], vec![1.0], vec![0.0, 0.0], vec![f64::NAN, f64::INFINITY, -3.0, 2.0], vec![5.0; 1000]] {
+            let f = Features::of(&history(Metric::CpuUsage, values.into_iter()));
+            for p in f.profiles.values() {
+                for v in [p.mean, p.p05, p.p50, p.p99, p.peak, p.trend_per_day, p.daily_season, p.weekly_season, p.noise] {
+                    assert!(v.is_finite() && (0.0..1e4).contains(&v.abs()), "{p:?}");
+                }
+            }
+        }
+    }
+}

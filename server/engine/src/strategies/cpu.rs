@@ -1,0 +1,247 @@
+//! CPU right-sizing: the decaying percentile and margin of policy, checked against the throttling that policy allows.
+
+use super::case::says;
+use super::resize::round_cores;
+use super::{Case, Draft, Strategy, scale_cpu};
+use crate::risk::Risks;
+use crate::words::{self, cores_step, of_cores, percent};
+use headroom_model::job::OptimizationType;
+use headroom_model::metric::Metric;
+use headroom_model::recommendation::{Evidence, Finding, Proposal, Replay, ReplayRow, Risk, Verdict};
+use headroom_model::service::ResourceState;
+
+/// Right-sizes CPU requests and limits.
+pub struct Cpu;
+
+/// Use above this share of the request is saturation.
+pub(crate) const SATURATED: f64 = 0.8;
+/// An autoscaler's target is not raised above this, percent.
+const HIGHEST_TARGET: f64 = 80.0;
+
+/// What CPU should become.
+struct Size {
+    verdict: Verdict,
+    total: f64,
+    target_percent: Option<u32>,
+}
+
+fn size(case: &Case) -> Option<Size> {
+    let demand = case.cpu.as_ref()?;
+    let share = demand.metric == Metric::CpuUtilization;
+    let wanted = demand.walk.value.map(|v| if share { (v * 100.0).ceil() / 100.0 } else { round_cores(v) })?;
+    let Some(now) = case.cpu_request().filter(|_| !share) else {
+        return Some(Size { verdict: Verdict::NoRequest, total: wanted, target_percent: None });
+    };
+    let near = case.input.policy.recommendation_threshold / 100.0;
+    let saturated = case.cpu_saturation().is_some_and(|s| s > SATURATED);
+    if case.is_throttled() || (saturated && wanted > now * (1.0 + near)) {
+        let raised = if wanted > now { wanted } else { round_cores(now * 1.1) };
+        return Some(Size { verdict: Verdict::Under, total: raised, target_percent: None });
+    }
+    // An autoscaler works on the share of the request in use: the target moves with the request, so that replicas stay as they are.
+    let (total, target_percent) = match case.state().autoscaler {
+        Some(a) => {
+            let target = f64::from(a.target_cpu_percent);
+            let total = wanted.max(round_cores(now * (target / HIGHEST_TARGET).min(1.0)));
+            (total, Some((target * now / total).round().clamp(1.0, 100.0) as u32))
+        }
+        None => (wanted, None),
+    };
+    let verdict = if total < now * (1.0 - near) { Verdict::Over } else { Verdict::Optimal };
+    Some(Size { verdict, total, target_percent: target_percent.filter(|_| verdict == Verdict::Over) })
+}
+
+fn state_with(case: &Case, size: &Size) -> ResourceState {
+    let mut next = scale_cpu(case.state(), &case.input.service.key.name, size.total);
+    if let (Some(a), Some(target)) = (next.autoscaler.as_mut(), size.target_percent) {
+        a.target_cpu_percent = target;
+    }
+    next
+}
+
+fn row(replay: &Replay) -> Option<&ReplayRow> {
+    replay.rows.first()
+}
+
+impl Strategy for Cpu {
+    fn name(&self) -> &'static str {
+        "cpu"
+    }
+
+    fn applies_to(&self, case: &Case) -> bool {
+        case.cpu.is_some()
+    }
+
+    fn findings(&self, case: &Case) -> Vec<Finding> {
+        let (Some(size), Some((metric, p))) = (size(case), case.features.cpu()) else { return Vec::new() };
+        let share = metric == Metric::CpuUtilization;
+        let use_text = |v: f64| if share { format!("{} of the machine", percent(v)) } else { of_cores(v) };
+        let text = match (size.verdict, case.cpu_request()) {
+            (Verdict::Over, Some(now)) => format!("CPU: {} asked for, 99 % of the time {} or less is used", of_cores(now), of_cores(p.p99)),
+            (Verdict::Under, Some(now)) if case.is_throttled() => {
+                format!("CPU: throttled {} of the time at {} asked for", percent(case.throttled()), of_cores(now))
+            }
+            (Verdict::Under, Some(now)) => {
+                format!("CPU: saturated, {} of {} in use at the 95th percentile", words::cores(p.p95_decayed), of_cores(now))
+            }
+            (Verdict::Optimal, Some(now)) => {
+                format!("CPU: {} of {} in use at the 95th percentile", words::cores(p.p95_decayed), of_cores(now))
+            }
+            _ => format!("CPU: no request set; {} in use at the 95th percentile, {} at most", use_text(p.p95_decayed), use_text(p.peak)),
+        };
+        vec![Finding { resource: "cpu".to_owned(), verdict: size.verdict, text, bottleneck: size.verdict == Verdict::Under }]
+    }
+
+    fn propose(&self, case: &Case) -> Option<Proposal> {
+        let demand = case.cpu.as_ref()?;
+        let size = size(case).filter(|s| s.verdict != Verdict::Optimal)?;
+        let recommended = state_with(case, &size);
+        let total = recommended.cpu_request()?.get();
+        let p = case.profile(demand.metric)?;
+        let replay = case.replay_cpu("headroom", Some(total))?;
+        let kept = demand.walk.days.iter().filter(|d| d.kept).count();
+        let (performance, latency_ms, fit) = benefit(case, &size, total, &replay);
+        Some(case.proposal(Draft {
+            strategy: self.name(),
+            kind: OptimizationType::Resource,
+            title: title(case, demand.metric, total),
+            description: description(case, demand.metric, &size, total),
+            performance,
+            latency_ms,
+            confidence: case.confidence(kept, demand.walk.days.len(), p.noise, fit),
+            evidence: evidence(case, &size, total, &replay),
+            risks: risks(case, total, &replay),
+            replays: vec![replay],
+            recommended,
+            freed_replicas: None,
+            cure: size.verdict == Verdict::Under,
+        }))
+    }
+}
+
+/// (performance gain in percent, lower p95 in ms, how well the relation behind it fits)
+fn benefit(case: &Case, size: &Size, total: f64, replay: &Replay) -> (f64, f64, f64) {
+    match size.verdict {
+        Verdict::Under => {
+            let grows = case.cpu_request().map_or(1.0, |now| now / total);
+            let by_throttling = case.samples.get(&Metric::CpuThrottled).and_then(|t| case.gain(t, |_| 0.0));
+            let by_use = || case.samples.get(&Metric::CpuUsage).and_then(|u| case.gain(u, |x| x * grows));
+            let freed = 100.0 * case.throttled();
+            match by_throttling.or_else(by_use) {
+                Some(g) => (g.percent.max(freed), g.ms, g.trust()),
+                None => (freed, 0.0, 1.0),
+            }
+        }
+        Verdict::Over => {
+            // The price of a smaller request: the time it would have been short, and latency stretched by as much.
+            let short = row(replay).map_or(0.0, |r| r.breached);
+            (-100.0 * short, -short * case.latency_p95().map_or(0.0, |p| p.p50), 1.0)
+        }
+        _ => (0.0, 0.0, 1.0),
+    }
+}
+
+fn title(case: &Case, metric: Metric, total: f64) -> String {
+    match case.cpu_request() {
+        _ if metric == Metric::CpuUtilization => format!("CPU request {} of the machine", percent(total)),
+        Some(now) if case.is_throttled() => format!("CPU {}: throttled {}", cores_step(now, total), percent(case.throttled())),
+        Some(now) => format!("CPU {}", cores_step(now, total)),
+        None => format!("CPU request {}", of_cores(total)),
+    }
+}
+
+fn description(case: &Case, metric: Metric, size: &Size, total: f64) -> String {
+    let policy = case.input.policy;
+    let rule = format!(
+        "The {}th percentile of recent use plus {}, and enough that nine of ten days throttle no longer than the {} that policy allows",
+        words::number(policy.cpu_percentile, 1),
+        percent(policy.cpu_margin),
+        percent(policy.max_throttled_ratio)
+    );
+    let lead = match (size.verdict, case.cpu_request()) {
+        (Verdict::Over, Some(now)) => {
+            format!("Lower the CPU request from {} to {} per replica.", words::cores(now), of_cores(total))
+        }
+        (Verdict::Under, Some(now)) => format!("Raise the CPU request from {} to {} per replica.", words::cores(now), of_cores(total)),
+        _ if metric == Metric::CpuUtilization => format!(
+            "Ask for {} of the machine it was measured on. Its size is not known, so the value is in cores of a one-core machine: multiply by its cores.",
+            percent(total)
+        ),
+        _ => format!("Set a CPU request of {} per replica: none is set.", of_cores(total)),
+    };
+    let scaler = match (case.state().autoscaler, size.target_percent) {
+        (Some(a), Some(t)) => {
+            format!(" The autoscaler's target goes from {} to {t} %, which keeps as many replicas at the same load.", a.target_cpu_percent)
+        }
+        _ => String::new(),
+    };
+    format!("{lead} {rule}.{scaler}")
+}
+
+fn evidence(case: &Case, size: &Size, total: f64, replay: &Replay) -> Vec<Evidence> {
+    let Some(demand) = &case.cpu else { return Vec::new() };
+    let Some(p) = case.profile(demand.metric) else { return Vec::new() };
+    let share = demand.metric == Metric::CpuUtilization;
+    let in_use = |v: f64| if share { percent(v) } else { of_cores(v) };
+    let mut lines = Vec::new();
+    match (size.verdict, case.cpu_request()) {
+        (Verdict::Over, Some(now)) => lines.push(says(
+            true,
+            format!(
+                "use stayed at or below {} for 99 % of the time and peaked at {}, while {} are asked for",
+                in_use(p.p99),
+                in_use(p.peak),
+                words::cores(now)
+            ),
+        )),
+        (Verdict::Under, Some(_)) if case.is_throttled() => {
+            lines.push(says(
+                true,
+                format!(
+                    "the CPU limit stopped it in {} of its time, policy allows {}",
+                    percent(case.throttled()),
+                    percent(case.input.policy.max_throttled_ratio)
+                ),
+            ));
+        }
+        (Verdict::Under, Some(now)) => lines
+            .push(says(true, format!("{} of the {} it asks for are in use at the 95th percentile", in_use(p.p95_decayed), of_cores(now)))),
+        _ => lines.push(says(true, format!("{} in use at the 95th percentile, {} at most", in_use(p.p95_decayed), in_use(p.peak)))),
+    }
+    if let Some(r) = row(replay) {
+        lines.push(says(
+            r.breached <= case.input.policy.max_throttled_ratio,
+            format!(
+                "at {} it would have been short in {} of samples, {} on its worst day",
+                in_use(total),
+                percent(r.breached),
+                percent(r.worst_day)
+            ),
+        ));
+    }
+    lines.push(case.walk_evidence(&demand.walk));
+    lines.push(case.data_evidence());
+    if p.weekly_season.max(p.daily_season) > 0.5 {
+        let (shape, share) = if p.weekly_season > p.daily_season + 0.05 { ("week", p.weekly_season) } else { ("day", p.daily_season) };
+        lines.push(says(true, format!("the shape of the {shape} explains {} of its variance", percent(share))));
+    }
+    if p.trend_per_day * 14.0 > 0.2 * p.mean {
+        lines.push(says(false, format!("use grows by {} a day", percent(p.trend_per_day / p.mean.max(1e-9)))));
+    }
+    lines
+}
+
+fn risks(case: &Case, total: f64, replay: &Replay) -> Risks {
+    let mut risks = Risks::default();
+    if let Some(now) = case.cpu_request().filter(|now| total < *now) {
+        risks.cut("CPU", 1.0 - total / now);
+    }
+    if let Some(r) = row(replay) {
+        risks.throttled(r.breached, r.worst_day, case.input.policy.max_throttled_ratio);
+    }
+    if case.cpu.as_ref().and_then(|d| case.profile(d.metric)).is_some_and(|p| p.noise > 0.5) {
+        risks.add(Risk::Medium, "its use is bursty: season explains little of it");
+    }
+    risks.restart(case.state().replicas);
+    risks
+}
