@@ -1,1 +1,42 @@
-//! Placeholder while the house is built.
+//! Durable state: every read and every transaction that Headroom makes.
+//!
+//! Reads are methods of [`Store`]. Writes happen in a [`Tx`] from [`Store::begin`]: what was done, its audit entry and its outbox event
+//! are committed together or not at all. Statements are shared by the back ends; `db.rs` is the one place that knows which one it is.
+
+mod audit;
+mod changes;
+mod comments;
+mod db;
+mod error;
+mod idempotency;
+mod jobs;
+mod ledger;
+mod outcomes;
+mod overview;
+mod page;
+mod policies;
+mod recommendations;
+mod samples;
+mod series;
+mod services;
+mod sessions;
+mod store;
+mod summaries;
+mod tokens;
+mod users;
+mod work;
+
+pub use audit::{AuditFault, AuditHead, AuditReport};
+pub use error::{Error, Result};
+pub use idempotency::Remembered;
+pub use ledger::LedgerEntry;
+pub use outcomes::Outcome;
+pub use overview::{Counts, OverviewNumbers};
+pub use samples::{Column, Compacted};
+pub use services::{Cluster, Inventory};
+pub use sessions::SessionRecord;
+pub use store::{Store, StoreConfig, Tx};
+pub use summaries::{LiveNumbers, ServiceSummary};
+pub use tokens::{ApiToken, OneTimeCode};
+pub use users::User;
+pub use work::{Leased, OpenWork, Work};

@@ -1,0 +1,261 @@
+//! The audit chain and the outbox. Every entry's hash covers the hash before it and the entry's canonical bytes (RFC 8785).
+
+use crate::db::{Connection, Row, Sql, Value, beginning, containing, placeholders, sql};
+use crate::error::{Error, Result};
+use crate::page::{Filter, limit, text};
+use crate::store::{Store, Tx};
+use headroom_model::event::Event;
+use headroom_model::time::Timestamp;
+use headroom_model::view::{AuditQuery, AuditRow, PageOf};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+
+/// What the first entry is chained to.
+const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// Entries verified per read.
+const BATCH: i64 = 1000;
+
+/// The end of the chain: exported, it betrays a chain that was shortened or rewritten since.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditHead {
+    /// The number of the newest entry.
+    pub seq: i64,
+    /// Its hash, hexadecimal.
+    pub hash: String,
+}
+
+/// What a check of the chain found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditReport {
+    /// Entries that were checked.
+    pub entries: u64,
+    /// The end of the chain; `None` while it is empty.
+    pub head: Option<AuditHead>,
+    /// The first fault, if there is one.
+    pub fault: Option<AuditFault>,
+}
+
+/// Where the chain is broken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditFault {
+    /// The entry.
+    pub seq: i64,
+    /// What is wrong with it.
+    pub what: String,
+}
+
+fn chained(prev_hash: &str, body: &str) -> String {
+    hex::encode(Sha256::new().chain_update(prev_hash).chain_update(body).finalize())
+}
+
+fn canonical(event: &Event) -> Result<String> {
+    serde_json_canonicalizer::to_string(event).map_err(|fault| Error::Corrupt { what: "event", fault: fault.to_string() })
+}
+
+impl Tx {
+    /// Chains an event to the audit log and puts it in the outbox; returns its number.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn record(&mut self, event: &Event) -> Result<i64> {
+        let body = canonical(event)?;
+        let newest = sql("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").maybe(self.on()).await?;
+        let (seq, prev_hash) = match newest {
+            Some(row) => (row.int("seq")? + 1, row.text("hash")?),
+            None => (1, GENESIS.to_owned()),
+        };
+        let service = event.service_id.as_deref().and_then(|id| id.parse().ok());
+        sql("INSERT INTO audit (seq, prev_hash, hash, name, actor, subject_kind, subject, service_id, cluster, team, reason, wall_at, \
+             cluster_at, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT cluster FROM services WHERE id = $9), \
+             (SELECT team FROM services WHERE id = $9), $10, $11, $12, $13)")
+        .int(seq)
+        .text(&prev_hash)
+        .text(chained(&prev_hash, &body))
+        .text(&event.name)
+        .text(&event.actor)
+        .text(&event.subject_kind)
+        .text(&event.subject)
+        .maybe_text(event.service_id.as_deref())
+        .uuid(service)
+        .maybe_text(event.reason.as_deref())
+        .time(event.at.wall)
+        .time(event.at.cluster)
+        .text(&body)
+        .run(self.on())
+        .await?;
+        sql("INSERT INTO outbox (seq, event, at) VALUES ($1, $2, $3)").int(seq).text(body).time(event.at.wall).run(self.on()).await?;
+        Ok(seq)
+    }
+
+    /// Marks outbox entries as published. `at` is wall time.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn published(&mut self, seqs: &[i64], at: Timestamp) -> Result<()> {
+        for seq in seqs {
+            sql("UPDATE outbox SET published_at = $2 WHERE seq = $1").int(*seq).time(at).run(self.on()).await?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Outbox entries that nobody has published, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn unpublished(&self, limit: u32) -> Result<Vec<(i64, Event)>> {
+        let rows = sql("SELECT seq, event FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT $1").int(i64::from(limit));
+        rows.all(&mut *self.read().await?).await?.iter().map(|row| Ok((row.int("seq")?, row.json("event")?))).collect()
+    }
+
+    /// One page of the audit log, newest first.
+    ///
+    /// # Errors
+    /// [`Error::BadCursor`].
+    pub async fn audit_rows(&self, query: &AuditQuery) -> Result<PageOf<AuditRow>> {
+        let filter = filter(query);
+        let mut page = filter.clone();
+        if !query.cursor.is_empty() {
+            let before: i64 = query.cursor.strip_prefix("before-").and_then(|n| n.parse().ok()).ok_or(Error::BadCursor)?;
+            page.and("seq < ?", [Value::Int(Some(before))]);
+        }
+        let limit = limit(query.limit);
+        let on = &mut *self.read().await?;
+        let total = filter.sql("SELECT COUNT(*) AS n FROM audit", "").one(on).await?.int("n")?;
+        let mut rows = page.sql("SELECT seq, hash, body FROM audit", &format!(" ORDER BY seq DESC LIMIT {}", limit + 1)).all(on).await?;
+        let more = rows.len() > limit as usize;
+        rows.truncate(limit as usize);
+        let items = with_links(on, &rows).await?;
+        let next_cursor = items.last().filter(|_| more).map(|row| format!("before-{}", row.seq));
+        Ok(PageOf { items, total: total.unsigned_abs(), next_cursor })
+    }
+
+    /// Everything recorded about these subjects, newest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn events_about(&self, subjects: &[String]) -> Result<Vec<AuditRow>> {
+        if subjects.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut filter = Filter::default();
+        filter.one_of("subject", subjects);
+        let on = &mut *self.read().await?;
+        let rows = filter.sql("SELECT seq, hash, body FROM audit", " ORDER BY seq DESC").all(on).await?;
+        with_links(on, &rows).await
+    }
+
+    /// Checks the whole chain: numbers without a gap, every hash, every searchable column against the hashed bytes, and the end against
+    /// one that was exported earlier.
+    ///
+    /// # Errors
+    /// [`Error::Database`]. A broken chain is not an error but a [`AuditReport::fault`].
+    pub async fn verify_audit(&self, known: Option<&AuditHead>) -> Result<AuditReport> {
+        let on = &mut *self.read().await?;
+        let mut report = AuditReport { entries: 0, head: None, fault: None };
+        let mut met_known = known.is_none();
+        loop {
+            let after = report.head.as_ref().map_or(0, |head| head.seq);
+            let rows = sql("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2").int(after).int(BATCH).all(on).await?;
+            for row in &rows {
+                let (seq, hash) = (row.int("seq")?, row.text("hash")?);
+                if let Some(what) = fault_of(row, report.head.as_ref())? {
+                    report.fault = Some(AuditFault { seq, what });
+                    return Ok(report);
+                }
+                met_known |= known.is_some_and(|k| k.seq == seq && k.hash == hash);
+                report.entries += 1;
+                report.head = Some(AuditHead { seq, hash });
+            }
+            if (rows.len() as i64) < BATCH {
+                break;
+            }
+        }
+        if let Some(known) = known.filter(|_| !met_known) {
+            let what = "the exported end of the chain is not in it: entries were removed or rewritten".to_owned();
+            report.fault = Some(AuditFault { seq: known.seq, what });
+        }
+        Ok(report)
+    }
+}
+
+/// What is wrong with an entry that follows `before`.
+fn fault_of(row: &Row, before: Option<&AuditHead>) -> Result<Option<String>> {
+    let expected = before.map_or(1, |head| head.seq + 1);
+    let prev = before.map_or(GENESIS, |head| head.hash.as_str());
+    let seq = row.int("seq")?;
+    if seq != expected {
+        return Ok(Some(format!("entry {expected} is missing")));
+    }
+    let body = row.text("body")?;
+    if row.text("prev_hash")? != prev || row.text("hash")? != chained(prev, &body) {
+        return Ok(Some("its hash does not follow from its content and the entry before it".to_owned()));
+    }
+    let Ok(event) = serde_json::from_str::<Event>(&body) else {
+        return Ok(Some("its content cannot be read".to_owned()));
+    };
+    let columns = row.text("name")? == event.name
+        && row.text("actor")? == event.actor
+        && row.text("subject_kind")? == event.subject_kind
+        && row.text("subject")? == event.subject
+        && row.maybe_text("service_id")? == event.service_id
+        && row.maybe_text("reason")? == event.reason
+        && row.time("wall_at")? == event.at.wall
+        && row.time("cluster_at")? == event.at.cluster;
+    Ok((!columns).then(|| "a searchable column differs from its hashed content".to_owned()))
+}
+
+fn filter(query: &AuditQuery) -> Filter {
+    let mut filter = Filter::default();
+    let part = query.q.trim();
+    if !part.is_empty() {
+        let pattern = text(containing(part));
+        filter.and(
+            "(LOWER(name) LIKE ? ESCAPE '\\' OR LOWER(actor) LIKE ? ESCAPE '\\' OR LOWER(subject) LIKE ? ESCAPE '\\' \
+             OR LOWER(COALESCE(reason, '')) LIKE ? ESCAPE '\\')",
+            [pattern.clone(), pattern.clone(), pattern.clone(), pattern],
+        );
+    }
+    filter.exactly("actor = ?", &query.actor);
+    if !query.event.is_empty() {
+        filter.and("LOWER(name) LIKE ? ESCAPE '\\'", [text(beginning(&query.event))]);
+    }
+    filter
+}
+
+/// Entries with the page where each can be seen. Changes are shown on their recommendation's page.
+async fn with_links(on: &mut Connection, rows: &[Row]) -> Result<Vec<AuditRow>> {
+    let mut entries = Vec::with_capacity(rows.len());
+    for row in rows {
+        entries.push(AuditRow { seq: row.int("seq")?, event: row.json("body")?, hash: row.text("hash")?, link: None });
+    }
+    let changes = look_up(on, &entries, "change", "SELECT id, recommendation_id AS target FROM changes WHERE id IN").await?;
+    let services = look_up(on, &entries, "service", "SELECT id, service_name AS target FROM services WHERE id IN").await?;
+    for entry in &mut entries {
+        let subject = &entry.event.subject;
+        entry.link = match entry.event.subject_kind.as_str() {
+            "recommendation" => Some(format!("/recommendations/{subject}")),
+            "change" => changes.get(subject).map(|id| format!("/recommendations/{id}")),
+            "service" => services.get(subject).map(|name| format!("/services/{name}")),
+            "policy" | "user" => Some("/settings".to_owned()),
+            _ => None,
+        };
+    }
+    Ok(entries)
+}
+
+async fn look_up(on: &mut Connection, entries: &[AuditRow], kind: &str, statement: &str) -> Result<HashMap<String, String>> {
+    let mut ids: Vec<uuid::Uuid> =
+        entries.iter().filter(|e| e.event.subject_kind == kind).filter_map(|e| e.event.subject.parse().ok()).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut found = HashMap::new();
+    for some in ids.chunks(500) {
+        let args = some.iter().map(|id| Value::Uuid(Some(*id))).collect();
+        for row in Sql::built(format!("{statement} ({})", placeholders(1, some.len())), args).all(on).await? {
+            found.insert(row.text("id")?, row.text("target")?);
+        }
+    }
+    Ok(found)
+}

@@ -1,0 +1,133 @@
+//! What can go wrong in the store.
+
+use headroom_model::ids::ChangeId;
+
+/// The store's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong, and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The database refused or failed; the source says why, for the log.
+    #[error("the database did not answer as it should; the log has the cause")]
+    Database(#[source] sqlx::Error),
+    /// The database could not be opened.
+    #[error("cannot open the database {url}: {source}. Check that its folder exists and can be written to")]
+    Open {
+        /// As configured.
+        url: String,
+        /// Why.
+        source: sqlx::Error,
+    },
+    /// The address names no database that is known here.
+    #[error("{0:?} is not a database address: write a path or sqlite:PATH")]
+    BadAddress(String),
+    /// A migration failed.
+    #[error("the database could not be brought up to date: {0}. Nothing of the failed step was kept")]
+    Migrate(#[source] sqlx::migrate::MigrateError),
+    /// The database was written by a newer Headroom.
+    #[error("the database has schema {found}, this Headroom knows {known}: start the newer Headroom that wrote it, or restore a backup")]
+    NewerSchema {
+        /// The schema's version in the database.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// There is no such thing.
+    #[error("there is no {what} {id}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+        /// Its id or name.
+        id: String,
+    },
+    /// Someone else wrote first.
+    #[error("the {what} {id} has changed meanwhile (version {found}, you had {expected}): read it again before you decide")]
+    Stale {
+        /// What was to be written.
+        what: &'static str,
+        /// Its id.
+        id: String,
+        /// The version it was read at.
+        expected: u64,
+        /// The version it has.
+        found: u64,
+    },
+    /// Another change holds the service.
+    #[error("another change holds this service: {}. Wait for its end, or withdraw it", .by.short())]
+    TargetBusy {
+        /// The change that holds it.
+        by: ChangeId,
+    },
+    /// The lease has run out and someone else has the work.
+    #[error("the lease on {kind} {subject} has passed to another worker; nothing was written")]
+    Fenced {
+        /// The kind of work.
+        kind: String,
+        /// What it is about.
+        subject: String,
+    },
+    /// The cursor is not one of this list.
+    #[error("the cursor does not belong to this list: start again without one")]
+    BadCursor,
+    /// A filter or order that does not exist.
+    #[error("{field} cannot be {value:?}: use {allowed}")]
+    BadFilter {
+        /// The parameter.
+        field: &'static str,
+        /// What it was.
+        value: String,
+        /// What it may be.
+        allowed: String,
+    },
+    /// Several services have this name.
+    #[error("{name:?} is the name of several services: write one of {}", .candidates.join(", "))]
+    AmbiguousName {
+        /// The name.
+        name: String,
+        /// The full names.
+        candidates: Vec<String>,
+    },
+    /// The name or id is in use.
+    #[error("the {what} {name} exists already")]
+    Taken {
+        /// What.
+        what: &'static str,
+        /// Its name.
+        name: String,
+    },
+    /// The idempotency key belongs to another request.
+    #[error("the idempotency key {key:?} was used for another request: choose a new one")]
+    KeyReused {
+        /// The key.
+        key: String,
+    },
+    /// What is stored cannot be read back.
+    #[error("stored {what} cannot be read: {fault}. The database may be damaged; restore a backup")]
+    Corrupt {
+        /// The column.
+        what: &'static str,
+        /// Why.
+        fault: String,
+    },
+}
+
+impl From<sqlx::Error> for Error {
+    fn from(source: sqlx::Error) -> Self {
+        Self::Database(source)
+    }
+}
+
+impl Error {
+    /// Whether the database refused a row because its key is there already.
+    pub(crate) fn is_unique_violation(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(e)) if e.is_unique_violation())
+    }
+    /// Whether the database refused a row because what it refers to is not there.
+    pub(crate) fn is_missing_reference(&self) -> bool {
+        matches!(self, Self::Database(sqlx::Error::Database(e)) if e.is_foreign_key_violation())
+    }
+    pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
+        Self::NotFound { what, id: id.to_string() }
+    }
+}

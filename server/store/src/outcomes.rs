@@ -1,0 +1,118 @@
+//! What each change promised and what came of it: the record from which confidence is calibrated.
+
+use crate::db::{Row, sql};
+use crate::error::{Error, Result};
+use crate::page::Filter;
+use crate::store::{Store, Tx};
+use headroom_model::effect::Effect;
+use headroom_model::ids::{ChangeId, RecommendationId, ServiceId};
+use headroom_model::job::OptimizationType;
+use headroom_model::recommendation::ExpectedImprovement;
+use headroom_model::time::Timestamp;
+use headroom_model::units::Money;
+
+/// Promised and measured, of one change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outcome {
+    /// The change.
+    pub change_id: ChangeId,
+    /// What it carried out.
+    pub recommendation_id: RecommendationId,
+    /// The service.
+    pub service_id: ServiceId,
+    /// The strategy that proposed it; `person` for an own value.
+    pub strategy: String,
+    /// What it was to improve.
+    pub optimization_type: OptimizationType,
+    /// How likely it was to keep its promise, 0 to 1.
+    pub confidence: f64,
+    /// What was promised.
+    pub promised: ExpectedImprovement,
+    /// What it was to save a month.
+    pub promised_month: Option<Money>,
+    /// What was measured.
+    pub measured: Option<Effect>,
+    /// What it saves a month as measured.
+    pub achieved_month: Option<Money>,
+    /// Whether the promise was kept; `None` while inconclusive.
+    pub kept: Option<bool>,
+    /// Cluster time of the verdict.
+    pub at: Timestamp,
+}
+
+impl Tx {
+    /// Stores the outcome of a change, or replaces it.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown change.
+    pub async fn put_outcome(&mut self, outcome: &Outcome) -> Result<()> {
+        let currency = outcome.promised_month.or(outcome.achieved_month).map(|m| m.currency.code().to_owned());
+        let done =
+            sql("INSERT INTO outcomes (change_id, recommendation_id, cluster, team, service_id, strategy, optimization_type, confidence, \
+             promised, measured, promised_micros, achieved_micros, currency, kept, at) \
+             SELECT id, $2, cluster, team, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM changes WHERE id = $1 \
+             ON CONFLICT (change_id) DO UPDATE SET measured = excluded.measured, achieved_micros = excluded.achieved_micros, \
+             currency = excluded.currency, kept = excluded.kept, at = excluded.at")
+            .uuid(outcome.change_id.0)
+            .uuid(outcome.recommendation_id.0)
+            .uuid(outcome.service_id.0)
+            .text(&outcome.strategy)
+            .text(outcome.optimization_type.as_str())
+            .real(outcome.confidence)
+            .json(&outcome.promised)
+            .json(&outcome.measured)
+            .int(outcome.promised_month.map(|m| m.micros))
+            .int(outcome.achieved_month.map(|m| m.micros))
+            .maybe_text(currency)
+            .bool(outcome.kept)
+            .time(outcome.at)
+            .run(self.on())
+            .await?;
+        if done == 0 { Err(Error::not_found("change", outcome.change_id)) } else { Ok(()) }
+    }
+}
+
+impl Store {
+    /// Outcomes of one strategy, or of all, oldest first.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn outcomes(&self, strategy: Option<&str>) -> Result<Vec<Outcome>> {
+        let mut filter = Filter::default();
+        filter.exactly("strategy = ?", strategy.unwrap_or_default());
+        let rows = filter.sql("SELECT * FROM outcomes", " ORDER BY at, change_id").all(&mut *self.read().await?).await?;
+        rows.iter().map(outcome).collect()
+    }
+
+    /// Of how many judged changes of a strategy the promise was kept: (kept, judged). `None` before the first; inconclusive ones do not
+    /// count.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn track_record(&self, strategy: &str) -> Result<Option<(u32, u32)>> {
+        let row = sql("SELECT COUNT(*) AS judged, SUM(CASE WHEN kept THEN 1 ELSE 0 END) AS kept FROM outcomes \
+             WHERE strategy = $1 AND kept IS NOT NULL")
+        .text(strategy)
+        .one(&mut *self.read().await?)
+        .await?;
+        let (kept, judged) = (row.count("kept")?, row.count("judged")?);
+        Ok((judged > 0).then_some((kept, judged)))
+    }
+}
+
+fn outcome(row: &Row) -> Result<Outcome> {
+    Ok(Outcome {
+        change_id: ChangeId(row.uuid("change_id")?),
+        recommendation_id: RecommendationId(row.uuid("recommendation_id")?),
+        service_id: ServiceId(row.uuid("service_id")?),
+        strategy: row.text("strategy")?,
+        optimization_type: row.word("optimization_type")?,
+        confidence: row.real("confidence")?,
+        promised: row.json("promised")?,
+        promised_month: row.money("promised_micros", "currency")?,
+        measured: row.json("measured")?,
+        achieved_month: row.money("achieved_micros", "currency")?,
+        kept: row.maybe_bool("kept")?,
+        at: row.time("at")?,
+    })
+}
