@@ -109,3 +109,25 @@ impl ChartModel {
         values.chain(bands).chain(self.thresholds.iter().map(|t| t.value)).filter(|v| v.is_finite()).fold(0.0, f64::max)
     }
 }
+
+/// The path of a sparkline over a box of `width` × `height`, one point per step, gaps left open; empty without a value.
+/// The scale runs from zero (or the least value, if negative) to the largest.
+#[must_use]
+pub fn spark_path(points: &[Option<f32>], width: f32, height: f32) -> String {
+    let present = || points.iter().flatten().copied().filter(|v| v.is_finite());
+    let (low, high) = (present().fold(0.0, f32::min), present().fold(f32::MIN, f32::max));
+    let span = if high > low { high - low } else { 1.0 };
+    let step = width / (points.len().max(2) - 1) as f32;
+    let mut path = String::new();
+    let mut open = false;
+    for (i, point) in points.iter().enumerate() {
+        let Some(value) = point.filter(|v| v.is_finite()) else {
+            open = false;
+            continue;
+        };
+        let y = height - 1.0 - (value - low) / span * (height - 2.0);
+        path.push_str(&format!("{}{:.1},{y:.1}", if open { 'L' } else { 'M' }, i as f32 * step));
+        open = true;
+    }
+    path
+}

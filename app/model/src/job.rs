@@ -153,6 +153,9 @@ pub struct Job {
     /// Predictions, if they were asked for.
     #[serde(default)]
     pub predictions: Vec<Prediction>,
+    /// The recommendations that it made, or found standing; at most a thousand.
+    #[serde(default)]
+    pub recommendations: Vec<crate::ids::RecommendationId>,
 }
 
 /// A forecast value with its 95 % interval.

@@ -605,3 +605,18 @@ pub struct Trial {
     /// What may go wrong.
     pub risk: RiskNote,
 }
+
+/// An API token, without its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenRow {
+    /// Its id, for revocation.
+    pub id: uuid::Uuid,
+    /// Whose it is.
+    pub user: String,
+    /// What it is called.
+    pub label: String,
+    /// Wall time.
+    pub created_at: Timestamp,
+    /// Wall time.
+    pub last_used: Option<Timestamp>,
+}

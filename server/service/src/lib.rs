@@ -1,1 +1,200 @@
-//! Placeholder while the house is built.
+//! The use cases of Headroom, one file per verb: the only place that joins engine, infra and store.
+//!
+//! Every use case takes an [`OpContext`] first, authorises, loads, decides with pure functions of `model` and `engine`, and writes
+//! state, audit entry and outbox event in one transaction. Workers come back through the same doors.
+
+mod analyze;
+mod apply;
+mod approve;
+mod auto_apply;
+mod carry_out;
+mod comment;
+pub mod diff;
+mod dismiss;
+mod error;
+mod expire;
+mod idempotency;
+mod identity;
+mod import;
+mod ingest;
+mod observe;
+mod policies;
+mod promises;
+mod propose;
+mod read;
+mod reject;
+mod roll_back;
+mod submit;
+mod supersede;
+mod users;
+mod withdraw;
+mod worker;
+
+pub use error::{Error, Result, parse_plan_hash};
+pub use identity::{OneTimeCode, SignedIn};
+pub use import::ImportSummary;
+pub use promises::PromiseRow;
+pub use worker::WorkerOptions;
+
+use headroom_engine::prices::PriceBook;
+use headroom_infra::{Infrastructure, MetricsSource};
+use headroom_model::auth::OpContext;
+use headroom_model::event::Event;
+use headroom_model::service::Service;
+use headroom_model::time::{Clocks, Timestamp};
+use headroom_model::view::LiveEvent;
+use headroom_store::Store;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{Notify, broadcast};
+use uuid::Uuid;
+
+/// A cluster that Headroom reads and writes.
+#[derive(Clone)]
+pub struct Cluster {
+    /// Its name, part of every service's key.
+    pub name: String,
+    /// What reads and writes its objects.
+    pub infrastructure: Arc<dyn Infrastructure>,
+    /// What delivers its samples.
+    pub metrics: Arc<dyn MetricsSource>,
+}
+
+/// The clock of the wall, given by the binary.
+pub type WallClock = Arc<dyn Fn() -> Timestamp + Send + Sync>;
+
+/// What Headroom is made of; shared by routes and workers in an [`Arc`].
+pub struct Headroom {
+    store: Store,
+    clusters: Vec<Cluster>,
+    prices: PriceBook,
+    wall: WallClock,
+    /// Newest polled cluster time, microseconds; 0 before the first poll.
+    cluster_time: AtomicI64,
+    live: broadcast::Sender<LiveEvent>,
+    rev: AtomicU64,
+    wake: Notify,
+    /// When each API token's use was last noted, wall time.
+    token_used: Mutex<HashMap<Uuid, Timestamp>>,
+    demo: bool,
+}
+
+impl Headroom {
+    /// Joins the parts. Nothing runs until [`Headroom::ingest`] and the workers are started.
+    #[must_use]
+    pub fn new(store: Store, clusters: Vec<Cluster>, prices: PriceBook, wall: WallClock, demo: bool) -> Arc<Self> {
+        let (live, _) = broadcast::channel(256);
+        Arc::new(Self {
+            store,
+            clusters,
+            prices,
+            wall,
+            cluster_time: AtomicI64::new(0),
+            live,
+            rev: AtomicU64::new(0),
+            wake: Notify::new(),
+            token_used: Mutex::default(),
+            demo,
+        })
+    }
+
+    /// Both clocks, now. Cluster time is that of the newest poll, and wall time where no cluster is watched.
+    #[must_use]
+    pub fn clocks(&self) -> Clocks {
+        let wall = (self.wall)();
+        let cluster = match self.cluster_time.load(Ordering::Relaxed) {
+            0 => wall,
+            micros => Timestamp::from_micros(micros),
+        };
+        Clocks { wall, cluster }
+    }
+
+    /// The context of Headroom's own workers.
+    #[must_use]
+    pub fn own_context(&self, request_id: impl Into<String>) -> OpContext {
+        OpContext { actor: "headroom".to_owned(), role: None, request_id: request_id.into(), now: self.clocks() }
+    }
+
+    /// Small messages that something changed.
+    #[must_use]
+    pub fn live(&self) -> broadcast::Receiver<LiveEvent> {
+        self.live.subscribe()
+    }
+
+    /// The durable state, for sessions and operations.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Where prices come from.
+    #[must_use]
+    pub fn prices(&self) -> &PriceBook {
+        &self.prices
+    }
+
+    /// Whether this is the demonstration.
+    #[must_use]
+    pub fn is_demo(&self) -> bool {
+        self.demo
+    }
+
+    /// Whether every cluster answers.
+    ///
+    /// # Errors
+    /// [`Error::Infra`] of the first that does not, [`Error::Store`] when the database does not.
+    pub async fn ready(&self) -> Result<()> {
+        self.store.ping().await?;
+        for cluster in &self.clusters {
+            cluster.infrastructure.clock().await?;
+        }
+        Ok(())
+    }
+
+    fn announce(&self, topic: &str) {
+        let rev = self.rev.fetch_add(1, Ordering::Relaxed) + 1;
+        // Nobody listening is no fault.
+        let _ = self.live.send(LiveEvent { topic: topic.to_owned(), rev });
+        self.wake.notify_waiters();
+    }
+
+    fn cluster_of(&self, service: &Service) -> Result<&Cluster> {
+        self.clusters
+            .iter()
+            .find(|c| c.name == service.key.cluster)
+            .ok_or_else(|| Error::Refused(format!("Headroom is not connected to the cluster {:?} of this service", service.key.cluster)))
+    }
+}
+
+impl From<headroom_store::Error> for Error {
+    fn from(error: headroom_store::Error) -> Self {
+        use headroom_store::Error as E;
+        match error {
+            E::Stale { .. } => Self::Conflict("it has changed meanwhile: load it again, then decide".to_owned()),
+            E::TargetBusy { .. } | E::Taken { .. } => Self::Conflict(error.to_string()),
+            E::BadCursor => Self::invalid("cursor", error),
+            E::BadFilter { field, .. } => Self::invalid(field, error),
+            E::AmbiguousName { .. } => Self::invalid("service_name", error),
+            E::KeyReused { .. } => Self::KeyReused,
+            E::NotFound { what, id } => Self::NotFound { what, id },
+            other => Self::Store(other),
+        }
+    }
+}
+
+/// Starts an event of the audit chain from a context.
+fn event(ctx: &OpContext, name: &str, kind: &str, subject: impl ToString) -> Event {
+    Event {
+        name: name.to_owned(),
+        actor: ctx.actor.clone(),
+        at: ctx.now,
+        request_id: ctx.request_id.clone(),
+        subject_kind: kind.to_owned(),
+        subject: subject.to_string(),
+        service_id: None,
+        reason: None,
+        before: None,
+        after: None,
+    }
+}

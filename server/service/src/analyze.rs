@@ -1,0 +1,281 @@
+//! Analyses one service, a team or the fleet: on demand and on a schedule. Asking makes a job; a worker does it.
+
+use crate::worker::analyze_work;
+use crate::{Error, Headroom, Result, event};
+use headroom_engine::{Analysis, Input, Reason};
+use headroom_model::auth::{OpContext, Permission};
+use headroom_model::ids::{JobId, ServiceId};
+use headroom_model::job::{Job, JobScope, JobState, OptimizationType, Prediction};
+use headroom_model::metric::Metric;
+use headroom_model::policy::Policy;
+use headroom_model::series::ServiceHistory;
+use headroom_model::service::{Managed, Service};
+use headroom_model::time::{Span, Timestamp};
+use headroom_model::view::AnalyzeRequest;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// Services analysed at once: bounds memory whatever the fleet's size.
+const BATCH: usize = 256;
+/// How far predictions reach.
+const HORIZON: Span = Span::days(1);
+/// Requested by the schedule, not by a person.
+pub(crate) const SCHEDULE: &str = "schedule";
+
+/// One service with what its analysis was made from and found.
+pub(crate) struct Analysed {
+    pub(crate) service: Service,
+    pub(crate) policy: Policy,
+    pub(crate) analysis: Analysis,
+    pub(crate) history: ServiceHistory,
+    pub(crate) now: Timestamp,
+}
+
+impl Headroom {
+    /// Asks for an analysis; a worker does it.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the engineer's role; [`Error::NotFound`] for an unknown service or team;
+    /// [`Error::Invalid`] for a period out of limits.
+    pub async fn analyze(&self, ctx: &OpContext, request: &AnalyzeRequest) -> Result<Job> {
+        ctx.require(Permission::Analyze)?;
+        let scope = self.scope_of(&request.service_name).await?;
+        let policy = match &scope {
+            JobScope::Service(id) => {
+                self.policy_of(&self.store.service(*id).await?.ok_or_else(|| Error::not_found("service", id))?).await?
+            }
+            _ => self.fleet_policy().await?,
+        };
+        let period = request.analysis_period.unwrap_or(policy.analysis_window);
+        if !(3600..=90 * 86_400).contains(&period.secs()) {
+            return Err(Error::invalid("analysis_period", format!("{period} is not allowed: from 1h to 90d")));
+        }
+        let mut types = request.optimization_types.clone();
+        types.sort_unstable();
+        types.dedup();
+        if types.is_empty() {
+            types = OptimizationType::ALL.to_vec();
+        } else {
+            types = request.optimization_types.clone();
+        }
+        let job = Job {
+            id: JobId(Uuid::now_v7()),
+            service_name: request.service_name.clone(),
+            scope,
+            optimization_types: types,
+            analysis_period: period,
+            include_predictions: request.include_predictions,
+            auto_apply: request.auto_apply,
+            state: JobState::Queued,
+            reason: None,
+            auto_apply_refused: None,
+            requested_by: ctx.actor.clone(),
+            created_at: ctx.now.wall,
+            completed_at: None,
+            predictions: Vec::new(),
+            recommendations: Vec::new(),
+        };
+        self.queue(ctx, &job).await?;
+        Ok(job)
+    }
+
+    /// Starts the analysis that policy's interval asks for.
+    pub(crate) async fn analyze_on_schedule(&self, ctx: &OpContext) -> Result<()> {
+        let policy = self.fleet_policy().await?;
+        let job = Job {
+            id: JobId(Uuid::now_v7()),
+            scope: JobScope::Fleet,
+            service_name: "fleet".to_owned(),
+            optimization_types: OptimizationType::ALL.to_vec(),
+            analysis_period: policy.analysis_window,
+            include_predictions: false,
+            auto_apply: policy.auto_implementation,
+            state: JobState::Queued,
+            reason: None,
+            auto_apply_refused: None,
+            requested_by: SCHEDULE.to_owned(),
+            created_at: ctx.now.wall,
+            completed_at: None,
+            predictions: Vec::new(),
+            recommendations: Vec::new(),
+        };
+        self.queue(ctx, &job).await
+    }
+
+    async fn queue(&self, ctx: &OpContext, job: &Job) -> Result<()> {
+        let mut tx = self.store.begin().await?;
+        tx.put_job(job).await?;
+        tx.enqueue(&analyze_work(job.id, ctx.now.wall)).await?;
+        let mut entry = event(ctx, "job.queued", "job", job.id);
+        entry.after = Some(serde_json::json!({ "service_name": job.service_name, "optimization_types": job.optimization_types }));
+        tx.record(&entry).await?;
+        tx.commit().await?;
+        self.announce("jobs");
+        Ok(())
+    }
+
+    async fn scope_of(&self, name: &str) -> Result<JobScope> {
+        if name.is_empty() {
+            return Err(Error::invalid("service_name", "name a service, team:NAME or fleet"));
+        }
+        if name == "fleet" {
+            return Ok(JobScope::Fleet);
+        }
+        if let Some(team) = name.strip_prefix("team:") {
+            let known = self.store.teams().await?.iter().any(|t| t == team);
+            return if known { Ok(JobScope::Team(team.to_owned())) } else { Err(Error::not_found("team", team)) };
+        }
+        let service = self.store.service_named(name).await?;
+        Ok(JobScope::Service(service.id))
+    }
+
+    /// Does a job: what a worker calls.
+    pub(crate) async fn do_job(self: &Arc<Self>, id: JobId) -> Result<()> {
+        let Some(mut job) = self.store.job(id).await? else { return Ok(()) };
+        if job.state.ended() {
+            return Ok(());
+        }
+        let ctx = self.own_context(format!("work-{}", id.short()));
+        job.state = JobState::Analyzing;
+        let mut tx = self.store.begin().await?;
+        tx.put_job(&job).await?;
+        tx.commit().await?;
+        let limit = self.fleet_policy().await?.max_analysis_duration;
+        let done =
+            tokio::time::timeout(std::time::Duration::from_secs(limit.secs().max(1) as u64), self.work_through(&ctx, &mut job)).await;
+        match done {
+            Ok(Ok(())) => {}
+            Ok(Err(error @ (Error::Store(_) | Error::Infra(_)))) => return Err(error),
+            Ok(Err(error)) => fail(&mut job, error.to_string()),
+            Err(_) => fail(&mut job, format!("it took longer than max_analysis_duration ({limit})")),
+        }
+        job.completed_at = Some((self.wall)());
+        let ctx = self.own_context(ctx.request_id);
+        let mut tx = self.store.begin().await?;
+        tx.put_job(&job).await?;
+        let mut entry = event(&ctx, &format!("job.{}", job.state.as_str().to_lowercase()), "job", job.id);
+        entry.reason.clone_from(&job.reason);
+        tx.record(&entry).await?;
+        tx.commit().await?;
+        self.announce("jobs");
+        self.announce("recommendations");
+        Ok(())
+    }
+
+    async fn work_through(self: &Arc<Self>, ctx: &OpContext, job: &mut Job) -> Result<()> {
+        let services: Vec<Service> = match &job.scope {
+            JobScope::Service(id) => self.store.service(*id).await?.into_iter().collect(),
+            JobScope::Team(team) => self.store.services_of_team(team).await?,
+            JobScope::Fleet => self.store.all_services().await?,
+        };
+        let policies = self.policy_patches().await?;
+        let mut made = 0;
+        let mut reasons: Vec<Reason> = Vec::new();
+        for batch in services.chunks(BATCH) {
+            let analysed = self.analyse_batch(ctx, job, batch.to_vec(), &policies).await?;
+            if job.include_predictions {
+                job.predictions.extend(analysed.iter().flat_map(|a| self.predictions_of(a)));
+            }
+            made += self.keep(ctx, job, &analysed).await?;
+            reasons.extend(analysed.into_iter().filter_map(|a| a.analysis.reason));
+        }
+        let short = |r: &&Reason| matches!(r, Reason::InsufficientData(_));
+        job.reason = match (services.len(), reasons.len()) {
+            (0, _) => Some("there are no services yet: connect a cluster or import a file".to_owned()),
+            (1, _) => reasons.first().map(words),
+            (n, 0) => Some(format!("{n} services analysed")),
+            (n, r) => {
+                let unclear = reasons.iter().filter(short).count();
+                Some(format!("{n} services analysed: {} without a proposal, {unclear} of them for want of data", r))
+            }
+        };
+        job.state = if made > 0 || !job.recommendations.is_empty() {
+            JobState::RecommendationsReady
+        } else if !reasons.is_empty() && reasons.iter().all(|r| matches!(r, Reason::InsufficientData(_))) {
+            JobState::InsufficientData
+        } else {
+            JobState::NoAction
+        };
+        Ok(())
+    }
+
+    /// Loads and analyses some services: one ordered scan, then all cores.
+    async fn analyse_batch(
+        self: &Arc<Self>,
+        ctx: &OpContext,
+        job: &Job,
+        services: Vec<Service>,
+        patches: &crate::policies::Patches,
+    ) -> Result<Vec<Analysed>> {
+        let ids: Vec<ServiceId> = services.iter().map(|s| s.id).collect();
+        let ends = self.ends(ctx, &services).await?;
+        let to = ends.values().copied().max().unwrap_or(ctx.now.cluster);
+        let from = ends.values().copied().min().unwrap_or(ctx.now.cluster).plus_secs(-job.analysis_period.secs());
+        let mut histories = self.store.history(&ids, None, from.secs(), to.secs() + 1).await?;
+        let period = job.analysis_period.secs();
+        let mut all: Vec<(Service, Policy, ServiceHistory, Timestamp)> = Vec::with_capacity(services.len());
+        for service in services {
+            let now = ends.get(&service.key.cluster).copied().unwrap_or(ctx.now.cluster);
+            let history = histories.remove(&service.id).unwrap_or_default();
+            let now = if service.managed == Managed::Observed { end_of(&history).unwrap_or(now) } else { now };
+            let history = history.slice(now.secs() - period, now.secs() + 1);
+            let policy = patches.policy_of(&service);
+            all.push((service, policy, history, now));
+        }
+        let this = Arc::clone(self);
+        let types = job.optimization_types.clone();
+        tokio::task::spawn_blocking(move || {
+            let inputs: Vec<Input> = all
+                .iter()
+                .map(|(service, policy, history, now)| Input { service, history, policy, prices: &this.prices, types: &types, now: *now })
+                .collect();
+            let analyses = headroom_engine::analyze_fleet(&inputs);
+            all.into_iter()
+                .zip(analyses)
+                .map(|((service, policy, history, now), analysis)| Analysed { service, policy, analysis, history, now })
+                .collect()
+        })
+        .await
+        .map_err(|e| Error::Internal(format!("the analysis broke: {e}")))
+    }
+
+    /// The end of every cluster's samples: now for a watched one, the newest sample for an imported one.
+    async fn ends(&self, ctx: &OpContext, services: &[Service]) -> Result<BTreeMap<String, Timestamp>> {
+        let mut ends = BTreeMap::new();
+        for service in services {
+            if !ends.contains_key(&service.key.cluster) {
+                let watched = self.clusters.iter().any(|c| c.name == service.key.cluster);
+                let end = if watched { None } else { self.newest_sample(&service.key.cluster).await? };
+                ends.insert(service.key.cluster.clone(), end.map_or(ctx.now.cluster, |t| t.plus_secs(300)));
+            }
+        }
+        Ok(ends)
+    }
+
+    fn predictions_of(&self, analysed: &Analysed) -> Vec<Prediction> {
+        let name = &analysed.service.key.name;
+        let wanted = [Metric::CpuUsage, Metric::CpuUtilization, Metric::MemoryWorkingSet, Metric::MemoryUtilization, Metric::RequestRate];
+        let history = ServiceHistory {
+            metrics: analysed.history.metrics.iter().filter(|(m, _)| wanted.contains(m)).map(|(m, s)| (*m, s.clone())).collect(),
+        };
+        headroom_engine::predict(name, &history, analysed.now, HORIZON)
+    }
+}
+
+/// The end of the newest interval of any metric.
+fn end_of(history: &ServiceHistory) -> Option<Timestamp> {
+    history.metrics.values().filter_map(|s| s.last().map(|(t, _)| t.plus_secs(i64::from(s.step)))).max()
+}
+
+/// Why there is no proposal, in words.
+pub(crate) fn words(reason: &Reason) -> String {
+    match reason {
+        Reason::NoAction(why) | Reason::InsufficientData(why) => why.clone(),
+    }
+}
+
+fn fail(job: &mut Job, why: String) {
+    job.state = JobState::Failed;
+    job.reason = Some(why);
+}

@@ -1,0 +1,36 @@
+//! An approver approves exactly the plan that they saw.
+
+use crate::{Error, Headroom, Result, event};
+use headroom_model::auth::{OpContext, Permission};
+use headroom_model::change::Change;
+use headroom_model::ids::RecommendationId;
+use headroom_model::plan::PlanHash;
+
+impl Headroom {
+    /// Records an approval of exactly the plan the approver saw.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the approver's role; [`Error::Refusal`] for one's own submission, another plan, or a change
+    /// that has moved on.
+    pub async fn approve(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash) -> Result<Change> {
+        ctx.require(Permission::Approve)?;
+        let mut tx = self.store.begin().await?;
+        let mut change = tx.latest_change(id).await?.ok_or_else(not_submitted)?;
+        let (from, version) = (change.state, change.version);
+        change.approve(&ctx.actor, seen, ctx.now.wall)?;
+        tx.save_change(&change, version).await?;
+        let mut entry = event(ctx, "change.approved", "change", change.id);
+        entry.service_id = Some(change.service_id.to_string());
+        entry.before = Some(serde_json::json!({ "state": from }));
+        entry.after = Some(serde_json::json!({ "state": change.state, "plan_hash": seen }));
+        tx.record(&entry).await?;
+        tx.commit().await?;
+        self.announce("changes");
+        Ok(change)
+    }
+}
+
+/// Nothing can be decided about a recommendation that nobody submitted.
+pub(crate) fn not_submitted() -> Error {
+    Error::Conflict("this recommendation has not been submitted: an engineer submits it first".to_owned())
+}

@@ -1,0 +1,282 @@
+//! Carries an approved change through: preflight, write, observe, roll back. Run by workers, one step at a time.
+//!
+//! Every step reads the change anew, does at most one thing to the outside world, and saves what it saw, so that a crash
+//! between any two steps leaves the change resumable. Before a write is repeated, the target is read.
+
+use crate::observe::Observation;
+use crate::{Cluster, Error, Headroom, Result, event};
+use headroom_infra::{Error as InfraError, Purpose};
+use headroom_model::auth::OpContext;
+use headroom_model::change::{Change, Substate};
+use headroom_model::ids::ChangeId;
+use headroom_model::plan::{Drift, FieldChange};
+use headroom_model::recommendation::RecommendationState;
+use headroom_model::service::Service;
+use headroom_model::time::Timestamp;
+
+/// Wall seconds after which a write that never succeeds is given up.
+const GIVE_UP_SECS: i64 = 300;
+/// Wall seconds between looks at a change that is being watched.
+const WATCH_SECS: i64 = 2;
+/// Wall seconds between looks at a verified change whose guards are armed.
+const GUARD_SECS: i64 = 20;
+
+/// When a worker should come back to a change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    /// At once.
+    Now,
+    /// At a wall time.
+    At(Timestamp),
+    /// Not by itself.
+    Never,
+}
+
+impl Headroom {
+    /// Takes one step with a change.
+    ///
+    /// # Errors
+    /// [`Error::Infra`] or [`Error::Store`]: the step is tried again later.
+    pub(crate) async fn step(&self, id: ChangeId) -> Result<Next> {
+        let ctx = self.own_context(format!("work-{}", id.short()));
+        let Some(change) = self.store.change(id).await? else { return Ok(Next::Never) };
+        match change.state {
+            Substate::Approved | Substate::Scheduled => self.start(&ctx, change).await,
+            Substate::Preflight => self.preflight(&ctx, change).await,
+            Substate::Applying => self.write(&ctx, change).await,
+            Substate::OutcomeUnknown => self.resolve(&ctx, change).await,
+            Substate::Observing | Substate::Applied => self.watch(&ctx, change).await,
+            Substate::Aborting | Substate::RollbackRequested => self.advance(&ctx, change, Substate::RollingBack, None).await,
+            Substate::RollingBack => self.take_back(&ctx, change).await,
+            _ => Ok(Next::Never),
+        }
+    }
+
+    /// Moves a change on, with its audit entry and outbox event, in one transaction.
+    pub(crate) async fn advance(&self, ctx: &OpContext, mut change: Change, to: Substate, reason: Option<String>) -> Result<Next> {
+        let (from, version) = (change.state, change.version);
+        change.advance(to)?;
+        if let Some(reason) = reason {
+            change.reason = Some(reason);
+        }
+        self.save(ctx, &change, from, version).await?;
+        Ok(if to.active() { Next::Now } else { Next::Never })
+    }
+
+    /// Saves a change that has moved from `from`, with its audit entry; reopens its recommendation where it ended without a trace.
+    pub(crate) async fn save(&self, ctx: &OpContext, change: &Change, from: Substate, version: u64) -> Result<()> {
+        let outcome = self.outcome(ctx, change).await?;
+        let mut tx = self.store.begin().await?;
+        tx.save_change(change, version).await?;
+        if change.state.reopens() {
+            tx.set_recommendation_state(change.recommendation_id, RecommendationState::Open, None).await?;
+        }
+        if let Some((outcome, entry)) = outcome {
+            tx.put_outcome(&outcome).await?;
+            if let Some(entry) = entry {
+                tx.put_ledger(&entry).await?;
+            }
+        }
+        let mut entry = event(ctx, &format!("change.{}", change.state.as_str().to_lowercase()), "change", change.id);
+        entry.service_id = Some(change.service_id.to_string());
+        entry.reason.clone_from(&change.reason);
+        entry.before = Some(serde_json::json!({ "state": from, "version": version }));
+        entry.after = Some(serde_json::json!({ "state": change.state, "version": change.version, "plan_hash": change.plan_hash }));
+        tx.record(&entry).await?;
+        tx.commit().await?;
+        self.announce("changes");
+        Ok(())
+    }
+
+    async fn start(&self, ctx: &OpContext, change: Change) -> Result<Next> {
+        if change.apply_requested_by.is_none() {
+            return Ok(Next::Never);
+        }
+        if let Err(refusal) = change.approved_by_other() {
+            return self.advance(ctx, change, Substate::Stale, Some(refusal.to_string())).await;
+        }
+        if ctx.now.cluster < change.not_before {
+            let soon = Next::At(ctx.now.wall.plus_secs(WATCH_SECS));
+            if change.state != Substate::Scheduled {
+                self.advance(ctx, change, Substate::Scheduled, None).await?;
+            }
+            return Ok(soon);
+        }
+        self.advance(ctx, change, Substate::Preflight, None).await
+    }
+
+    async fn preflight(&self, ctx: &OpContext, change: Change) -> Result<Next> {
+        let service = self.service_of(&change).await?;
+        let cluster = self.cluster_of(&service)?;
+        let live = cluster.infrastructure.read(&service.key).await?;
+        if live.uid != change.plan.uid {
+            let reason = "the target is another object now: it was deleted and created again. Analyse the service anew".to_owned();
+            return self.advance(ctx, change, Substate::Stale, Some(reason)).await;
+        }
+        if let Some(drift) = change.plan.drift(&live.state).first() {
+            let found = drift.found.as_deref().unwrap_or("not set");
+            let reason =
+                format!("{} is {found} now, the plan was made from {}", drift.field, drift.expected.as_deref().unwrap_or("not set"));
+            return self.advance(ctx, change, Substate::Stale, Some(reason)).await;
+        }
+        let policy = self.policy_of(&service).await?;
+        if policy.plan_hash() != change.plan.policy_hash {
+            let reason = "the policy that this plan was judged by has changed: submit it again".to_owned();
+            return self.advance(ctx, change, Substate::Stale, Some(reason)).await;
+        }
+        let preview = cluster.infrastructure.preview(&change.plan).await?;
+        if preview.problems.is_empty() {
+            return self.advance(ctx, change, Substate::Applying, None).await;
+        }
+        self.advance(ctx, change, Substate::PreflightFailed, Some(preview.problems.join("; "))).await
+    }
+
+    async fn write(&self, ctx: &OpContext, change: Change) -> Result<Next> {
+        let service = self.service_of(&change).await?;
+        let cluster = self.cluster_of(&service)?;
+        if let Some(at) = written(cluster, &change, Purpose::Apply).await? {
+            return self.begin_watch(ctx, change, at).await;
+        }
+        match cluster.infrastructure.apply(change.id, &change.plan, &change.plan.changes, Purpose::Apply).await {
+            Ok(done) => self.begin_watch(ctx, change, done.at).await,
+            Err(InfraError::Conflict { reason, .. }) => {
+                self.advance(ctx, change, Substate::Failed, Some(format!("nothing was written: {reason}"))).await
+            }
+            Err(InfraError::Refused(detail)) => {
+                self.advance(ctx, change, Substate::Failed, Some(format!("the cluster refused, nothing was written: {detail}"))).await
+            }
+            Err(error) if error.nothing_written() && !self.tried_long_enough(ctx, &change, "change.preflight").await? => {
+                Err(Error::Infra(error))
+            }
+            Err(error) => {
+                tracing::warn!(change = %change.id, %error, "the outcome of a write is unknown");
+                self.advance(ctx, change, Substate::OutcomeUnknown, Some(error.to_string())).await?;
+                Ok(Next::At(ctx.now.wall.plus_secs(1)))
+            }
+        }
+    }
+
+    async fn resolve(&self, ctx: &OpContext, change: Change) -> Result<Next> {
+        let service = self.service_of(&change).await?;
+        let cluster = self.cluster_of(&service)?;
+        match written(cluster, &change, Purpose::Apply).await? {
+            Some(at) => self.begin_watch(ctx, change, at).await,
+            None if self.tried_long_enough(ctx, &change, "change.preflight").await? => {
+                let reason = format!("nothing was written: the cluster did not take the change in {} minutes", GIVE_UP_SECS / 60);
+                self.advance(ctx, change, Substate::Failed, Some(reason)).await
+            }
+            None => {
+                self.advance(ctx, change, Substate::Applying, Some("the target shows no trace of the write: trying again".to_owned())).await
+            }
+        }
+    }
+
+    async fn begin_watch(&self, ctx: &OpContext, mut change: Change, at: Timestamp) -> Result<Next> {
+        let (from, version) = (change.state, change.version);
+        change.applied_at = Some(at);
+        change.reason = None;
+        change.advance(Substate::Observing)?;
+        self.save(ctx, &change, from, version).await?;
+        self.refresh_inventory().await?;
+        Ok(Next::At(ctx.now.wall.plus_secs(WATCH_SECS)))
+    }
+
+    async fn watch(&self, ctx: &OpContext, mut change: Change) -> Result<Next> {
+        let service = self.service_of(&change).await?;
+        let cluster = self.cluster_of(&service)?;
+        let live = cluster.infrastructure.read(&service.key).await?;
+        if let Some(drift) = change.plan.overwritten(&live.state).first() {
+            let reason = format!("{} is {} now: someone else wrote it", drift.field, drift.found.as_deref().unwrap_or("not set"));
+            return self.advance(ctx, change, Substate::Drifted, Some(reason)).await;
+        }
+        let soon = if change.state == Substate::Applied { GUARD_SECS } else { WATCH_SECS };
+        let again = Next::At(ctx.now.wall.plus_secs(soon));
+        let (from, version) = (change.state, change.version);
+        match self.observe(&change, &service).await? {
+            Observation::TooEarly => Ok(again),
+            Observation::Held => Ok(again),
+            Observation::Worse(effect) => {
+                change.reason = Some(format!("rolled back by itself: {}", effect.summary));
+                change.effect = Some(effect);
+                change.advance(if from == Substate::Applied { Substate::RollbackRequested } else { Substate::Aborting })?;
+                self.save(ctx, &change, from, version).await?;
+                Ok(Next::Now)
+            }
+            Observation::Verified(effect) => {
+                change.effect = Some(effect);
+                change.verified_at = Some(ctx.now.cluster);
+                change.advance(Substate::Applied)?;
+                self.save(ctx, &change, from, version).await?;
+                Ok(again)
+            }
+            Observation::GuardsDone => self.advance(ctx, change, Substate::Closed, None).await,
+        }
+    }
+
+    async fn take_back(&self, ctx: &OpContext, change: Change) -> Result<Next> {
+        let service = self.service_of(&change).await?;
+        let cluster = self.cluster_of(&service)?;
+        if let Some(at) = written(cluster, &change, Purpose::Restore).await? {
+            return self.end_roll_back(ctx, change, at, &[]).await;
+        }
+        if written(cluster, &change, Purpose::Apply).await?.is_none() {
+            return self.end_roll_back(ctx, change, ctx.now.cluster, &[]).await;
+        }
+        let live = cluster.infrastructure.read(&service.key).await?;
+        let mut foreign = change.plan.overwritten(&live.state);
+        let fields = live.state.fields();
+        let unmarked = change.plan.changes.iter().filter(|c| live.marks.get(&c.field) != Some(&change.id));
+        for c in unmarked {
+            if foreign.iter().all(|d| d.field != c.field) {
+                foreign.push(Drift { field: c.field.clone(), expected: c.to.clone(), found: fields.get(&c.field).cloned() });
+            }
+        }
+        let ours: Vec<FieldChange> = change.plan.inverse().into_iter().filter(|c| foreign.iter().all(|d| d.field != c.field)).collect();
+        let conflicts: Vec<String> = foreign
+            .iter()
+            .map(|d| format!("{} was left at {}, which someone else wrote", d.field, d.found.as_deref().unwrap_or("not set")))
+            .collect();
+        if ours.is_empty() {
+            return self.end_roll_back(ctx, change, ctx.now.cluster, &conflicts).await;
+        }
+        match cluster.infrastructure.apply(change.id, &change.plan, &ours, Purpose::Restore).await {
+            Ok(done) => self.end_roll_back(ctx, change, done.at, &conflicts).await,
+            Err(error) if self.tried_long_enough(ctx, &change, "change.rolling_back").await? => {
+                let reason = format!("the old values could not be written back: {error}. Write them by hand, or try the roll-back again");
+                self.advance(ctx, change, Substate::RollbackFailed, Some(reason)).await
+            }
+            Err(error) => Err(Error::Infra(error)),
+        }
+    }
+
+    async fn end_roll_back(&self, ctx: &OpContext, mut change: Change, at: Timestamp, conflicts: &[String]) -> Result<Next> {
+        let (from, version) = (change.state, change.version);
+        change.rolled_back_at = Some(at);
+        if !conflicts.is_empty() {
+            let said = change.reason.take().unwrap_or_else(|| "rolled back".to_owned());
+            change.reason = Some(format!("{said}; {}", conflicts.join("; ")));
+        }
+        change.advance(Substate::RolledBack)?;
+        self.save(ctx, &change, from, version).await?;
+        self.refresh_inventory().await?;
+        Ok(Next::Never)
+    }
+
+    /// Whether it is longer than [`GIVE_UP_SECS`] since the newest event of this name about the change, in wall time.
+    async fn tried_long_enough(&self, ctx: &OpContext, change: &Change, since: &str) -> Result<bool> {
+        let events = self.store.events_about(&[change.id.to_string()]).await?;
+        let began = events.iter().filter(|row| row.event.name == since).map(|row| row.event.at.wall).max();
+        Ok(began.is_some_and(|at| ctx.now.wall.secs_since(at) > GIVE_UP_SECS))
+    }
+
+    /// The service that a change is about.
+    pub(crate) async fn service_of(&self, change: &Change) -> Result<Service> {
+        self.store.service(change.service_id).await?.ok_or_else(|| Error::not_found("service", change.service_id))
+    }
+}
+
+/// When the target recorded this change's write, if it did: what is read before every retry.
+async fn written(cluster: &Cluster, change: &Change, purpose: Purpose) -> Result<Option<Timestamp>> {
+    let mutations = cluster.infrastructure.mutations(change.id).await?;
+    Ok(mutations.iter().find(|m| m.purpose == purpose).map(|m| m.at))
+}

@@ -1,0 +1,117 @@
+//! What a use case refuses or cannot do, and how that reads at the door.
+
+use headroom_model::auth::Forbidden;
+use headroom_model::change::Refusal;
+use headroom_model::plan::PlanHash;
+use headroom_model::problem::Problem;
+use headroom_model::service::FieldError;
+
+/// The result of a use case.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Why a use case did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The actor's role does not permit it.
+    #[error(transparent)]
+    Forbidden(#[from] Forbidden),
+    /// Nobody, or somebody who may no longer, is asking.
+    #[error("{0}")]
+    Unauthenticated(String),
+    /// There is no such thing.
+    #[error("there is no {what} {id:?}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+        /// The id that was given.
+        id: String,
+    },
+    /// The state machine of a change refuses.
+    #[error(transparent)]
+    Refusal(#[from] Refusal),
+    /// Something else has happened meanwhile.
+    #[error("{0}")]
+    Conflict(String),
+    /// Headroom does not do this here.
+    #[error("{0}")]
+    Refused(String),
+    /// A value is not allowed.
+    #[error("{fault}")]
+    Invalid {
+        /// The form field or parameter.
+        field: String,
+        /// What is wrong, and what would be right.
+        fault: String,
+    },
+    /// The idempotency key was used for another request.
+    #[error("this idempotency key was used for another request: take a new key")]
+    KeyReused,
+    /// The database.
+    #[error("the database did not do what was asked")]
+    Store(#[source] headroom_store::Error),
+    /// A cluster.
+    #[error("the cluster did not do what was asked: {0}")]
+    Infra(#[from] headroom_infra::Error),
+    /// A fault of Headroom itself.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// A value that is not allowed.
+    pub fn invalid(field: impl Into<String>, fault: impl ToString) -> Self {
+        Self::Invalid { field: field.into(), fault: fault.to_string() }
+    }
+
+    /// There is no such thing.
+    pub fn not_found(what: &'static str, id: impl ToString) -> Self {
+        Self::NotFound { what, id: id.to_string() }
+    }
+}
+
+impl From<FieldError> for Error {
+    fn from(e: FieldError) -> Self {
+        Self::Invalid { field: e.field, fault: e.fault }
+    }
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let kind = match &error {
+            Error::Forbidden(_) => "forbidden",
+            Error::Unauthenticated(_) => "unauthenticated",
+            Error::NotFound { .. } => "not-found",
+            Error::Refusal(Refusal::PlanMismatch { .. }) => "plan-mismatch",
+            Error::Refusal(Refusal::OwnSubmission(_)) => "forbidden",
+            Error::Refusal(_) => "illegal-transition",
+            Error::Conflict(_) => "conflict",
+            Error::Refused(_) => "refused",
+            Error::Invalid { .. } => "invalid",
+            Error::KeyReused => "key-reused",
+            Error::Infra(_) => "unavailable",
+            Error::Store(_) | Error::Internal(_) => "internal",
+        };
+        let detail = match &error {
+            Error::Store(_) | Error::Internal(_) => {
+                "Headroom could not finish this. Nothing was changed; try again, and look at the log if it stays.".to_owned()
+            }
+            other => other.to_string(),
+        };
+        if kind == "internal" {
+            tracing::error!(error = ?error, "a use case broke");
+        }
+        let problem = Self::new(kind, detail);
+        match error {
+            Error::Invalid { field, .. } => problem.in_field(field),
+            _ => problem,
+        }
+    }
+}
+
+/// Reads a plan hash as a request carries it.
+///
+/// # Errors
+/// [`Error::Invalid`] names the field `plan_hash`.
+pub fn parse_plan_hash(text: &str) -> Result<PlanHash> {
+    PlanHash::try_from(text.to_owned()).map_err(|e| Error::invalid("plan_hash", e))
+}

@@ -1,0 +1,31 @@
+//! The same request with the same key has the same answer; another request with that key is refused.
+
+use crate::{Error, Headroom, Result};
+use headroom_model::auth::OpContext;
+use headroom_store::Remembered;
+
+impl Headroom {
+    /// The answer that this actor's key was given before; `request` names the request, such as a hash of method, path and body.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`] if the key belongs to another request; [`Error::Invalid`] for a key that is empty or too long.
+    pub async fn replayed(&self, ctx: &OpContext, key: &str, request: &str) -> Result<Option<Remembered>> {
+        if key.is_empty() || key.len() > 200 {
+            return Err(Error::invalid("Idempotency-Key", "1 to 200 characters"));
+        }
+        Ok(self.store.replayed(&ctx.actor, key, request).await?)
+    }
+
+    /// Remembers the answer to a key. A server's own fault is not remembered: the request may be tried again.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub async fn remember(&self, ctx: &OpContext, key: &str, request: &str, status: u16, body: &[u8]) -> Result<()> {
+        if status >= 500 {
+            return Ok(());
+        }
+        let mut tx = self.store.begin().await?;
+        tx.remember(&ctx.actor, key, request, status, body, ctx.now.wall).await?;
+        Ok(tx.commit().await?)
+    }
+}

@@ -1,0 +1,97 @@
+//! An engineer proposes own values for a service: the same replay, plan, approval and guards as the engine's proposals.
+
+use crate::{Error, Headroom, Result, event};
+use headroom_engine::Input;
+use headroom_model::auth::{OpContext, Permission};
+use headroom_model::ids::{JobId, RecommendationId};
+use headroom_model::job::{Job, JobScope, JobState};
+use headroom_model::plan::Plan;
+use headroom_model::recommendation::{Recommendation, RecommendationState};
+use headroom_model::view::ProposeRequest;
+use std::sync::Arc;
+use uuid::Uuid;
+
+impl Headroom {
+    /// Makes a recommendation from a person's own values, with its evidence and replay.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the engineer's role; [`Error::Invalid`] names the field that is wrong;
+    /// [`Error::Refused`] where Headroom does not write.
+    pub async fn propose(self: &Arc<Self>, ctx: &OpContext, request: &ProposeRequest) -> Result<RecommendationId> {
+        ctx.require(Permission::Propose)?;
+        let service = self.store.service_named(&request.service_name).await?;
+        if let Some(refusal) = service.managed.refusal() {
+            return Err(Error::Refused(refusal.to_owned()));
+        }
+        let mut wanted = service.state.clone();
+        for (field, value) in &request.fields {
+            wanted.set(field, Some(value.trim()).filter(|v| !v.is_empty()))?;
+        }
+        wanted.check()?;
+        let changes = Plan::difference(&service.state, &wanted);
+        let Some(first) = changes.first() else {
+            return Err(Error::invalid("fields", "nothing differs from what is in force: change at least one value"));
+        };
+        tracing::debug!(service = %service.key, first = %first.field, fields = changes.len(), "own values are replayed");
+        let policy = self.policy_of(&service).await?;
+        let from = ctx.now.cluster.secs() - policy.analysis_window.secs();
+        let mut histories = self.store.history(&[service.id], None, from, ctx.now.cluster.secs() + 1).await?;
+        let history = histories.remove(&service.id).unwrap_or_default();
+        let this = Arc::clone(self);
+        let (subject, rules, now, state) = (service.clone(), policy.clone(), ctx.now.cluster, wanted);
+        let mut proposal = tokio::task::spawn_blocking(move || {
+            let input = Input { service: &subject, history: &history, policy: &rules, prices: &this.prices, types: &[], now };
+            headroom_engine::evaluate_own(&input, &state)
+        })
+        .await
+        .map_err(|e| Error::Internal(format!("the replay broke: {e}")))?;
+        if !request.reason.trim().is_empty() {
+            proposal.description = format!("{} proposes: {}. {}", ctx.actor, request.reason.trim(), proposal.description);
+        }
+        let job = Job {
+            id: JobId(Uuid::now_v7()),
+            scope: JobScope::Service(service.id),
+            service_name: request.service_name.clone(),
+            optimization_types: vec![proposal.optimization_type],
+            analysis_period: policy.analysis_window,
+            include_predictions: false,
+            auto_apply: false,
+            state: JobState::RecommendationsReady,
+            reason: None,
+            auto_apply_refused: None,
+            requested_by: ctx.actor.clone(),
+            created_at: ctx.now.wall,
+            completed_at: Some(ctx.now.wall),
+            predictions: Vec::new(),
+            recommendations: Vec::new(),
+        };
+        let recommendation = Recommendation {
+            id: RecommendationId(Uuid::now_v7()),
+            job_id: job.id,
+            service_id: service.id,
+            service_name: request.service_name.clone(),
+            team: service.team.clone(),
+            current: service.state,
+            proposal,
+            changes,
+            state: RecommendationState::Open,
+            reason: None,
+            proposed_by: ctx.actor.clone(),
+            created_at: ctx.now.wall,
+            data_until: ctx.now.cluster,
+            window: policy.analysis_window,
+        };
+        let job = Job { recommendations: vec![recommendation.id], ..job };
+        let mut tx = self.store.begin().await?;
+        tx.put_job(&job).await?;
+        tx.put_recommendation(&recommendation).await?;
+        let mut entry = event(ctx, "recommendation.proposed", "recommendation", recommendation.id);
+        entry.service_id = Some(service.id.to_string());
+        entry.reason = Some(request.reason.trim().to_owned()).filter(|r| !r.is_empty());
+        entry.after = Some(serde_json::json!({ "changes": recommendation.changes }));
+        tx.record(&entry).await?;
+        tx.commit().await?;
+        self.announce("recommendations");
+        Ok(recommendation.id)
+    }
+}

@@ -1,0 +1,16 @@
+//! The audit chain, page by page.
+
+use crate::{Headroom, Result};
+use headroom_model::auth::{OpContext, Permission};
+use headroom_model::view::{AuditQuery, AuditRow, PageOf};
+
+impl Headroom {
+    /// Audit entries, newest first.
+    ///
+    /// # Errors
+    /// [`crate::Error::Forbidden`] when nobody is signed in; [`crate::Error::Invalid`] for a cursor that is not ours.
+    pub async fn audit(&self, ctx: &OpContext, query: &AuditQuery) -> Result<PageOf<AuditRow>> {
+        ctx.require(Permission::Read)?;
+        Ok(self.store.audit_rows(query).await?)
+    }
+}

@@ -1,0 +1,195 @@
+//! The charts of a service: use against what is asked for, latency, traffic, with its changes marked.
+
+use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink, Mark, Threshold};
+use headroom_model::job::Prediction;
+use headroom_model::metric::{Aggregation, Metric, Unit};
+use headroom_model::series::{Series, ServiceHistory};
+use headroom_model::units::GIB;
+use headroom_model::view::ChangeRow;
+
+/// Most points of a line: more cannot be told apart on a screen.
+const POINTS: usize = 360;
+
+/// A line that a chart shows, and what it means.
+struct Line {
+    metric: Metric,
+    label: &'static str,
+    ink: Ink,
+}
+
+const fn line(metric: Metric, label: &'static str, ink: Ink) -> Line {
+    Line { metric, label, ink }
+}
+
+/// CPU use per replica against request, limit and proposal.
+#[must_use]
+pub fn cpu(history: &ServiceHistory, proposed: Option<f64>, changes: &[ChangeRow]) -> ChartModel {
+    let ratio = history.get(Metric::CpuUsage).is_none();
+    let main = if ratio { Metric::CpuUtilization } else { Metric::CpuUsage };
+    let lines = [
+        line(main, "use, per replica", Ink::Use),
+        line(Metric::CpuRequest, "request", Ink::Asked),
+        line(Metric::CpuLimit, "limit", Ink::Bad),
+    ];
+    build("CPU use against what is asked for", if ratio { "share" } else { "cores" }, &lines, true, history, proposed, changes)
+}
+
+/// Memory per replica against request, limit and proposal.
+#[must_use]
+pub fn memory(history: &ServiceHistory, proposed: Option<f64>, changes: &[ChangeRow]) -> ChartModel {
+    let ratio = history.get(Metric::MemoryWorkingSet).is_none();
+    let main = if ratio { Metric::MemoryUtilization } else { Metric::MemoryWorkingSet };
+    let lines = [
+        line(main, "use, per replica", Ink::Use),
+        line(Metric::MemoryRequest, "request", Ink::Asked),
+        line(Metric::MemoryLimit, "limit", Ink::Bad),
+    ];
+    build("Memory use against what is asked for", if ratio { "share" } else { "GiB" }, &lines, true, history, proposed, changes)
+}
+
+/// Latency quantiles.
+#[must_use]
+pub fn latency(history: &ServiceHistory, changes: &[ChangeRow]) -> ChartModel {
+    let lines = [
+        line(Metric::LatencyP99, "p99", Ink::Data4),
+        line(Metric::LatencyP95, "p95", Ink::Data1),
+        line(Metric::LatencyP50, "p50", Ink::Use),
+    ];
+    build("Latency", "ms", &lines, false, history, None, changes)
+}
+
+/// Requests per second.
+#[must_use]
+pub fn traffic(history: &ServiceHistory, changes: &[ChangeRow]) -> ChartModel {
+    build("Requests", "/s", &[line(Metric::RequestRate, "requests", Ink::Data1)], false, history, None, changes)
+}
+
+/// A metric of its own, such as the cache hit ratio that a proposal is about.
+#[must_use]
+pub fn one(metric: Metric, title: &'static str, history: &ServiceHistory, changes: &[ChangeRow]) -> ChartModel {
+    let unit = match metric.unit() {
+        Unit::Ratio => "share",
+        Unit::Milliseconds => "ms",
+        Unit::Bytes => "GiB",
+        Unit::BytesPerSecond => "B/s",
+        Unit::PerSecond => "/s",
+        Unit::Cores => "cores",
+        Unit::Count => "",
+    };
+    build(title, unit, &[line(metric, title, Ink::Data1)], false, history, None, changes)
+}
+
+/// What is expected next, with its 95 % interval.
+#[must_use]
+pub fn forecast(metric: Metric, title: &str, unit: &str, past: &ServiceHistory, predictions: &[Prediction]) -> ChartModel {
+    let scale = scale(metric);
+    let of_metric = || predictions.iter().filter(move |p| p.metric == metric);
+    let mut model = ChartModel { title: title.to_owned(), unit: unit.to_owned(), ..ChartModel::default() };
+    if let Some(series) = past.get(metric) {
+        model.series.push(ChartSeries { label: "measured".into(), ink: Ink::Use, steps: false, points: points(series, metric, false) });
+    }
+    let expected = of_metric().map(|p| (p.time.secs(), Some(p.mean * scale))).collect();
+    model.series.push(ChartSeries { label: "expected".into(), ink: Ink::Proposed, steps: false, points: expected });
+    let interval = of_metric().map(|p| (p.time.secs(), p.lo95 * scale, p.hi95 * scale)).collect();
+    model.bands.push(ChartBand { label: "95 % interval".into(), ink: Ink::Proposed, points: interval });
+    model
+}
+
+fn build(
+    title: &str,
+    unit: &str,
+    lines: &[Line],
+    band: bool,
+    history: &ServiceHistory,
+    proposed: Option<f64>,
+    changes: &[ChangeRow],
+) -> ChartModel {
+    let mut model = ChartModel { title: title.to_owned(), unit: unit.to_owned(), ..ChartModel::default() };
+    for (i, line) in lines.iter().enumerate() {
+        let Some(series) = history.get(line.metric) else { continue };
+        let steps = line.metric.aggregation() == Aggregation::Last;
+        model.series.push(ChartSeries { label: line.label.into(), ink: line.ink, steps, points: points(series, line.metric, steps) });
+        if band && i == 0 {
+            model.bands.push(ChartBand { label: "range".into(), ink: Ink::Use, points: range(series, line.metric) });
+        }
+    }
+    if let Some(value) = proposed {
+        let scale = lines.first().map_or(1.0, |l| scale(l.metric));
+        model.thresholds.push(Threshold { label: "proposed".into(), ink: Ink::Proposed, value: value * scale });
+    }
+    if let Some((from, to)) = model.time_range() {
+        model.marks = changes.iter().flat_map(marks).filter(|m| (from..=to).contains(&m.at)).collect();
+    }
+    model
+}
+
+fn marks(change: &ChangeRow) -> Vec<Mark> {
+    let mark = |label: &str, ink, at: headroom_model::time::Timestamp| Mark {
+        label: format!("{label} · {}", change.id.short()),
+        ink,
+        at: at.secs(),
+    };
+    let applied = change.applied_at.map(|at| mark("applied", Ink::Applied, at));
+    let rolled_back = change.rolled_back_at.map(|at| mark("rolled back", Ink::Bad, at));
+    applied.into_iter().chain(rolled_back).collect()
+}
+
+/// From a metric's unit to the one that charts show.
+fn scale(metric: Metric) -> f64 {
+    if metric.unit() == Unit::Bytes { 1.0 / GIB as f64 } else { 1.0 }
+}
+
+fn points(series: &Series, metric: Metric, steps: bool) -> Vec<(i64, Option<f64>)> {
+    let rule = if steps { Aggregation::Last } else { metric.aggregation() };
+    let coarse = series.coarsen(series.values.len().div_ceil(POINTS).max(1), rule);
+    let scale = scale(metric);
+    coarse
+        .values
+        .iter()
+        .enumerate()
+        .map(|(i, v)| (coarse.start + i as i64 * i64::from(coarse.step), (!v.is_nan()).then(|| f64::from(*v) * scale)))
+        .collect()
+}
+
+fn range(series: &Series, metric: Metric) -> Vec<(i64, f64, f64)> {
+    let n = series.values.len().div_ceil(POINTS / 3).max(1);
+    let scale = scale(metric);
+    series
+        .values
+        .chunks(n)
+        .enumerate()
+        .filter_map(|(i, chunk)| {
+            let present = || chunk.iter().filter(|v| !v.is_nan()).map(|v| f64::from(*v));
+            let (low, high) = present().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+            let middle = series.start + (i * n + n / 2) as i64 * i64::from(series.step);
+            low.is_finite().then_some((middle, low * scale, high * scale))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_series_is_thinned_and_keeps_its_peak_in_the_band() {
+        let mut values = vec![1.0f32; 4032];
+        values[2000] = 9.0;
+        values[10] = f32::NAN;
+        let mut history = ServiceHistory::default();
+        history.metrics.insert(Metric::CpuUsage, Series { start: 0, step: 300, values });
+        let chart = cpu(&history, Some(2.0), &[]);
+        assert!(chart.series[0].points.len() <= POINTS);
+        let top = chart.bands[0].points.iter().map(|p| p.2).fold(0.0, f64::max);
+        assert_eq!(top, 9.0);
+        assert_eq!(chart.thresholds[0].value, 2.0);
+    }
+
+    #[test]
+    fn bytes_are_shown_in_gibibytes() {
+        let mut history = ServiceHistory::default();
+        history.metrics.insert(Metric::MemoryWorkingSet, Series { start: 0, step: 300, values: vec![2.0 * GIB as f32; 3] });
+        assert_eq!(memory(&history, Some(GIB as f64), &[]).series[0].points[0].1, Some(2.0));
+        assert_eq!(memory(&history, Some(GIB as f64), &[]).thresholds[0].value, 1.0);
+    }
+}

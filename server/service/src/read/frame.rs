@@ -1,0 +1,36 @@
+//! The frame of every page: who is here, what waits.
+
+use crate::{Headroom, Result};
+use headroom_model::auth::{OpContext, Permission};
+use headroom_model::view::Frame;
+
+impl Headroom {
+    /// What the navigation shows.
+    ///
+    /// # Errors
+    /// [`crate::Error::Store`].
+    pub async fn frame(&self, ctx: &OpContext) -> Result<Frame> {
+        let approves = ctx.role.is_some_and(|r| r.permits(Permission::Approve));
+        let counts = self.store.counts(&ctx.actor).await?;
+        Ok(Frame {
+            user: Some(ctx.actor.clone()),
+            role: ctx.role,
+            waiting: if approves { counts.waiting } else { counts.open },
+            active_changes: counts.active_changes,
+            services: counts.services,
+            clusters: counts.clusters,
+            newest_sample: counts.newest_sample,
+            now: ctx.now.cluster,
+            demo: self.demo,
+        })
+    }
+
+    /// The teams that own services, by name.
+    ///
+    /// # Errors
+    /// [`crate::Error::Store`].
+    pub async fn teams(&self, ctx: &OpContext) -> Result<Vec<String>> {
+        ctx.require(Permission::Read)?;
+        Ok(self.store.teams().await?)
+    }
+}

@@ -1,0 +1,29 @@
+//! Analyses and what came of them.
+
+use crate::{Error, Headroom, Result};
+use headroom_model::auth::{OpContext, Permission};
+use headroom_model::ids::JobId;
+use headroom_model::job::Job;
+use headroom_model::view::{JobRow, RecommendationPage};
+
+impl Headroom {
+    /// The newest analyses.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] when nobody is signed in.
+    pub async fn jobs(&self, ctx: &OpContext) -> Result<Vec<JobRow>> {
+        ctx.require(Permission::Read)?;
+        Ok(self.store.job_rows(50).await?)
+    }
+
+    /// One analysis with its recommendations.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn job(&self, ctx: &OpContext, id: JobId) -> Result<(Job, Vec<RecommendationPage>)> {
+        ctx.require(Permission::Read)?;
+        let job = self.store.job(id).await?.ok_or_else(|| Error::not_found("job", id))?;
+        let pages = self.recommendation_pages(ctx, &job.recommendations).await?;
+        Ok((job, pages))
+    }
+}

@@ -1,0 +1,230 @@
+//! The inbox of recommendations, and one recommendation whole.
+
+use crate::read::charts;
+use crate::{Error, Headroom, Result, diff};
+use headroom_model::auth::{OpContext, Permission};
+use headroom_model::change::{Change, Substate};
+use headroom_model::chart::ChartModel;
+use headroom_model::ids::RecommendationId;
+use headroom_model::job::{OptimizationStatus, OptimizationType};
+use headroom_model::metric::Metric;
+use headroom_model::plan::Plan;
+use headroom_model::policy::Policy;
+use headroom_model::recommendation::{Recommendation, Risk};
+use headroom_model::service::Service;
+use headroom_model::view::{
+    AuditRow, ChangeAct, ChangePage, PageOf, RecommendationPage, RecommendationQuery, RecommendationRow, TimelineEntry,
+};
+
+impl Headroom {
+    /// A page of recommendations, filtered and sorted by the database.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] names the filter that is not known.
+    pub async fn recommendations(&self, ctx: &OpContext, query: &RecommendationQuery) -> Result<PageOf<RecommendationRow>> {
+        ctx.require(Permission::Read)?;
+        check::<OptimizationType>("optimization_type", &query.optimization_type)?;
+        check::<OptimizationStatus>("status", &query.status)?;
+        check::<Risk>("risk", &query.risk)?;
+        if !matches!(query.view.as_str(), "" | "open" | "waiting" | "progress" | "done" | "all") {
+            return Err(Error::invalid("view", "open, waiting, progress, done or all"));
+        }
+        if !matches!(query.sort.trim_start_matches('-'), "" | "saving" | "confidence" | "service" | "priority" | "created") {
+            return Err(Error::invalid("sort", "saving, confidence, service, priority or created"));
+        }
+        Ok(self.store.recommendation_rows(query).await?)
+    }
+
+    /// One recommendation, whole.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn recommendation(&self, ctx: &OpContext, id: RecommendationId) -> Result<RecommendationPage> {
+        ctx.require(Permission::Read)?;
+        let found = self.recommendation_pages(ctx, &[id]).await?.pop();
+        found.ok_or_else(|| Error::not_found("recommendation", id))
+    }
+
+    /// Several recommendations, whole, in the order given; unknown ones are left out.
+    pub(crate) async fn recommendation_pages(&self, ctx: &OpContext, ids: &[RecommendationId]) -> Result<Vec<RecommendationPage>> {
+        let patches = self.policy_patches().await?;
+        let mut pages = Vec::with_capacity(ids.len());
+        for id in ids {
+            let Some(recommendation) = self.store.recommendation(*id).await? else { continue };
+            let Some(service) = self.store.service(recommendation.service_id).await? else { continue };
+            let policy = patches.policy_of(&service);
+            pages.push(self.page(ctx, recommendation, service, &policy).await?);
+        }
+        Ok(pages)
+    }
+
+    async fn page(&self, ctx: &OpContext, recommendation: Recommendation, service: Service, policy: &Policy) -> Result<RecommendationPage> {
+        let id = recommendation.id;
+        let change = self.store.latest_change(id).await?;
+        let change = change.as_ref();
+        let mut subjects = vec![id.to_string()];
+        subjects.extend(self.store.changes_of(service.id).await?.iter().filter(|c| c.recommendation_id == id).map(|c| c.id.to_string()));
+        let timeline = self.store.events_about(&subjects).await?.into_iter().map(entry).collect();
+        let mut at_base = service.clone();
+        at_base.state = recommendation.current.clone();
+        let note = |_: &str| -> Option<String> { None };
+        let plan = Plan {
+            service_id: service.id,
+            target: service.key.clone(),
+            uid: service.uid.clone(),
+            changes: recommendation.changes.clone(),
+            policy_hash: String::new(),
+        };
+        let written = change.is_some_and(|c| c.applied_at.is_some());
+        Ok(RecommendationPage {
+            row: self.store.recommendation_row(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?,
+            diff: diff::render(&at_base, &recommendation.changes, note),
+            drift: if written { Vec::new() } else { plan.drift(&service.state) },
+            comments: self.store.comments(id).await?,
+            timeline,
+            rollback_threshold: policy.rollback_threshold,
+            observation: policy.observation,
+            guard_period: policy.guard_period,
+            track_record: self.store.track_record(&recommendation.proposal.strategy).await?,
+            refusal: service.managed.refusal().map(str::to_owned),
+            change: change.map(|c| change_page(ctx, c, policy)),
+            recommendation,
+            service,
+            now: ctx.now.cluster,
+        })
+    }
+
+    /// The charts beside a recommendation: the resource it changes first, then latency.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn recommendation_charts(&self, ctx: &OpContext, id: RecommendationId) -> Result<Vec<ChartModel>> {
+        ctx.require(Permission::Read)?;
+        let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
+        let service = recommendation.service_id;
+        let mut changes = self.store.changes_of(service).await?;
+        changes.retain(|c| c.recommendation_id == id);
+        let newest = match self.store.service(service).await? {
+            Some(s) => self.newest_sample(&s.key.cluster).await?.unwrap_or(ctx.now.cluster),
+            None => ctx.now.cluster,
+        };
+        let to = if changes.iter().any(|c| c.applied_at.is_some()) {
+            newest.secs() + 1
+        } else {
+            recommendation.data_until.secs().max(newest.secs()) + 1
+        };
+        let from = recommendation.data_until.secs() - recommendation.window.secs();
+        let history = self.store.history(&[service], None, from, to).await?.remove(&service).unwrap_or_default();
+        let proposed =
+            |metrics: [Metric; 2]| recommendation.proposal.bars.iter().find(|b| metrics.contains(&b.metric)).and_then(|b| b.proposed);
+        let touches = |part: &str| recommendation.changes.iter().any(|c| c.field.contains(part));
+        let cpu = charts::cpu(&history, proposed([Metric::CpuUsage, Metric::CpuUtilization]), &changes);
+        let memory = charts::memory(&history, proposed([Metric::MemoryWorkingSet, Metric::MemoryUtilization]), &changes);
+        let mut all = if touches("memory") && !touches(".cpu") { vec![memory, cpu] } else { vec![cpu, memory] };
+        let subject = [
+            ("cache_size", Metric::CacheHitRatio, "Cache hit ratio"),
+            ("pool_size", Metric::PoolWait, "Wait for a connection"),
+            ("db_index", Metric::DatabaseTime, "Time in the database"),
+            ("balancing", Metric::LoadImbalance, "Busiest replica over the mean"),
+            ("gpus", Metric::GpuUtilization, "GPU use"),
+            ("volume", Metric::VolumeUsed, "Volume used"),
+        ];
+        for (field, metric, title) in subject {
+            if touches(field) && history.get(metric).is_some() {
+                all.insert(0, charts::one(metric, title, &history, &changes));
+            }
+        }
+        if history.get(Metric::LatencyP95).is_some() {
+            all.push(charts::latency(&history, &changes));
+        }
+        Ok(all)
+    }
+
+    /// What to commit to Git instead of a live write: the touched objects after the change.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn recommendation_patch(&self, ctx: &OpContext, id: RecommendationId) -> Result<String> {
+        ctx.require(Permission::Read)?;
+        let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
+        let service = self.store.service(recommendation.service_id).await?;
+        let mut service = service.ok_or_else(|| Error::not_found("service", &recommendation.service_name))?;
+        service.state = recommendation.current;
+        Ok(diff::patch(&service, &recommendation.changes))
+    }
+}
+
+fn check<T: std::str::FromStr<Err = String>>(field: &str, text: &str) -> Result<()> {
+    if text.is_empty() {
+        return Ok(());
+    }
+    text.parse::<T>().map(|_| ()).map_err(|e| Error::invalid(field, e))
+}
+
+fn change_page(ctx: &OpContext, change: &Change, policy: &Policy) -> ChangePage {
+    let observing_until =
+        change.applied_at.filter(|_| change.state == Substate::Observing).map(|at| at.plus_secs(policy.observation.secs()));
+    ChangePage {
+        id: change.id,
+        state: change.state,
+        plan_hash: change.plan_hash.clone(),
+        version: change.version,
+        requested_by: change.requested_by.clone(),
+        approvals: change.approvals.clone(),
+        reason: change.reason.clone(),
+        effect: change.effect.clone(),
+        expires_at: change.expires_at,
+        applied_at: change.applied_at,
+        observing_until,
+        verified_at: change.verified_at,
+        rolled_back_at: change.rolled_back_at,
+        can: acts(ctx, change),
+    }
+}
+
+/// What this actor may do with a change now.
+fn acts(ctx: &OpContext, change: &Change) -> Vec<ChangeAct> {
+    let may = |p: Permission| ctx.require(p).is_ok();
+    let own = change.requested_by == ctx.actor;
+    let pending = change.state == Substate::PendingApproval;
+    let startable = change.state == Substate::Approved && change.apply_requested_by.is_none();
+    [
+        (ChangeAct::Approve, pending && !own && may(Permission::Approve)),
+        (ChangeAct::Reject, pending && may(Permission::Approve)),
+        (ChangeAct::Withdraw, change.state.allows(Substate::Withdrawn) && own && may(Permission::Submit)),
+        (ChangeAct::Apply, startable && may(Permission::Apply)),
+        (ChangeAct::RollBack, change.state.can_roll_back() && may(Permission::RollBack)),
+    ]
+    .into_iter()
+    .filter(|(_, can)| *can)
+    .map(|(act, _)| act)
+    .collect()
+}
+
+/// What happened, as a sentence a colleague would say.
+fn entry(row: AuditRow) -> TimelineEntry {
+    let event = row.event;
+    let by = &event.actor;
+    let text = match event.name.as_str() {
+        "recommendation.generated" => "Proposed by the engine".to_owned(),
+        "recommendation.proposed" => format!("Proposed by {by}"),
+        "recommendation.commented" => format!("{by} said"),
+        "recommendation.dismissed" => format!("Dismissed by {by}"),
+        "change.submitted" => format!("Submitted by {by}"),
+        "change.approved" => format!("Approved by {by}"),
+        "change.rejected" => format!("Rejected by {by}"),
+        "change.withdrawn" => format!("Withdrawn by {by}"),
+        "change.apply_requested" => format!("Apply asked for by {by}"),
+        "change.rollback_requested" => format!("Roll-back asked for by {by}"),
+        "change.preflight" => "Checking the target".to_owned(),
+        "change.applying" => "Writing".to_owned(),
+        "change.observing" => "Written; now watched".to_owned(),
+        "change.applied" => "Verified".to_owned(),
+        "change.aborting" => "A guard broke, or a person stopped it".to_owned(),
+        "change.rolling_back" => "Writing the old values back".to_owned(),
+        "change.rolled_back" => "Rolled back".to_owned(),
+        "change.outcome_unknown" => "No answer from the cluster; reading what it did".to_owned(),
+        other => other.split_once('.').map_or(other, |(_, word)| word).replace('_', " "),
+    };
+    TimelineEntry { name: event.name, text, detail: event.reason, wall: event.at.wall, cluster: event.at.cluster }
+}

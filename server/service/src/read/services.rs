@@ -1,0 +1,150 @@
+//! The list of services, and one service whole.
+
+use crate::analyze::{Analysed, words};
+use crate::read::changes::progress;
+use crate::read::charts;
+use crate::{Error, Headroom, Result};
+use headroom_model::auth::{OpContext, Permission};
+use headroom_model::chart::ChartModel;
+use headroom_model::ids::ServiceId;
+use headroom_model::metric::{Aggregation, Metric};
+use headroom_model::recommendation::UseBar;
+use headroom_model::series::ServiceHistory;
+use headroom_model::time::{DAY, Span, Timestamp};
+use headroom_model::view::{Latest, PageOf, ServicePage, ServiceQuery, ServiceRow};
+use headroom_store::ServiceSummary;
+use std::collections::BTreeMap;
+
+/// Points of a spark line: one for every half hour of a day.
+const SPARK: usize = 48;
+
+/// What lists show of a service, from its newest analysis.
+pub(crate) fn summary(one: &Analysed) -> ServiceSummary {
+    let latest = |metric| one.history.get(metric).and_then(|s| s.last()).map(|(_, v)| v);
+    let bar = |metrics: [Metric; 2]| one.analysis.bars.iter().find(|b| metrics.contains(&b.metric)).cloned();
+    let cpu = bar([Metric::CpuUsage, Metric::CpuUtilization]);
+    let memory = bar([Metric::MemoryWorkingSet, Metric::MemoryUtilization]);
+    ServiceSummary {
+        service_id: one.service.id,
+        verdict: one.analysis.verdict,
+        idle_share: idle(&[&cpu, &memory]),
+        cpu,
+        memory,
+        latency_p99_ms: latest(Metric::LatencyP99),
+        request_rate: latest(Metric::RequestRate),
+        cost_month: one.analysis.cost_month,
+        spark: spark(&one.history, one.now),
+        findings: one.analysis.findings.clone(),
+        no_action: one.analysis.reason.as_ref().map(words),
+        analysed_at: one.now,
+    }
+}
+
+/// Share of what is asked for that the median leaves unused, the mean over the resources that have a request.
+fn idle(bars: &[&Option<UseBar>]) -> Option<f64> {
+    let unused: Vec<f64> = bars
+        .iter()
+        .filter_map(|b| b.as_ref())
+        .filter_map(|b| b.request.filter(|r| *r > 0.0).map(|r| (1.0 - b.p50 / r).clamp(0.0, 1.0)))
+        .collect();
+    (!unused.is_empty()).then(|| unused.iter().sum::<f64>() / unused.len() as f64)
+}
+
+fn spark(history: &ServiceHistory, now: Timestamp) -> Vec<Option<f32>> {
+    let Some(series) = history.get(Metric::CpuUsage).or_else(|| history.get(Metric::CpuUtilization)) else { return Vec::new() };
+    let day = series.slice(now.secs() - DAY, now.secs() + 1);
+    let coarse = day.coarsen(day.values.len().div_ceil(SPARK).max(1), Aggregation::Mean);
+    coarse.values.iter().map(|v| (!v.is_nan()).then_some(*v)).collect()
+}
+
+impl Headroom {
+    /// A page of services, filtered and sorted by the database.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor, sort or verdict that is not known.
+    pub async fn services(&self, ctx: &OpContext, query: &ServiceQuery) -> Result<PageOf<ServiceRow>> {
+        ctx.require(Permission::Read)?;
+        if !query.verdict.is_empty() {
+            query.verdict.parse::<headroom_model::recommendation::Verdict>().map_err(|e| Error::invalid("verdict", e))?;
+        }
+        let order = query.sort.trim_start_matches('-');
+        if !matches!(order, "" | "name" | "cost" | "cpu" | "memory" | "latency" | "requests" | "saving") {
+            return Err(Error::invalid(
+                "sort",
+                format!("{order:?} is not a column to sort by: name, cost, cpu, memory, latency, requests or saving"),
+            ));
+        }
+        Ok(self.store.service_rows(query).await?)
+    }
+
+    /// One service, whole.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name; [`Error::Invalid`] for one that is ambiguous.
+    pub async fn service(&self, ctx: &OpContext, name: &str) -> Result<ServicePage> {
+        ctx.require(Permission::Read)?;
+        let service = self.store.service_named(name).await?;
+        let row = self.store.service_rows_by_id(&[service.id]).await?.pop().ok_or_else(|| Error::not_found("service", name))?;
+        let summary = self.store.summary(service.id).await?;
+        let newest = self.newest_sample(&service.key.cluster).await?;
+        let end = newest.unwrap_or(ctx.now.cluster).secs() + 1;
+        let history = self.store.history(&[service.id], None, end - DAY, end).await?.remove(&service.id).unwrap_or_default();
+        let policy = self.policy_of(&service).await?;
+        let mut changes = self.store.changes_of(service.id).await?;
+        for change in &mut changes {
+            change.progress = progress(change, &policy, ctx.now.cluster);
+        }
+        let called: Vec<ServiceId> = self
+            .store
+            .all_services()
+            .await?
+            .into_iter()
+            .filter(|s| s.key.cluster == service.key.cluster && service.calls.contains(&s.key.name))
+            .map(|s| s.id)
+            .collect();
+        Ok(ServicePage {
+            row,
+            latest: latest(&history),
+            findings: summary.as_ref().map(|s| s.findings.clone()).unwrap_or_default(),
+            no_action: summary.as_ref().and_then(|s| s.no_action.clone()),
+            analysed_at: summary.as_ref().map(|s| s.analysed_at),
+            recommendations: self.store.recommendation_rows_of(service.id).await?,
+            held_by: self.store.held_by(service.id).await?,
+            changes,
+            calls: self.store.service_rows_by_id(&called).await?,
+            service,
+            newest_sample: newest,
+            now: ctx.now.cluster,
+        })
+    }
+
+    /// The charts of a service over a time range that ends with its newest sample: CPU, memory, latency, requests.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] for an unknown name.
+    pub async fn service_charts(&self, ctx: &OpContext, name: &str, range: Span) -> Result<Vec<ChartModel>> {
+        ctx.require(Permission::Read)?;
+        let service = self.store.service_named(name).await?;
+        let summary = self.store.summary(service.id).await?;
+        let bar = |metrics: [Metric; 2]| {
+            summary
+                .as_ref()
+                .and_then(|s| [&s.cpu, &s.memory].into_iter().flatten().find(|b| metrics.contains(&b.metric)))
+                .and_then(|b| b.proposed)
+        };
+        let end = self.newest_sample(&service.key.cluster).await?.unwrap_or(ctx.now.cluster).secs() + 1;
+        let from = end - range.secs().clamp(3600, 90 * DAY);
+        let history = self.store.history(&[service.id], None, from, end).await?.remove(&service.id).unwrap_or_default();
+        let changes = self.store.changes_of(service.id).await?;
+        Ok(vec![
+            charts::cpu(&history, bar([Metric::CpuUsage, Metric::CpuUtilization]), &changes),
+            charts::memory(&history, bar([Metric::MemoryWorkingSet, Metric::MemoryUtilization]), &changes),
+            charts::latency(&history, &changes),
+            charts::traffic(&history, &changes),
+        ])
+    }
+}
+
+fn latest(history: &ServiceHistory) -> BTreeMap<Metric, Latest> {
+    history.metrics.iter().filter_map(|(m, s)| s.last().map(|(at, value)| (*m, Latest { value, at }))).collect()
+}

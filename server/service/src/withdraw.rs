@@ -1,0 +1,25 @@
+//! The requester takes a submission back; its recommendation is open again.
+
+use crate::approve::not_submitted;
+use crate::{Error, Headroom, Result};
+use headroom_model::auth::{OpContext, Permission};
+use headroom_model::change::{Change, Substate};
+use headroom_model::ids::RecommendationId;
+
+impl Headroom {
+    /// Withdraws the submitted change of a recommendation.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the engineer's role; [`Error::Refused`] for another person's submission; [`Error::Refusal`] too late.
+    pub async fn withdraw(&self, ctx: &OpContext, id: RecommendationId) -> Result<Change> {
+        ctx.require(Permission::Submit)?;
+        let change = self.store.latest_change(id).await?.ok_or_else(not_submitted)?;
+        if change.requested_by != ctx.actor {
+            return Err(Error::Refused(format!(
+                "{} submitted this: only they can withdraw it, an approver can reject it",
+                change.requested_by
+            )));
+        }
+        self.end(ctx, id, Substate::Withdrawn, format!("withdrawn by {}", ctx.actor)).await
+    }
+}
