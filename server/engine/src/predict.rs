@@ -157,6 +157,7 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rand::{RngExt, SeedableRng};
 
     fn history(days: usize, value: impl Fn(usize) -> f64) -> ServiceHistory {
         let values = (0..days * 288).map(|i| value(i) as f32).collect();
@@ -165,10 +166,11 @@ mod tests {
 
     #[test]
     fn a_daily_wave_is_followed_and_covered() {
-        let noise = |i: usize| ((i * 7919 % 101) as f64 / 101.0 - 0.5) * 0.2;
-        let wave = |i: usize| 2.0 + (i as f64 / 288.0 * std::f64::consts::TAU).sin() + noise(i);
+        let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
+        let noise: Vec<f64> = (0..15 * 288).map(|_| rng.random_range(-0.1..0.1f64)).collect();
+        let wave = |i: usize| 2.0 + (i as f64 / 288.0 * std::f64::consts::TAU).sin() + noise[i];
         let now = Timestamp::from_secs((20_000 + 14) * DAY);
-        let found = &forecasts("s", &history(14, wave), now, Span::days(1))[0];
+        let found = &forecasts("s", &history(14, &wave), now, Span::days(1))[0];
         assert_ne!(found.method, Method::LastValue);
         let covered = found.predictions.iter().enumerate().filter(|(k, p)| (p.lo95..=p.hi95).contains(&wave(14 * 288 + k))).count();
         assert_eq!(found.predictions.len(), 288);

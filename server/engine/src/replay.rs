@@ -278,7 +278,7 @@ mod tests {
     #[test]
     fn held_values_are_scored_exactly() {
         // Ten days at 1 core, each with 29 of 288 samples at 3 cores.
-        let values = (0..2880).map(|i| if i % 288 < 29 { 3.0 } else { 1.0 }).collect();
+        let values = (0..2880).map(|i| if i % 288 >= 259 { 3.0 } else { 1.0 }).collect();
         let replay = ask(values, Resource::Cpu, 2.0, 4.0);
         let names: Vec<&str> = replay.rows.iter().map(|r| r.policy.as_str()).collect();
         assert_eq!(names, ["headroom", "today", "vpa", "krr", "autopilot"]);

@@ -18,6 +18,21 @@ pub(crate) fn median(values: &mut [f64]) -> Option<f64> {
     quantile(values, 0.5)
 }
 
+/// The mean without a share `cut` of the values at either end; reorders its input.
+pub(crate) fn trimmed_mean(values: &mut [f64], cut: f64) -> Option<f64> {
+    let drop = (values.len() as f64 * cut) as usize;
+    let n = values.len() - 2 * drop;
+    if n == 0 {
+        return None;
+    }
+    let mut part = &mut values[..];
+    if drop > 0 {
+        part = part.select_nth_unstable_by(drop - 1, f64::total_cmp).2;
+        part = part.select_nth_unstable_by(n, f64::total_cmp).0;
+    }
+    Some(part.iter().sum::<f64>() / n as f64)
+}
+
 /// A robust standard deviation: 1.4826 × the median distance from the median.
 pub(crate) fn robust_sd(values: &[f64]) -> Option<f64> {
     let mut v = values.to_vec();
@@ -90,6 +105,9 @@ mod tests {
         assert_eq!(quantile(&mut [3.0, 1.0, 2.0, 4.0], 0.5), Some(2.5));
         assert_eq!(quantile(&mut [5.0], 0.9), Some(5.0));
         assert_eq!(quantile(&mut [], 0.9), None);
+        assert_eq!(trimmed_mean(&mut [9e9, 1.0, 2.0, 3.0, -9e9], 0.2), Some(2.0));
+        assert_eq!(trimmed_mean(&mut [4.0], 0.2), Some(4.0));
+        assert_eq!(trimmed_mean(&mut [], 0.2), None);
     }
 
     #[test]

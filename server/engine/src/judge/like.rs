@@ -46,10 +46,11 @@ impl Scale {
             Self::Difference => value,
         }
     }
-    /// The centre of residuals: the median of ratios; of differences the mean, because most are zero.
+    /// The centre of residuals: of ratios the mean of the middle 60 %, nearly as robust as the median and steadier; of differences the
+    /// mean, because most are zero.
     pub fn centre(self, residuals: &mut [f64]) -> Option<f64> {
         match self {
-            Self::Ratio(_) => stats::median(residuals),
+            Self::Ratio(_) => stats::trimmed_mean(residuals, 0.2),
             Self::Difference if residuals.is_empty() => None,
             Self::Difference => Some(residuals.iter().sum::<f64>() / residuals.len() as f64),
         }

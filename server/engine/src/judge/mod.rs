@@ -145,7 +145,9 @@ fn placebo(rs: &[Residual], length: i64, count: usize, step: i64, scale: Scale) 
     let (Some(first), Some(last)) = (rs.first(), rs.last()) else { return Vec::new() };
     let stride = (length / 4).max(step);
     let mut out = Vec::new();
-    let mut at = first.0 + headroom_model::time::DAY;
+    // The first days have little past to be compared with: where there is a week, three of them only teach.
+    let day = headroom_model::time::DAY;
+    let mut at = first.0 + if last.0 - first.0 > 6 * day { 3 * day } else { day };
     while at + length <= last.0 + step {
         if let Some(c) = centre(rs, at, at + length, (count * 7 / 10).max(1), scale) {
             out.push(c - bias(rs, at, step, scale));
@@ -186,7 +188,8 @@ fn compare(rule: &Rule, before: &BTreeMap<Metric, Samples>, after: &BTreeMap<Met
     if now.len() < least.max(3) {
         return Some(unknown(rule, usual, new));
     }
-    let history = residuals(&past, old, old_load.as_ref(), rule.scale, i64::MIN, true, 0);
+    // Metrics that only give context need no A/A windows.
+    let history = if rule.guard { residuals(&past, old, old_load.as_ref(), rule.scale, i64::MIN, true, 0) } else { Vec::new() };
     let (from, to) = (now[0].0, now[now.len() - 1].0 + step);
     let raw = centre(&now, from, to, 1, rule.scale)?;
     let effect = raw - bias(&history, start, step, rule.scale);
@@ -249,9 +252,7 @@ fn verdict(rule: &Rule, m: &Measured) -> MetricEffect {
         Judgement::Worse
     } else if share(m.effect) <= -0.05 && amount <= -rule.floor && beyond(m.low) {
         Judgement::Better
-    } else if amount.abs() >= rule.floor
-        && share(m.effect + 1.96 * m.sd) > threshold.max(0.1)
-        && amount + rule_unit(rule, before, m.sd) > rule.floor
+    } else if amount.abs() >= rule.floor && share(m.effect + 1.64 * m.sd) > threshold && amount + rule_unit(rule, before, m.sd) > rule.floor
     {
         Judgement::Inconclusive
     } else {
@@ -265,7 +266,7 @@ fn verdict(rule: &Rule, m: &Measured) -> MetricEffect {
         lo95: 100.0 * lo,
         hi95: 100.0 * hi,
         guard: rule.guard,
-        judgement: if rule.guard || judgement != Judgement::Worse && directed(rule.metric) { judgement } else { Judgement::Same },
+        judgement: if rule.guard { judgement } else { Judgement::Same },
     }
 }
 
@@ -275,11 +276,6 @@ fn rule_unit(rule: &Rule, before: f64, sd: f64) -> f64 {
         Scale::Ratio(floor) => (before + floor) * sd,
         Scale::Difference => sd,
     }
-}
-
-/// Whether less of it is better by itself: of latency it is, of CPU or memory in use or requests it depends.
-fn directed(metric: Metric) -> bool {
-    matches!(metric, Metric::LatencyP50)
 }
 
 fn conclude(metrics: &[MetricEffect], samples: usize, policy: &Policy) -> Judgement {
