@@ -27,7 +27,7 @@ fn prices(cluster: &str) -> Vec<Builder> {
             .memory(2048, 3072)
             .sidecar("proxy", 0.1, 0.5, 64)
             .demand(620.0, Shape::Market, 0.25)
-            .work(4.6, 0.05, 6.0, 0.55)
+            .work(3.1, 0.05, 6.0, 0.55)
             .uses(720.0, 2.2, 0.0)
             .workers(64)
             .calls("price-cache", 0.8)
@@ -35,10 +35,10 @@ fn prices(cluster: &str) -> Vec<Builder> {
         // Starved: its limit is below its bursts.
         s("quote-stream")
             .replicas(4)
-            .cpu(0.5, 0.6)
+            .cpu(0.5, 0.8)
             .memory(768, 1024)
             .demand(900.0, Shape::Market, 0.08)
-            .nervous(0.13, 2.5, 1.6, 0.0)
+            .nervous(0.1, 2.0, 1.3, 0.0)
             .work(1.5, 0.04, 3.0, 0.5)
             .uses(410.0, 0.35, 0.0)
             .traffic(300.0, 2_600.0, 0.0, 20.0)
@@ -71,8 +71,8 @@ fn prices(cluster: &str) -> Vec<Builder> {
             .cpu(1.0, 2.0)
             .memory(1536, 2048)
             .autoscaler(2, 5, 85)
-            .demand(130.0, Shape::Market, 0.15)
-            .work(36.0, 0.06, 14.0, 0.6)
+            .demand(115.0, Shape::Market, 0.15)
+            .work(30.0, 0.06, 14.0, 0.6)
             .uses(610.0, 9.0, 0.0)
             .workers(48)
             .timeout(8_000.0)
@@ -83,8 +83,8 @@ fn prices(cluster: &str) -> Vec<Builder> {
             .replicas(4)
             .cpu(1.2, 1.5)
             .memory(3072, 4096)
-            .demand(26.0, Shape::Market, 0.1)
-            .nervous(0.16, 3.0, 1.7, 0.0)
+            .demand(19.0, Shape::Market, 0.1)
+            .nervous(0.12, 2.0, 1.4, 0.0)
             .work(95.0, 0.08, 20.0, 0.7)
             .uses(1150.0, 60.0, 0.0)
             .calls("portfolio-valuation", 0.3)
@@ -98,19 +98,19 @@ fn prices(cluster: &str) -> Vec<Builder> {
             .demand(42.0, Shape::Market, 0.12)
             .work(4.2, 0.03, 6.0, 0.5)
             .uses(430.0, 2.5, 0.0)
-            .database(470.0, 170.0, "none", 40)
-            .volume(120, 68.0, 3_200.0)
+            .database(560.0, 190.0, "none", 48)
+            .volume(120, 68.0, 260.0)
             .traffic(1_800.0, 600.0, 400.0, 5_200.0),
         // Waits for connections, and burns CPU on it: above 80 % of its request.
         s("order-history")
             .replicas(3)
             .cpu(0.4, 1.0)
             .memory(896, 1280)
-            .demand(165.0, Shape::Day, 0.45)
+            .demand(148.0, Shape::Day, 0.45)
             .work(5.0, 0.03, 5.0, 0.5)
             .uses(380.0, 1.6, 0.0)
-            .database(95.0, 900.0, "partial", 4)
-            .volume(80, 41.0, 240.0),
+            .database(95.0, 900.0, "partial", 5)
+            .volume(80, 41.0, 70.0),
         // Works at night, idles by day.
         s("performance-report")
             .replicas(2)
@@ -130,7 +130,7 @@ fn prices(cluster: &str) -> Vec<Builder> {
             .demand(320.0, Shape::Market, 0.1)
             .work(1.1, 0.05, 2.5, 0.5)
             .uses(1300.0, 0.9, 0.0)
-            .volume(400, 318.0, 190.0)
+            .volume(400, 300.0, 190.0)
             .traffic(1_100.0, 300.0, 3_000.0, 2_400.0),
     ]
 }
@@ -199,7 +199,7 @@ fn verify(cluster: &str) -> Vec<Builder> {
         // Few, uneven requests handed out in turn: one replica queues while the others idle.
         s("address-lookup")
             .replicas(3)
-            .cpu(0.5, 0.9)
+            .cpu(0.5, 1.2)
             .memory(640, 896)
             .demand(9.0, Shape::Day, 0.3)
             .work(34.0, 0.02, 12.0, 0.55)
@@ -234,7 +234,7 @@ fn verify(cluster: &str) -> Vec<Builder> {
             .demand(8.0, Shape::Day, 0.3)
             .work(2.6, 0.04, 9.0, 0.6)
             .uses(880.0, 3.0, 0.0)
-            .volume(500, 231.0, 46_000.0)
+            .volume(500, 231.0, 450.0)
             .traffic(52_000.0, 240_000.0, 210_000.0, 48_000.0),
         // Its memory limit is where its busiest hours are.
         s("kyb-webhooks")
@@ -269,7 +269,7 @@ fn compute(cluster: &str) -> Vec<Builder> {
             .cpu(4.0, 8.0)
             .memory(24_576, 32_768)
             .gpu(1, 150.0, 34.0, (900.0, 260.0))
-            .demand(7.6, Shape::Day, 0.7)
+            .demand(6.3, Shape::Day, 0.7)
             .work(60.0, 0.2, 15.0, 0.4)
             .uses(17_500.0, 120.0, 0.0)
             .workers(24)
@@ -291,7 +291,7 @@ fn compute(cluster: &str) -> Vec<Builder> {
             .demand(34.0, Shape::Day, 0.7)
             .work(24.0, 0.08, 70.0, 0.45)
             .uses(2300.0, 6.0, 0.0)
-            .workers(3),
+            .workers(4),
         s("model-registry")
             .replicas(2)
             .cpu(1.0, 2.0)
@@ -299,7 +299,7 @@ fn compute(cluster: &str) -> Vec<Builder> {
             .demand(1.2, Shape::Day, 0.5)
             .work(8.0, 0.01, 20.0, 0.6)
             .uses(260.0, 4.0, 0.0)
-            .volume(200, 74.0, 900_000.0),
+            .volume(200, 74.0, 7_000.0),
         s("training-scheduler").demand(0.8, Shape::Flat, 0.9).work(45.0, 0.02, 60.0, 0.5).uses(340.0, 10.0, 0.0),
     ]
 }
@@ -315,7 +315,7 @@ fn others(cluster: &str) -> Vec<Builder> {
             .demand(210.0, Shape::Day, 0.5)
             .work(0.8, 0.02, 2.0, 0.5)
             .uses(390.0, 0.6, 0.0)
-            .volume(100, 37.0, 210.0),
+            .volume(100, 37.0, 60.0),
         service(cluster, "platform", "metrics-relay", "edge")
             .git()
             .replicas(2)

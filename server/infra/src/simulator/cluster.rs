@@ -97,7 +97,7 @@ impl Cluster {
                 uid,
                 state: spec.state.clone(),
                 marks: BTreeMap::new(),
-                dynamic: Dynamic { replicas, volume, use_percent: f64::NAN, ..Dynamic::default() },
+                dynamic: Dynamic { replicas, volume, ..Dynamic::default() },
             }
         };
         let services = world.specs.iter().enumerate().map(running).collect();

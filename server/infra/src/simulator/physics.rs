@@ -28,8 +28,8 @@ pub struct Dynamic {
     pub backlog: f64,
     /// Bytes on the volume.
     pub volume: f64,
-    /// CPU use as a share of the request in the tick before, percent.
-    pub use_percent: f64,
+    /// CPU use as a share of the request in the tick before, percent; `None` without a request or a measurement.
+    pub use_percent: Option<f64>,
     /// What callers saw in the tick before.
     pub seen: Seen,
 }
@@ -66,7 +66,7 @@ pub struct Around {
 
 /// The number of replicas the autoscaler wants now.
 pub fn scale(dynamic: &mut Dynamic, autoscaler: Autoscaler, now: u32, t: i64) -> u32 {
-    let use_percent = dynamic.use_percent;
+    let use_percent = dynamic.use_percent.unwrap_or(f64::NAN);
     dynamic.replicas.autoscale(autoscaler, now, use_percent, t)
 }
 
@@ -88,7 +88,7 @@ pub fn tick(p: &Profile, g: &Granted, d: &mut Dynamic, a: &Around, noise: Noise,
     let own = [0.0004, flow.refused, a.call_errors, full, broken, slow].iter().fold(1.0, |ok, e| ok * (1.0 - e.clamp(0.0, 1.0)));
     let errors = if up.serving < 1e-3 { 1.0 } else { 1.0 - own };
     let used = cpu.used(&flow).min(g.cpu_limit);
-    d.use_percent = if g.cpu_request > 0.0 { 100.0 * used / g.cpu_request } else { f64::NAN };
+    d.use_percent = (g.cpu_request > 0.0 && up.serving > 1e-3).then(|| 100.0 * used / g.cpu_request);
     d.seen = Seen { latency, errors, served: flow.served * up.serving, cores: used * up.serving };
     let mut out = [f32::NAN; METRICS];
     let mut put = |metric: Metric, value: f64| out[metric as usize] = value as f32;

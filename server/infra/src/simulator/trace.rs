@@ -151,7 +151,7 @@ pub fn tick(trace: &Trace, p: &Profile, g: &Granted, d: &mut Dynamic, a: &Around
     let (cpu, memory) = (trace.at(Metric::CpuUsage, middle), trace.at(Metric::MemoryWorkingSet, middle));
     if cpu.is_none() && memory.is_none() {
         d.seen = Seen::default();
-        d.use_percent = f64::NAN;
+        d.use_percent = None;
         return out;
     }
     let running = up.serving > 1e-3;
@@ -163,7 +163,7 @@ pub fn tick(trace: &Trace, p: &Profile, g: &Granted, d: &mut Dynamic, a: &Around
         let share = throttled(wanted, g.cpu_limit, 0.6 * wanted, 0.0, 0.0);
         put(Metric::CpuUsage, when(running, used));
         put(Metric::CpuThrottled, when(running, share));
-        d.use_percent = when(g.cpu_request > 0.0, 100.0 * used / g.cpu_request);
+        d.use_percent = (g.cpu_request > 0.0 && running).then(|| 100.0 * used / g.cpu_request);
         d.seen = Seen { cores: used * up.serving, ..Seen::default() };
         if let Some(rate) = trace.at(Metric::RequestRate, middle).filter(|r| *r > 0.0) {
             let per_request = total * 1000.0 / rate;

@@ -1,0 +1,194 @@
+//! The simulator as a cluster among others.
+
+use super::faults::Fault;
+use super::wire::{self, ApplyRequest, ClockAnswer, EditRequest, Failure, SpeedRequest};
+use super::world::{Namespace, NodePool, STEP};
+use crate::infrastructure::{Error, Infrastructure, Live, Mutation, Preview, Purpose, Result, Written};
+use crate::metrics::{Frames, MetricsSource};
+use async_trait::async_trait;
+use headroom_model::ids::ChangeId;
+use headroom_model::plan::{FieldChange, Plan};
+use headroom_model::service::{Service, ServiceKey};
+use headroom_model::time::Timestamp;
+use reqwest::{Method, RequestBuilder, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long a call may take.
+const TIMEOUT: Duration = Duration::from_secs(10);
+/// How long the samples of a day may take.
+const SAMPLES_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// A connection to a simulator. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Client {
+    name: String,
+    base: String,
+    http: reqwest::Client,
+    timeout: Duration,
+}
+
+impl Client {
+    /// A client of the simulator at `base_url` (`http://127.0.0.1:4100`), whose cluster has the usual name.
+    ///
+    /// # Panics
+    /// Never: the connection has no TLS and no proxy that could fail to be set up.
+    #[must_use]
+    pub fn new(base_url: &str) -> Self {
+        let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build();
+        Self {
+            name: super::CLUSTER.to_owned(),
+            base: base_url.trim_end_matches('/').to_owned(),
+            http: http.expect("no TLS and no proxy to set up"),
+            timeout: TIMEOUT,
+        }
+    }
+
+    /// The same, with the cluster's name as the simulator tells it.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn connect(base_url: &str) -> Result<Self> {
+        let client = Self::new(base_url);
+        let name = client.clock_answer().await?.cluster;
+        Ok(Self { name, ..client })
+    }
+
+    /// The same with another time limit per call.
+    #[must_use]
+    pub fn with_timeout(self, timeout: Duration) -> Self {
+        Self { timeout, ..self }
+    }
+
+    async fn clock_answer(&self) -> Result<ClockAnswer> {
+        self.get("clock").await
+    }
+
+    /// Cluster seconds per wall second.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn speed(&self) -> Result<f64> {
+        Ok(self.clock_answer().await?.speed)
+    }
+
+    /// Sets the clock's speed, 0 (it stands) to 100,000.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] outside these.
+    pub async fn set_speed(&self, speed: f64) -> Result<()> {
+        self.post("speed", &SpeedRequest { speed }, true).await
+    }
+
+    /// Makes the next calls fail.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn inject_fault(&self, fault: Fault) -> Result<()> {
+        self.call(self.http.request(Method::POST, self.url("faults")).json(&fault), true).await.map(|_| ())
+    }
+
+    /// Writes fields as someone else would, past Headroom; clears Headroom's marks on them.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`]; [`Error::Refused`] for a field or value that is not allowed.
+    pub async fn edit(&self, key: &ServiceKey, changes: &[FieldChange]) -> Result<Timestamp> {
+        self.post("edit", &EditRequest { key: key.clone(), changes: changes.to_vec() }, true).await
+    }
+
+    /// Deletes a service and makes it anew under the same name, with another uid.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn recreate(&self, key: &ServiceKey) -> Result<Timestamp> {
+        self.post("recreate", &EditRequest { key: key.clone(), changes: Vec::new() }, true).await
+    }
+
+    /// Groups of nodes, and the rules of each namespace.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn capacity(&self) -> Result<(Vec<NodePool>, BTreeMap<String, Namespace>)> {
+        self.get("nodes").await
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}/v1/{path}", self.base)
+    }
+
+    async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T> {
+        let response = self.call(self.http.request(Method::GET, self.url(path)), false).await?;
+        response.json().await.map_err(|e| lost(&e, false))
+    }
+
+    async fn post<T: DeserializeOwned>(&self, path: &str, body: &impl Serialize, write: bool) -> Result<T> {
+        let response = self.call(self.http.request(Method::POST, self.url(path)).json(body), write).await?;
+        response.json().await.map_err(|e| lost(&e, write))
+    }
+
+    async fn call(&self, request: RequestBuilder, write: bool) -> Result<Response> {
+        let response = request.timeout(self.timeout).send().await.map_err(|e| lost(&e, write))?;
+        let status = response.status().as_u16();
+        if status < 300 {
+            return Ok(response);
+        }
+        let failure = response.json::<Failure>().await;
+        let failure = failure.unwrap_or_else(|e| Failure { message: format!("status {status}: {e}"), drift: Vec::new() });
+        Err(wire::error(status, failure, write))
+    }
+}
+
+/// A call without an answer: surely nothing was done if no connection came about; otherwise a write is in doubt.
+fn lost(error: &reqwest::Error, write: bool) -> Error {
+    if !write || error.is_connect() || error.is_builder() {
+        let mut why = error.to_string();
+        let mut source = std::error::Error::source(error);
+        while let Some(inner) = source {
+            why = format!("{why}: {inner}");
+            source = inner.source();
+        }
+        return if error.is_decode() && !write { Error::Protocol(why) } else { Error::Unreachable(why) };
+    }
+    Error::Timeout
+}
+
+#[async_trait]
+impl Infrastructure for Client {
+    fn name(&self) -> &str {
+        &self.name
+    }
+    async fn clock(&self) -> Result<Timestamp> {
+        Ok(self.clock_answer().await?.now)
+    }
+    async fn inventory(&self) -> Result<Vec<Service>> {
+        self.get("services").await
+    }
+    async fn read(&self, key: &ServiceKey) -> Result<Live> {
+        self.post("read", key, false).await
+    }
+    async fn preview(&self, plan: &Plan) -> Result<Preview> {
+        self.post("preview", plan, false).await
+    }
+    async fn apply(&self, change: ChangeId, plan: &Plan, changes: &[FieldChange], purpose: Purpose) -> Result<Written> {
+        let request = ApplyRequest { change, plan: plan.clone(), changes: changes.to_vec(), purpose };
+        self.post("apply", &request, true).await
+    }
+    async fn mutations(&self, change: ChangeId) -> Result<Vec<Mutation>> {
+        self.get(&format!("mutations/{change}")).await
+    }
+}
+
+#[async_trait]
+impl MetricsSource for Client {
+    fn step(&self) -> u32 {
+        STEP as u32
+    }
+    async fn range(&self, from: i64, to: i64) -> Result<Frames> {
+        let request = self.http.request(Method::GET, format!("{}?from={from}&to={to}", self.url("metrics")));
+        let slow = Self { timeout: SAMPLES_TIMEOUT.max(self.timeout), ..self.clone() };
+        let bytes = slow.call(request, false).await?.bytes().await.map_err(|e| lost(&e, false))?;
+        wire::decode(&bytes)
+    }
+}
