@@ -1,10 +1,10 @@
 # Headroom: `make run` and `make test` do all their own set-up on a fresh Debian 12.
 #
 # Compile every dependency as seldom as possible; on two cores that is what the time goes into:
-#   release        once: the server that runs and that the browser tests use, and the bundler beside it (so that `make run` needs no second profile)
+#   release        once: the server that runs, that `make build` ships and that the browser tests use
 #   wasm-release   once: the page, small rather than fast
-#   dev            once for `cargo test`; clippy shares it (its own pass over the dependencies is metadata only, no code)
-# Dependencies are built with opt-level 1 and no debug information in dev, so that tests on weeks of samples stay quick.
+#   dev            once: `cargo test`, and the bundler, which the tests build anyway; clippy's own pass over the dependencies
+#                  reads metadata only and makes no code
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -28,12 +28,12 @@ build: site ## the one file: target/release/headroom, with the site inside
 	cargo build --release -p headroom-server
 
 site: setup ## the site only: target/site
-	cargo build --release -p headroom-bundle
-	target/release/headroom-bundle
+	cargo build -p headroom-bundle
+	target/debug/headroom-bundle
 
 dev: setup ## quick turn-around: unoptimised, assets read from disk
-	cargo build --release -p headroom-bundle
-	target/release/headroom-bundle --dev
+	cargo build -p headroom-bundle
+	target/debug/headroom-bundle --dev
 	cargo run -p headroom-server -- demo $(ARGS)
 
 test: setup-test fmt-check lint test-rust test-browser ## everything: format, clippy, Rust tests, browser tests

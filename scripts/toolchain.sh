@@ -27,7 +27,8 @@ packages() {
   [ ${#missing[@]} -eq 0 ] && return
   say "Installing ${missing[*]}"
   as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null 2>&1 ||
+    die "apt could not install ${missing[*]}; try: apt-get install ${missing[*]}"
 }
 
 # True when a small library both compiles and links for the browser with the rustc at hand: a stale or missing std fails here.

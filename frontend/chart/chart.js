@@ -112,7 +112,8 @@ function look(option, colour) {
   const axes = (own) => own && (Array.isArray(own) ? own.map(axis) : axis(own));
   const legends = (own) => own && [own].flat().map((one) => ({ ...one, textStyle: { color: colour("--ink-2"), ...one.textStyle } }));
   const marks = (own) => own && { silent: true, ...own, label: { color: colour("--ink-2"), fontSize: 11, textBorderWidth: 0, ...own.label } };
-  const series = (own) => ({ ...own, emphasis: { disabled: true, ...own.emphasis }, markLine: marks(own.markLine), markArea: marks(own.markArea) });
+  const end = (own) => own && { textBorderWidth: 0, color: colour("--ink-2"), fontSize: 11, ...own };
+  const series = (own) => ({ ...own, endLabel: end(own.endLabel), emphasis: { disabled: true, ...own.emphasis }, markLine: marks(own.markLine), markArea: marks(own.markArea) });
   const unit = [option.yAxis].flat()[0]?.name ?? "";
   return {
     ...option,

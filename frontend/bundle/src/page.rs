@@ -51,8 +51,7 @@ pub fn build(paths: &Paths, mode: Mode, site: &mut Site) -> Result<(), Error> {
 fn compile(target: &Path, mode: Mode) -> Result<Vec<u8>, Error> {
     let (profile, folder) = if mode == Mode::Release { ("wasm-release", "wasm-release") } else { ("dev", "debug") };
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    run(Command::new(cargo)
-        .args(["build", "--package", "headroom-frontend", "--target", "wasm32-unknown-unknown", "--profile", profile]))?;
+    run(Command::new(cargo).args(["build", "--package", "headroom-frontend", "--target", "wasm32-unknown-unknown", "--profile", profile]))?;
     let path: PathBuf = target.join("wasm32-unknown-unknown").join(folder).join("headroom_frontend.wasm");
     fs::read(&path).at(&path)
 }
@@ -78,10 +77,5 @@ fn bind(module: Vec<u8>, out: &Path) -> Result<(), Error> {
 
 /// Shrinks the module in place.
 fn optimise(frontend: &Path, wasm: &Path) -> Result<(), Error> {
-    run(Command::new(frontend.join("node_modules/.bin/wasm-opt"))
-        .arg("-Oz")
-        .args(WASM_FEATURES)
-        .arg(wasm)
-        .arg("--output")
-        .arg(wasm))
+    run(Command::new(frontend.join("node_modules/.bin/wasm-opt")).arg("-Oz").args(WASM_FEATURES).arg(wasm).arg("--output").arg(wasm))
 }

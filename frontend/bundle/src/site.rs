@@ -62,8 +62,7 @@ impl Site {
         let pkg = root.join("pkg");
         fs::create_dir_all(&pkg).at(&pkg)?;
         let results: Vec<_> = thread::scope(|scope| {
-            let handles: Vec<_> =
-                jobs.iter().map(|(path, bytes)| scope.spawn(move || write(path, bytes, compress))).collect();
+            let handles: Vec<_> = jobs.iter().map(|(path, bytes)| scope.spawn(move || write(path, bytes, compress))).collect();
             handles.into_iter().map(|handle| handle.join().expect("a writer does not panic")).collect()
         });
         let mut lines = Vec::new();
@@ -162,8 +161,7 @@ mod tests {
         assert_eq!(second["fonts"], json!(["inter.AAAA.woff2"]));
         let pkg = root.path().join("site/pkg");
         assert!(!pkg.join(first["css"].as_str().unwrap()).exists());
-        let mut names: Vec<_> =
-            fs::read_dir(&pkg).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
+        let mut names: Vec<_> = fs::read_dir(&pkg).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect();
         names.sort();
         let css = second["css"].as_str().unwrap();
         assert_eq!(names, [css.to_owned(), format!("{css}.br"), format!("{css}.gz"), "inter.AAAA.woff2".to_owned()]);
