@@ -13,7 +13,7 @@ use headroom_model::time::Timestamp;
 use headroom_model::units::{Bytes, Cores};
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 /// A file that cannot be read: nothing of it was taken.
@@ -54,6 +54,8 @@ pub struct ImportedService {
 const UNNAMED: [&str; 3] = ["imported", "default", "imported"];
 /// Longest grid of one series.
 const LONGEST: i64 = 4_000_000;
+/// Longest line, bytes.
+const LONGEST_LINE: u64 = 65_536;
 
 /// Reads a usage file; `-` is standard input.
 ///
@@ -74,7 +76,7 @@ pub fn read_usage_csv(path: &Path) -> Result<Imported, ImportError> {
 /// [`ImportError`] names the file, the line and the fault.
 pub fn read_usage(source: impl Read, name: &str) -> Result<Imported, ImportError> {
     let mut buffered = BufReader::with_capacity(1 << 18, source);
-    let zipped = std::io::BufRead::fill_buf(&mut buffered).is_ok_and(|head| head.starts_with(&[0x1f, 0x8b]));
+    let zipped = buffered.fill_buf().is_ok_and(|head| head.starts_with(&[0x1f, 0x8b]));
     if zipped { parse(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(buffered)), name) } else { parse(buffered, name) }
 }
 
@@ -115,7 +117,7 @@ impl Columns {
     }
 }
 
-/// (seconds since the epoch, container, line, value)
+/// (seconds since the epoch, container, row, value)
 type Point = (i64, u16, u32, f32);
 
 #[derive(Default)]
@@ -126,47 +128,80 @@ struct Gathering {
     series: Vec<BTreeMap<Metric, Vec<Point>>>,
 }
 
-fn parse(source: impl Read, name: &str) -> Result<Imported, ImportError> {
-    let error = |line: u64, fault: String| ImportError { file: name.to_owned(), line, fault };
-    let broken = |e: &csv::Error, line: u64| {
-        let line = e.position().map_or(line, csv::Position::line);
-        match e.kind() {
-            csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-                error(line, format!("the row has {len} columns, the header has {expected_len}"))
+/// Rows with their true line numbers (a quoted field may not hold a line break).
+struct Rows<R> {
+    source: R,
+    line: u64,
+    buffer: Vec<u8>,
+}
+
+impl<R: BufRead> Rows<R> {
+    /// Reads the next row that is not blank; `false` at the end.
+    fn next(&mut self, record: &mut csv::ByteRecord) -> Result<bool, String> {
+        loop {
+            self.buffer.clear();
+            self.line += 1;
+            let read = (&mut self.source).take(LONGEST_LINE).read_until(b'\n', &mut self.buffer).map_err(|e| format!("cannot be read: {e}"))?;
+            if read == 0 {
+                return Ok(false);
             }
-            csv::ErrorKind::Io(io) => error(line, format!("cannot be read: {io}")),
-            _ => error(line, e.to_string()),
+            if read as u64 == LONGEST_LINE {
+                return Err(format!("the line is longer than {LONGEST_LINE} bytes"));
+            }
+            if !self.buffer.trim_ascii().is_empty() {
+                break;
+            }
         }
-    };
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(source);
-    let mut record = csv::ByteRecord::new();
-    if !reader.read_byte_record(&mut record).map_err(|e| broken(&e, 1))? {
-        return Err(error(1, "the file is empty: it needs the header time,service,metric,value and rows".into()));
+        while self.buffer.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
+            self.buffer.pop();
+        }
+        if self.buffer.contains(&b'"') {
+            let mut quoted = csv::ReaderBuilder::new().has_headers(false).from_reader(&self.buffer[..]);
+            return quoted.read_byte_record(record).map_err(|e| e.to_string());
+        }
+        record.clear();
+        self.buffer.split(|b| *b == b',').for_each(|field| record.push_field(field));
+        Ok(true)
     }
-    let (columns, ignored_columns) = Columns::find(&record).map_err(|fault| error(1, fault))?;
+}
+
+fn parse(source: impl BufRead, name: &str) -> Result<Imported, ImportError> {
+    let mut rows = Rows { source, line: 0, buffer: Vec::new() };
+    gather(&mut rows).map_err(|fault| ImportError { file: name.to_owned(), line: rows.line.max(1), fault })
+}
+
+fn gather(source: &mut Rows<impl BufRead>) -> Result<Imported, String> {
+    let mut record = csv::ByteRecord::new();
+    if !source.next(&mut record)? {
+        return Err("the file is empty: it needs the header time,service,metric,value and rows".into());
+    }
+    let width = record.len();
+    let (columns, ignored_columns) = Columns::find(&record)?;
     let mut gathering = Gathering::default();
-    let (mut rows, mut line) = (0u64, 1u64);
+    let mut rows = 0u64;
     let mut recent: Option<(csv::ByteRecord, usize, u16, Metric)> = None;
-    while reader.read_byte_record(&mut record).map_err(|e| broken(&e, line + 1))? {
-        line = record.position().map_or(line + 1, csv::Position::line);
+    while source.next(&mut record)? {
         rows += 1;
+        if record.len() != width {
+            return Err(format!("the row has {} columns, the header has {width}", record.len()));
+        }
         let same = recent.as_ref().is_some_and(|(last, ..)| {
-            (0..record.len()).all(|i| i == columns.time || i == columns.value || last.get(i) == record.get(i))
+            (0..width).all(|i| i == columns.time || i == columns.value || last.get(i) == record.get(i))
         });
         if !same {
-            let (service, container, metric) = gathering.place(&columns, &record).map_err(|fault| error(line, fault))?;
+            let (service, container, metric) = gathering.place(&columns, &record)?;
             recent = Some((record.clone(), service, container, metric));
         }
         let (_, service, container, metric) = recent.as_ref().expect("set above for the first row");
-        let time = seconds(&record[columns.time]).map_err(|fault| error(line, fault))?;
-        let scale = scale(&columns, &record, *metric).map_err(|fault| error(line, fault))?;
-        let value = number(&record[columns.value], *metric).map_err(|fault| error(line, fault))? * scale;
-        gathering.series[*service].entry(*metric).or_default().push((time, *container, line as u32, value as f32));
+        let time = seconds(&record[columns.time])?;
+        let value = number(&record[columns.value], *metric)? * scale(&columns, &record, *metric)?;
+        gathering.series[*service].entry(*metric).or_default().push((time, *container, rows as u32, value as f32));
     }
     if rows == 0 {
-        return Err(error(1, "the file has a header but no rows".into()));
+        source.line = 1;
+        return Err("the file has a header but no rows".into());
     }
-    gathering.finish(rows, ignored_columns).map_err(|fault| error(line, fault))
+    gathering.finish(rows, ignored_columns)
 }
 
 fn text<'a>(record: &'a csv::ByteRecord, column: usize, what: &str) -> Result<&'a str, String> {
@@ -360,4 +395,104 @@ fn scale(columns: &Columns, record: &csv::ByteRecord, metric: Metric) -> Result<
         _ => return Err(format!("the unit {name:?} does not fit {metric}: leave it empty or use the unit the metric's name says")),
     };
     Ok(factor)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn read(text: &str) -> Result<Imported, ImportError> {
+        read_usage(text.as_bytes(), "usage.csv")
+    }
+
+    #[test]
+    fn times_in_any_order_become_a_grid_with_gaps() {
+        let text = "time,service,metric,value\n\
+            2014-03-01T00:10:01Z,a,cpu_usage_cores,3\n\
+            2014-03-01T00:00:00Z,a,cpu_usage_cores,1\n\
+            1393632299,a,cpu_usage_cores,2\n\
+            2014-03-01T00:25:00+00:00,a,cpu_usage_cores,6\n\
+            2014-03-01T00:15:00Z,a,cpu_usage_cores,4\n";
+        let imported = read(text).unwrap();
+        let series = imported.services[0].history.get(Metric::CpuUsage).unwrap();
+        assert_eq!((series.start, series.step), (1_393_632_000, 300));
+        assert_eq!(format!("{:?}", series.values), "[1.0, 2.0, 3.0, 4.0, NaN, 6.0]");
+        assert_eq!((imported.rows, imported.repeated), (5, 0));
+        assert_eq!(imported.services[0].service.managed, Managed::Observed);
+    }
+
+    #[test]
+    fn the_later_line_wins_and_containers_add_up() {
+        let text = "time,service,metric,value,namespace,container\n\
+            0,a,cpu_usage_cores,1,n,x\n0,a,cpu_usage_cores,2,n,x\n0,a,cpu_usage_cores,5,n,y\n60,a,cpu_usage_cores,4,n,x\n";
+        let imported = read(text).unwrap();
+        assert_eq!(imported.repeated, 1);
+        assert_eq!(imported.services[0].history.get(Metric::CpuUsage).unwrap().values, [7.0, 4.0]);
+        assert_eq!(imported.services[0].service.key.namespace, "n");
+    }
+
+    #[test]
+    fn requests_and_units_are_understood() {
+        let text = "time,service,metric,value,unit\n0,a,cpu_usage_cores,250,millicores\n0,a,cpu_request_cores,0.5,\n\
+            0,a,memory_limit_bytes,2,GiB\n0,a,cpu_utilization_ratio,40,%\n";
+        let imported = read(text).unwrap();
+        let one = &imported.services[0];
+        assert_eq!(one.service.state.cpu_request().unwrap().to_string(), "500m");
+        assert_eq!(one.service.state.memory_limit().unwrap().to_string(), "2Gi");
+        assert_eq!(one.history.get(Metric::CpuUsage).unwrap().values, [0.25]);
+        assert_eq!(one.history.get(Metric::CpuUtilization).unwrap().values, [0.4]);
+    }
+
+    #[test]
+    fn a_fault_is_named_with_its_line() {
+        let head = "time,service,metric,value\n0,a,cpu_usage_cores,1\n";
+        let cases = [
+            ("", 1, "empty"),
+            ("time,service,metric\n", 1, "no column \"value\""),
+            ("time,service,metric,value\n", 1, "no rows"),
+            (&format!("{head}300,a,cpu_usage_cores,x\n"), 3, "not a number"),
+            (&format!("{head}300,a,cpu_usage_cores,\n"), 3, "not a number"),
+            (&format!("{head}300,a,cpu_usage_cores,NaN\n"), 3, "not finite"),
+            (&format!("{head}300,a,cpu_usage_cores,inf\n"), 3, "not finite"),
+            (&format!("{head}300,a,cpu_usage_cores,-1\n"), 3, "negative"),
+            (&format!("{head}300,a,cpu_usage_cores,1e99\n"), 3, "too large"),
+            (&format!("{head}300,a,cpu,1\n"), 3, "unknown metric"),
+            (&format!("{head}300,,cpu_usage_cores,1\n"), 3, "service is missing"),
+            (&format!("{head}yesterday,a,cpu_usage_cores,1\n"), 3, "not a time"),
+            (&format!("{head}2014-02-30T00:00:00Z,a,cpu_usage_cores,1\n"), 3, "not a time"),
+            (&format!("{head}300,a,cpu_usage_cores,1,9\n"), 3, "5 columns"),
+            (&format!("{head}\n\n300,a\n"), 5, "2 columns"),
+            (&format!("{head}300,a,cpu_usage_cores,1\n300,a,cpu_usage_cores,?").replace('\n', "\r\n"), 4, "not a number"),
+            (&format!("{head}300,\"a, b\",cpu_usage_cores,?\n"), 3, "not a number"),
+        ];
+        for (text, line, part) in cases {
+            let error = read(text).unwrap_err();
+            assert!(error.line == line && error.fault.contains(part), "{text:?}: {error}");
+            assert!(error.to_string().starts_with("usage.csv: line "));
+        }
+        let text = "time,service,metric,value,unit\n0,a,cpu_usage_cores,1,GiB\n";
+        assert!(read(text).unwrap_err().fault.contains("unit"));
+        let missing = read_usage_csv(Path::new("/nowhere/at/all.csv")).unwrap_err();
+        assert!(missing.to_string().contains("cannot be opened"));
+    }
+
+    #[test]
+    fn gzip_is_noticed_by_itself_and_a_cut_file_is_refused() {
+        let text = "time,service,metric,value\n0,a,cpu_usage_cores,1\n60,a,cpu_usage_cores,2\n";
+        let mut zipped = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+        zipped.write_all(text.as_bytes()).unwrap();
+        let bytes = zipped.finish().unwrap();
+        assert_eq!(read_usage(&bytes[..], "u.gz").unwrap(), read(text).unwrap());
+        assert!(read_usage(&bytes[..bytes.len() - 9], "u.gz").unwrap_err().fault.contains("cannot be read"));
+    }
+
+    #[test]
+    fn the_short_way_to_read_times_agrees_with_the_long_one() {
+        for text in ["1970-01-01T00:00:00Z", "1998-04-30T21:30:00Z", "2000-02-28T23:59:59Z", "2024-03-01T00:00:00Z", "1969-12-28T10:00:00Z"] {
+            let long = text.parse::<Timestamp>().unwrap().secs();
+            assert!(text.contains("-30T") || plain_utc(text.as_bytes()) == Some(long), "{text}");
+            assert_eq!(seconds(text.as_bytes()), Ok(long), "{text}");
+        }
+    }
 }

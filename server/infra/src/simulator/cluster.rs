@@ -95,7 +95,7 @@ impl Cluster {
             let uid = uid(&world, &spec.key.to_string(), 0);
             Running {
                 uid,
-                state: spec.state.clone(),
+                state: canonical(&spec.state),
                 marks: BTreeMap::new(),
                 dynamic: Dynamic { replicas, volume, ..Dynamic::default() },
             }
@@ -201,7 +201,7 @@ impl Cluster {
         next.check()?;
         let template = |s: &ResourceState| (s.containers.clone(), s.parameters.clone());
         let rolls = template(&next) != template(&running.state);
-        running.state = next;
+        running.state = canonical(&next);
         for change in changes {
             match mark {
                 Some(id) => running.marks.insert(change.field.clone(), id),
@@ -223,6 +223,11 @@ impl Cluster {
         running.marks.clear();
         running.dynamic.replicas.roll();
     }
+}
+
+/// A state as it is read back from a file, so that a restart changes no bit of it.
+fn canonical(state: &ResourceState) -> ResourceState {
+    serde_json::to_value(state).and_then(serde_json::from_value).unwrap_or_else(|_| state.clone())
 }
 
 /// An object's unique id: stable for (world, key, generation).
