@@ -157,13 +157,27 @@ fn placebo(rs: &[Residual], length: i64, count: usize, step: i64, scale: Scale) 
     out
 }
 
-/// How far the statistic moves by itself: (centre, standard deviation, lower and upper extreme).
-fn spread(placebo: &mut [f64], residuals: &[Residual]) -> (f64, f64, f64, f64) {
+/// How far the statistic moves by itself.
+struct Spread {
+    /// Its centre.
+    drift: f64,
+    /// Its robust standard deviation.
+    sd: f64,
+    /// Its 2.5 % and 97.5 % quantiles.
+    inner: (f64, f64),
+    /// Its extremes.
+    outer: (f64, f64),
+}
+
+fn spread(placebo: &mut [f64], residuals: &[Residual]) -> Spread {
     if placebo.len() >= FEW_WINDOWS {
-        let centre = stats::median(placebo).unwrap_or(0.0);
-        let sd = stats::robust_sd(placebo).unwrap_or(0.0);
-        let (low, high) = placebo.iter().fold((0.0f64, 0.0f64), |(l, h), v| (l.min(*v), h.max(*v)));
-        return (centre, sd, low, high);
+        let at = |q: f64, v: &mut [f64]| stats::quantile(v, q).unwrap_or(0.0);
+        return Spread {
+            drift: at(0.5, placebo),
+            sd: stats::robust_sd(placebo).unwrap_or(0.0),
+            inner: (at(0.025, placebo), at(0.975, placebo)),
+            outer: (at(0.0, placebo), at(1.0, placebo)),
+        };
     }
     // Too little past for A/A windows: the standard error of the residuals with an effective sample size, with a third for not knowing better.
     let rs: Vec<f64> = residuals.iter().map(|r| r.1).collect();
@@ -172,7 +186,7 @@ fn spread(placebo: &mut [f64], residuals: &[Residual]) -> (f64, f64, f64, f64) {
     let mean = rs.iter().sum::<f64>() / n;
     let sd = (rs.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n).sqrt();
     let error = 1.33 * sd * ((1.0 + rho) / (1.0 - rho) / n).sqrt();
-    (0.0, error, -2.0 * error, 2.0 * error)
+    Spread { drift: 0.0, sd: error, inner: (-1.96 * error, 1.96 * error), outer: (-2.0 * error, 2.0 * error) }
 }
 
 fn compare(rule: &Rule, before: &BTreeMap<Metric, Samples>, after: &BTreeMap<Metric, Samples>, start: i64) -> Option<MetricEffect> {
@@ -194,9 +208,9 @@ fn compare(rule: &Rule, before: &BTreeMap<Metric, Samples>, after: &BTreeMap<Met
     let raw = centre(&now, from, to, 1, rule.scale)?;
     let effect = raw - bias(&history, start, step, rule.scale);
     let mut nulls = placebo(&history, to - from, now.len(), step, rule.scale);
-    let (drift, sd, low, high) = spread(&mut nulls, &now);
+    let spread = spread(&mut nulls, &now);
     let expected: Vec<f64> = now.iter().filter_map(|(t, r)| Some(rule.scale.onto(new.at(*t)?) - r)).collect();
-    Some(verdict(rule, &Measured { effect, drift, sd, low, high, expected, usual }))
+    Some(verdict(rule, &Measured { effect, spread, expected, usual }))
 }
 
 fn typical(s: &Samples) -> f64 {
@@ -216,13 +230,10 @@ fn unknown(rule: &Rule, usual: f64, new: &Samples) -> MetricEffect {
     }
 }
 
-/// An effect on the scale of comparison, and how far it moves by itself.
+/// An effect on the scale of comparison, how far it moves by itself, what was expected sample by sample, and what is usual.
 struct Measured {
     effect: f64,
-    drift: f64,
-    sd: f64,
-    low: f64,
-    high: f64,
+    spread: Spread,
     expected: Vec<f64>,
     usual: f64,
 }
@@ -244,15 +255,17 @@ fn verdict(rule: &Rule, m: &Measured) -> MetricEffect {
         Scale::Ratio(floor) => (before + floor) * share(m.effect),
         Scale::Difference => m.effect,
     };
-    let own = m.effect - m.drift;
-    let half = (1.96 * m.sd).max(1e-9);
-    let (lo, hi) = (share(m.effect - half.max(m.high.min(4.0 * m.sd))), share(m.effect + half.max((-m.low).min(4.0 * m.sd))));
-    let beyond = |extreme: f64| own.abs() > SIGMAS * m.sd && m.effect.abs() > 1.25 * extreme.abs();
-    let judgement = if share(m.effect) >= FROM * threshold && amount >= rule.floor && beyond(m.high) {
+    let by_itself = &m.spread;
+    let own = m.effect - by_itself.drift;
+    let (lo, hi) = (share(m.effect - by_itself.inner.1.max(0.0)), share(m.effect - by_itself.inner.0.min(0.0)));
+    let beyond = |extreme: f64| own.abs() > SIGMAS * by_itself.sd && m.effect.abs() > 1.25 * extreme.abs();
+    let judgement = if share(m.effect) >= FROM * threshold && amount >= rule.floor && beyond(by_itself.outer.1) {
         Judgement::Worse
-    } else if share(m.effect) <= -0.05 && amount <= -rule.floor && beyond(m.low) {
+    } else if share(m.effect) <= -0.05 && amount <= -rule.floor && beyond(by_itself.outer.0) {
         Judgement::Better
-    } else if amount.abs() >= rule.floor && share(m.effect + 1.64 * m.sd) > threshold && amount + rule_unit(rule, before, m.sd) > rule.floor
+    } else if amount.abs() >= rule.floor
+        && share(m.effect + 1.64 * by_itself.sd) > threshold
+        && amount + rule_unit(rule, before, by_itself.sd) > rule.floor
     {
         Judgement::Inconclusive
     } else {

@@ -290,7 +290,7 @@ fn priority(expected: &ExpectedImprovement, saving: Option<Money>, cure: bool) -
 }
 
 fn finite(value: f64) -> f64 {
-    if value.is_finite() { value } else { 0.0 }
+    if value.is_finite() { value + 0.0 } else { 0.0 } // −0 becomes 0
 }
 
 /// Demand behind throttling: a container stopped in a share `s` of its periods would have used about `use / (1 − s)`, at most three times as much.

@@ -22,7 +22,7 @@ fn next_level(case: &Case, share: f64) -> Option<(String, String)> {
     let Parameter::Choice { value, allowed } = case.parameter("db_index")? else { return None };
     let at = LEVELS.iter().position(|l| l == value)?;
     let mut further = LEVELS[at + 1..].iter().filter(|l| allowed.iter().any(|a| a == *l));
-    let next = if share > 0.5 { further.next_back() } else { further.next() }?;
+    let next = if share > 0.4 { further.next_back() } else { further.next() }?;
     Some((value.clone(), (*next).to_owned()))
 }
 

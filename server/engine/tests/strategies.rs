@@ -1,0 +1,288 @@
+//! What each strategy proposes, from the service's own data and never from a constant.
+
+mod common;
+
+use common::{World, choice};
+use headroom_engine::{Reason, evaluate_own, prices::PriceBook};
+use headroom_model::job::OptimizationType;
+use headroom_model::metric::Metric;
+use headroom_model::recommendation::{Risk, Verdict};
+use headroom_model::service::{Autoscaler, Managed, Parameter, ResourceState};
+use headroom_model::units::{Bytes, GIB, MIB};
+
+const G: f64 = GIB as f64;
+
+fn idle(days: usize, noise: f64) -> World {
+    World::new(days).with(Metric::CpuUsage, noise, |i| 0.8 * World::wave(i)).with(Metric::MemoryWorkingSet, 0.05, |_| 4.0 * G)
+}
+
+#[test]
+fn wasted_cpu_is_given_back_with_its_evidence() {
+    let p = idle(14, 0.1).proposal("cpu");
+    let request = p.recommended.cpu_request().unwrap().get();
+    assert!((1.3..1.7).contains(&request), "{}", p.title);
+    assert!(p.title.starts_with("CPU 4 → 1."), "{}", p.title);
+    assert_eq!(p.recommended.cpu_limit().unwrap().get(), 2.0 * request, "the limit keeps its ratio");
+    let saved = p.saving_month.unwrap().units();
+    assert!((saved / (3.0 * 730.0 * 0.031_611 * (4.0 - request)) - 1.0).abs() < 1e-3, "{saved}");
+    assert!(p.expected.confidence.get() > 0.85 && p.expected.cost_reduction_percent.unwrap() > 30.0);
+    let rows: Vec<&str> = p.replays[0].rows.iter().map(|r| r.policy.as_str()).collect();
+    assert_eq!(rows, ["headroom", "today", "vpa", "krr", "autopilot"]);
+    assert!(p.replays[0].rows[0].breached <= 0.01);
+    assert_eq!(p.optimization_type, OptimizationType::Resource);
+    assert_eq!(p.bars.iter().find(|b| b.metric == Metric::CpuUsage).unwrap().proposed, Some(request));
+}
+
+#[test]
+fn memory_keeps_its_peak_and_margin() {
+    let p = idle(14, 0.1).with(Metric::MemoryWorkingSet, 0.0, |i| if i == 999 { 5.0 * G } else { 3.0 * G }).proposal("memory");
+    assert!(p.recommended.memory_request().unwrap().as_f64() >= 5.0 * G * 1.15);
+    assert!(p.recommended.memory_limit().unwrap() >= p.recommended.memory_request().unwrap());
+}
+
+#[test]
+fn confidence_falls_with_fewer_and_with_noisier_days() {
+    let c = |days, noise| idle(days, noise).proposal("cpu").expected.confidence.get();
+    let best = c(14, 0.1);
+    assert!(c(7, 0.1) < best && c(4, 0.1) < c(7, 0.1));
+    assert!(c(14, 1.5) < best);
+}
+
+#[test]
+fn two_services_under_one_strategy_are_promised_different_things() {
+    let a = idle(14, 0.1).proposal("cpu").expected;
+    let b = idle(14, 0.1).with(Metric::CpuUsage, 0.4, |i| 0.3 * World::wave(i)).proposal("cpu").expected;
+    assert_ne!(a, b);
+    let slow = |per_miss: f64| cached(per_miss).proposal("cache").expected;
+    let (a, b) = (slow(1500.0), slow(4000.0));
+    assert!(b.latency_reduction_ms > 1.5 * a.latency_reduction_ms, "{a:?} {b:?}");
+    assert_ne!(a.performance_gain_percent, b.performance_gain_percent);
+}
+
+fn cached(per_miss: f64) -> World {
+    let miss = |i: usize| 0.35 + 0.15 * ((i / 40) as f64).sin();
+    World::new(14)
+        .with(Metric::CpuUsage, 0.1, |i| 2.4 * World::wave(i))
+        .with(Metric::MemoryWorkingSet, 0.02, |_| 6.5 * G)
+        .with(Metric::RequestRate, 0.05, |i| 300.0 * World::wave(i))
+        .with(Metric::CacheHitRatio, 0.0, move |i| 1.0 - miss(i))
+        .with(Metric::LatencyP95, 0.05, move |i| 200.0 + per_miss * miss(i))
+        .parameter("cache_size", Parameter::Bytes(Bytes::new(256 * MIB)))
+}
+
+#[test]
+fn a_small_cache_grows_and_its_memory_with_it() {
+    let p = cached(2000.0).proposal("cache");
+    let Parameter::Bytes(size) = p.recommended.parameters["cache_size"] else { panic!() };
+    assert!(size.get() > 256 * MIB && size.get() <= 1024 * MIB);
+    assert!(p.title.contains("Cache 256") && p.title.contains("p95"), "{}", p.title);
+    assert!(p.recommended.memory_request().unwrap().as_f64() > 7.0 * G);
+    p.recommended.check().unwrap();
+    let mut without = cached(2000.0);
+    without.service.state.parameters.clear();
+    assert!(without.analyze().proposals.iter().all(|p| p.strategy != "cache"), "only parameters that are there");
+}
+
+#[test]
+fn a_starved_service_is_cured_even_if_it_costs_more() {
+    let world = World::new(14)
+        .with(Metric::CpuUsage, 0.1, |i| (4.4 * World::wave(i)).min(6.0))
+        .with(Metric::CpuThrottled, 0.1, |i| if 4.4 * World::wave(i) > 6.0 { 0.2 } else { 0.0 })
+        .with(Metric::LatencyP95, 0.05, |i| if 4.4 * World::wave(i) > 6.0 { 900.0 } else { 200.0 });
+    let found = world.analyze();
+    let p = &found.proposals[0];
+    assert_eq!((p.strategy.as_str(), p.cure, found.verdict), ("cpu", true, Verdict::Under));
+    assert!(p.recommended.cpu_request().unwrap().get() > 6.0, "{}", p.title);
+    assert!(p.title.contains("throttled"), "{}", p.title);
+    assert!(p.saving_month.unwrap().micros < 0 && p.expected.latency_reduction_ms > 50.0, "{:?}", p.expected);
+    assert!(found.findings.iter().any(|f| f.resource == "cpu" && f.bottleneck));
+    p.recommended.check().unwrap();
+}
+
+#[test]
+fn oom_kills_raise_memory_beyond_where_they_happened() {
+    let world = idle(14, 0.1).with(Metric::MemoryWorkingSet, 0.0, |i| (5.0 + 3.0 * World::wave(i) / 1.6).min(8.0) * G).with(
+        Metric::OomKills,
+        0.0,
+        |i| f64::from(u8::from(i % 500 == 72)),
+    );
+    let p = world.proposal("memory");
+    assert!(p.cure && p.recommended.memory_limit().unwrap().as_f64() >= 10.0 * G, "{}", p.title);
+    assert!(p.title.contains("OOM kill"), "{}", p.title);
+}
+
+#[test]
+fn idle_replicas_or_idle_cores_are_given_back_not_both() {
+    let mut world = idle(14, 0.1);
+    world.service.state.replicas = Some(12);
+    let found = world.analyze();
+    let compute: Vec<&str> = found.proposals.iter().map(|p| p.strategy.as_str()).filter(|s| ["cpu", "replicas"].contains(s)).collect();
+    assert_eq!(compute.len(), 1, "{compute:?}");
+    world.types = vec![OptimizationType::Scaling];
+    let p = world.proposal("replicas");
+    let wanted = p.recommended.replicas.unwrap();
+    assert!((4..=7).contains(&wanted), "{}", p.title);
+    assert!(p.replays[0].rows[0].breached <= 0.01);
+}
+
+#[test]
+fn an_autoscaler_keeps_its_replicas_when_the_request_shrinks() {
+    let mut world = idle(14, 0.1).with(Metric::Replicas, 0.0, |_| 3.0);
+    world.service.state.autoscaler = Some(Autoscaler { min: 3, max: 10, target_cpu_percent: 35 });
+    let p = world.proposal("cpu");
+    let (request, target) = (p.recommended.cpu_request().unwrap().get(), p.recommended.autoscaler.unwrap().target_cpu_percent);
+    assert!((request * f64::from(target) - 4.0 * 35.0).abs() < 3.0, "{} at {target}", p.title);
+    assert!(target <= 81);
+}
+
+#[test]
+fn an_autoscaler_at_its_maximum_gets_room() {
+    let mut world =
+        World::new(14)
+            .with(Metric::CpuUsage, 0.05, |i| 3.0 + 0.9 * (World::wave(i) - 1.0) / 0.6)
+            .with(Metric::Replicas, 0.0, |i| if World::wave(i) > 1.0 { 5.0 } else { 3.0 });
+    world.service.state.autoscaler = Some(Autoscaler { min: 2, max: 5, target_cpu_percent: 70 });
+    world.types = vec![OptimizationType::Scaling];
+    let p = world.proposal("autoscaler");
+    assert!(p.cure && p.recommended.autoscaler.unwrap().max > 5, "{}", p.title);
+}
+
+#[test]
+fn waiting_for_connections_grows_the_pool() {
+    let wait = |i: usize| if World::wave(i) > 1.2 { 60.0 } else { 1.0 };
+    let p = World::new(14)
+        .with(Metric::CpuUsage, 0.1, |i| 2.0 * World::wave(i))
+        .with(Metric::RequestRate, 0.05, |i| 300.0 * World::wave(i))
+        .with(Metric::PoolWait, 0.2, wait)
+        .with(Metric::DatabaseTime, 0.1, |_| 40.0)
+        .with(Metric::LatencyP50, 0.05, move |i| 60.0 + wait(i))
+        .with(Metric::LatencyP95, 0.05, move |i| 150.0 + 3.0 * wait(i))
+        .parameter("pool_size", Parameter::Count(20))
+        .proposal("connection_pool");
+    assert!(matches!(p.recommended.parameters["pool_size"], Parameter::Count(n) if n > 20 && n <= 60), "{}", p.title);
+    assert!(p.expected.latency_reduction_ms > 10.0, "{:?}", p.expected);
+}
+
+#[test]
+fn a_slow_database_is_indexed_further() {
+    let db = |i: usize| 300.0 + 500.0 * (World::wave(i) - 0.4);
+    let p = World::new(14)
+        .with(Metric::CpuUsage, 0.1, |i| 2.0 * World::wave(i))
+        .with(Metric::DatabaseTime, 0.1, db)
+        .with(Metric::LatencyP95, 0.05, move |i| 400.0 + 1.5 * db(i))
+        .parameter("db_index", choice("none", &["none", "partial", "full"]))
+        .proposal("database");
+    assert!(p.recommended.parameters["db_index"].to_string() == "full", "{}", p.title);
+    assert!(p.title.contains("p95 1.7 s →") || p.title.contains("p95 1.8 s →"), "{}", p.title);
+}
+
+#[test]
+fn uneven_replicas_at_low_throughput_are_balanced() {
+    let p = World::new(14)
+        .with(Metric::CpuUsage, 0.1, |i| 2.0 * World::wave(i))
+        .with(Metric::RequestRate, 0.1, |i| 30.0 * World::wave(i))
+        .with(Metric::LoadImbalance, 0.3, |_| 1.6)
+        .parameter("balancing", choice("round_robin", &["round_robin", "least_requests", "random"]))
+        .proposal("load_balancing");
+    assert_eq!(p.recommended.parameters["balancing"].to_string(), "least_requests");
+}
+
+#[test]
+fn idle_gpus_are_given_back() {
+    let mut world = World::new(14).with(Metric::GpuUtilization, 0.2, |_| 0.35);
+    world.service.state.containers.values_mut().for_each(|c| c.gpus = 2);
+    world.service.state.replicas = Some(4);
+    let p = world.proposal("gpu");
+    assert_eq!((p.recommended.gpus(), p.optimization_type), (1, OptimizationType::Cost));
+    assert!(p.saving_month.unwrap().units() > 2000.0);
+}
+
+#[test]
+fn a_volume_that_fills_up_grows() {
+    let mut world =
+        idle(14, 0.1).with(Metric::VolumeUsed, 0.0, |i| (60.0 + i as f64 * 0.005) * G).with(Metric::VolumeCapacity, 0.0, |_| 90.0 * G);
+    world.service.state.volume = Some(Bytes::new(90 * GIB));
+    let p = world.proposal("storage");
+    assert!(p.recommended.volume.unwrap().as_f64() > 150.0 * G, "{}", p.title);
+}
+
+#[test]
+fn every_nothing_has_its_reason() {
+    let right = World::new(14).with(Metric::CpuUsage, 0.02, |_| 3.35).with(Metric::MemoryWorkingSet, 0.001, |_| 6.9 * G).analyze();
+    let Some(Reason::NoAction(why)) = &right.reason else { panic!("{:?}", right.proposals) };
+    assert!(why.contains("CPU 3."), "{why}");
+    assert_eq!(right.verdict, Verdict::Optimal, "{:?}", right.findings);
+    let mut young = idle(1, 0.1);
+    young.history = young.history.slice(0, common::START + 11 * 3600);
+    let found = young.analyze();
+    assert_eq!(found.reason, Some(Reason::InsufficientData("not enough data: 11 h of 24 h".into())));
+    assert_eq!(found.verdict, Verdict::NotEnoughData);
+    let mut strict = idle(14, 0.1);
+    strict.policy.confidence_threshold = 0.99;
+    let Some(Reason::NoAction(why)) = strict.analyze().reason else { panic!() };
+    assert!(why.contains("confidence") && why.contains("99 %"), "{why}");
+    strict.policy.confidence_threshold = 0.1;
+    strict.policy.recommendation_threshold = 90.0;
+    assert!(matches!(strict.analyze().reason, Some(Reason::NoAction(_))));
+    let mut one = idle(14, 0.1);
+    one.policy.max_recommendations = 1;
+    assert_eq!(one.analyze().proposals.len(), 1);
+}
+
+#[test]
+fn an_observed_service_without_requests_is_sized_from_nothing() {
+    let mut world = idle(14, 0.1);
+    world.service.state = ResourceState::default();
+    world.service.managed = Managed::Observed;
+    let found = world.analyze();
+    assert_eq!((found.verdict, found.cost_month), (Verdict::NoRequest, None));
+    let p = found.proposals.iter().find(|p| p.strategy == "cpu").unwrap();
+    assert_eq!((p.saving_month, p.expected.cost_reduction_percent), (None, None));
+    assert_eq!(p.bars[0].request, None);
+    assert!(p.recommended.containers["quotes"].cpu_request.unwrap().get() > 1.0);
+    assert!(found.proposals.iter().any(|p| p.strategy == "memory"));
+}
+
+#[test]
+fn shares_of_an_unknown_machine_stay_shares() {
+    let mut world =
+        World::new(14).with(Metric::CpuUtilization, 0.2, |i| 0.3 * World::wave(i)).with(Metric::MemoryUtilization, 0.1, |_| 0.5);
+    world.service.state = ResourceState::default();
+    let found = world.analyze();
+    let p = &found.proposals[0];
+    assert!(p.title.contains("% of the machine"), "{}", p.title);
+    assert!(p.replays[0].rows.iter().all(|r| r.cost_month.is_none()));
+    let memory = found.bars.iter().find(|b| b.metric == Metric::MemoryUtilization).unwrap();
+    assert!((memory.proposed.unwrap() - 0.525 * 1.15).abs() < 0.01);
+}
+
+#[test]
+fn asking_for_cost_or_latency_alone_finds_what_serves_it() {
+    let mut world = idle(14, 0.1);
+    world.types = vec![OptimizationType::Cost];
+    assert!(world.analyze().proposals.iter().all(|p| p.optimization_type == OptimizationType::Cost));
+    assert!(!world.analyze().proposals.is_empty());
+    let mut slow = cached(2000.0);
+    slow.types = vec![OptimizationType::Latency];
+    assert_eq!(slow.proposal("cache").optimization_type, OptimizationType::Latency);
+}
+
+#[test]
+fn a_persons_values_meet_the_same_evidence() {
+    let world = idle(14, 0.1);
+    let prices = PriceBook::on_prem_default();
+    let mut harmful = world.service.state.clone();
+    harmful.set("containers.app.requests.cpu", Some("200m")).unwrap();
+    harmful.set("containers.app.limits.cpu", Some("400m")).unwrap();
+    harmful.set("containers.app.limits.memory", Some("3Gi")).unwrap();
+    harmful.set("containers.app.requests.memory", Some("3Gi")).unwrap();
+    let p = evaluate_own(&world.input(&prices), &harmful);
+    assert_eq!((p.strategy.as_str(), p.risk.level), ("person", Risk::High));
+    assert!(p.expected.confidence.get() < 0.2 && p.expected.performance_gain_percent < -20.0, "{:?}", p.expected);
+    assert!(p.replays.iter().all(|r| r.rows[0].policy == "proposed"));
+    assert!(p.title.contains("CPU 4 → 0.2 cores") && p.title.contains("Memory 8 → 3 GiB"), "{}", p.title);
+    let mut sane = world.service.state.clone();
+    sane.set("containers.app.requests.cpu", Some("2")).unwrap();
+    let p = evaluate_own(&world.input(&prices), &sane);
+    assert!(p.expected.confidence.get() > 0.8 && p.saving_month.unwrap().micros > 0);
+}
