@@ -50,7 +50,30 @@ fn q(sorted: &[f64], p: f64) -> f64 {
 fn summary(cluster: &Cluster, rows: &[Vec<Readings>]) {
     println!(
         "{:24} {:>4} {:>6} | {:>5} {:>5} {:>5} {:>5} {:>6} {:>6} | {:>6} {:>6} {:>6} {:>6} {:>4} | {:>5} {:>5} {:>6} {:>6} | {:>6} {:>5} {:>6} {:>6} {:>5} {:>5}",
-        "service", "n", "rate", "req", "p50", "p95", "max", "thr", "thrMax", "memReq", "p50", "p99", "lim", "oom", "L50", "L95", "L95max", "L99max", "err", "hit", "pool", "db", "imbal", "gpu"
+        "service",
+        "n",
+        "rate",
+        "req",
+        "p50",
+        "p95",
+        "max",
+        "thr",
+        "thrMax",
+        "memReq",
+        "p50",
+        "p99",
+        "lim",
+        "oom",
+        "L50",
+        "L95",
+        "L95max",
+        "L99max",
+        "err",
+        "hit",
+        "pool",
+        "db",
+        "imbal",
+        "gpu"
     );
     for (i, spec) in cluster.world.specs.iter().enumerate().take(60) {
         let c = |m| column(rows, i, m);

@@ -95,10 +95,13 @@ struct Columns {
 
 impl Columns {
     fn find(header: &csv::ByteRecord) -> Result<(Self, Vec<String>), String> {
-        let names: Vec<String> = header.iter().map(|n| String::from_utf8_lossy(n).trim_start_matches('\u{feff}').trim().to_owned()).collect();
+        let names: Vec<String> =
+            header.iter().map(|n| String::from_utf8_lossy(n).trim_start_matches('\u{feff}').trim().to_owned()).collect();
         let find = |name: &str| names.iter().position(|n| n == name);
         let need = |name: &str| {
-            find(name).ok_or_else(|| format!("the header has no column {name:?}: it must have time,service,metric,value (found {})", names.join(",")))
+            find(name).ok_or_else(|| {
+                format!("the header has no column {name:?}: it must have time,service,metric,value (found {})", names.join(","))
+            })
         };
         let columns = Self {
             time: need("time")?,
@@ -141,7 +144,8 @@ impl<R: BufRead> Rows<R> {
         loop {
             self.buffer.clear();
             self.line += 1;
-            let read = (&mut self.source).take(LONGEST_LINE).read_until(b'\n', &mut self.buffer).map_err(|e| format!("cannot be read: {e}"))?;
+            let read =
+                (&mut self.source).take(LONGEST_LINE).read_until(b'\n', &mut self.buffer).map_err(|e| format!("cannot be read: {e}"))?;
             if read == 0 {
                 return Ok(false);
             }
@@ -185,9 +189,9 @@ fn gather(source: &mut Rows<impl BufRead>) -> Result<Imported, String> {
         if record.len() != width {
             return Err(format!("the row has {} columns, the header has {width}", record.len()));
         }
-        let same = recent.as_ref().is_some_and(|(last, ..)| {
-            (0..width).all(|i| i == columns.time || i == columns.value || last.get(i) == record.get(i))
-        });
+        let same = recent
+            .as_ref()
+            .is_some_and(|(last, ..)| (0..width).all(|i| i == columns.time || i == columns.value || last.get(i) == record.get(i)));
         if !same {
             let (service, container, metric) = gathering.place(&columns, &record)?;
             recent = Some((record.clone(), service, container, metric));
@@ -223,7 +227,8 @@ impl Gathering {
         if service.len() > 250 || service.chars().any(char::is_control) {
             return Err("the service's name is longer than 250 bytes or has control characters".into());
         }
-        let metric: Metric = text(record, columns.metric, "metric")?.parse().map_err(|e: headroom_model::metric::UnknownMetric| e.to_string())?;
+        let metric: Metric =
+            text(record, columns.metric, "metric")?.parse().map_err(|e: headroom_model::metric::UnknownMetric| e.to_string())?;
         let cluster = optional(record, columns.cluster, "cluster")?.unwrap_or_else(|| UNNAMED[0].into());
         let namespace = optional(record, columns.namespace, "namespace")?.unwrap_or_else(|| UNNAMED[1].into());
         let workload = optional(record, columns.workload, "workload")?;
@@ -249,8 +254,12 @@ impl Gathering {
         for (((cluster, namespace, name, workload), containers), series) in self.keys.into_iter().zip(self.containers).zip(self.series) {
             let origin = series.values().flat_map(|points| points.iter().map(|p| p.0)).min().unwrap_or(0);
             let mut history = ServiceHistory::default();
-            for (metric, points) in series {
-                let (series, repeated) = regular(points, origin).map_err(|fault| format!("{name}, {metric}: {fault}"))?;
+            let steps: Vec<(i64, bool)> = series.values().map(|points| step(points)).collect();
+            let finest = steps.iter().filter(|(_, even)| *even).map(|(s, _)| *s).min();
+            for ((metric, points), (own, even)) in series.into_iter().zip(steps) {
+                // A series without a rhythm of its own takes that of its service, with gaps.
+                let step = if even { own } else { finest.map_or(own, |f| f.min(own)) };
+                let (series, repeated) = regular(points, origin, step).map_err(|fault| format!("{name}, {metric}: {fault}"))?;
                 out.repeated += repeated;
                 history.metrics.insert(metric, series);
             }
@@ -297,17 +306,30 @@ fn state(history: &ServiceHistory, container: &str) -> ResourceState {
 }
 
 /// Points on a grid that contains `origin`, and how many points were replaced by a later line.
-fn regular(mut points: Vec<Point>, origin: i64) -> Result<(Series, u64), String> {
+fn regular(mut points: Vec<Point>, origin: i64, step: i64) -> Result<(Series, u64), String> {
     points.sort_by_key(|(t, container, line, _)| (*t, *container, *line));
     let before = points.len();
-    points.dedup_by(|later, earlier| (later.0, later.1) == (earlier.0, earlier.1) && { earlier.3 = later.3; true });
+    points.dedup_by(|later, earlier| {
+        (later.0, later.1) == (earlier.0, earlier.1) && {
+            earlier.3 = later.3;
+            true
+        }
+    });
     let repeated = (before - points.len()) as u64;
-    points.dedup_by(|later, earlier| later.0 == earlier.0 && { earlier.3 += later.3; true });
-    let step = step(&points);
+    points.dedup_by(|later, earlier| {
+        later.0 == earlier.0 && {
+            earlier.3 += later.3;
+            true
+        }
+    });
     let slot = |t: i64| (t - origin + step / 2).div_euclid(step);
     let (first, last) = (slot(points[0].0), slot(points[points.len() - 1].0));
     if last - first >= LONGEST {
-        return Err(format!("{} samples over {} s at a step of {step} s make too long a series", points.len(), points[points.len() - 1].0 - points[0].0));
+        return Err(format!(
+            "{} samples over {} s at a step of {step} s make too long a series",
+            points.len(),
+            points[points.len() - 1].0 - points[0].0
+        ));
     }
     let mut values = vec![f32::NAN; (last - first + 1) as usize];
     for (t, _, _, value) in &points {
@@ -316,16 +338,21 @@ fn regular(mut points: Vec<Point>, origin: i64) -> Result<(Series, u64), String>
     Ok((Series { start: origin + first * step, step: step as u32, values }, repeated))
 }
 
-/// The median distance, taken as a usual step when it is within 1.5 % of one.
-fn step(points: &[Point]) -> i64 {
-    let mut distances: Vec<i64> = points.windows(2).map(|w| w[1].0 - w[0].0).collect();
+/// The median distance between times, taken as a usual step when it is within 1.5 % of one, and whether most distances are about it.
+fn step(points: &[Point]) -> (i64, bool) {
+    let mut times: Vec<i64> = points.iter().map(|p| p.0).collect();
+    times.sort_unstable();
+    times.dedup();
+    let mut distances: Vec<i64> = times.windows(2).map(|w| w[1] - w[0]).collect();
     if distances.is_empty() {
-        return 300;
+        return (300, false);
     }
     let middle = distances.len() / 2;
     let median = *distances.select_nth_unstable(middle).1;
     let usual = [60, 120, 300, 600, 900, 1800, 3600, 86_400];
-    usual.into_iter().find(|u| (median - u).abs() * 200 <= *u * 3).unwrap_or(median)
+    let step = usual.into_iter().find(|u| (median - u).abs() * 200 <= *u * 3).unwrap_or(median);
+    let near = distances.iter().filter(|d| (**d - step).abs() * 20 <= step.max(40)).count();
+    (step, near * 2 >= distances.len())
 }
 
 fn seconds(bytes: &[u8]) -> Result<i64, String> {
@@ -343,9 +370,8 @@ fn plain_utc(b: &[u8]) -> Option<i64> {
     if shape.iter().any(|(i, c)| b[*i] != *c) {
         return None;
     }
-    let number = |from: usize, to: usize| {
-        b[from..to].iter().try_fold(0i64, |n, c| c.is_ascii_digit().then(|| n * 10 + i64::from(c - b'0')))
-    };
+    let number =
+        |from: usize, to: usize| b[from..to].iter().try_fold(0i64, |n, c| c.is_ascii_digit().then(|| n * 10 + i64::from(c - b'0')));
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
     let ok = (1..=12).contains(&month) && (1..=28).contains(&day) && hour < 24 && minute < 60 && second < 60;
@@ -489,7 +515,8 @@ mod tests {
 
     #[test]
     fn the_short_way_to_read_times_agrees_with_the_long_one() {
-        for text in ["1970-01-01T00:00:00Z", "1998-04-30T21:30:00Z", "2000-02-28T23:59:59Z", "2024-03-01T00:00:00Z", "1969-12-28T10:00:00Z"] {
+        for text in ["1970-01-01T00:00:00Z", "1998-04-30T21:30:00Z", "2000-02-28T23:59:59Z", "2024-03-01T00:00:00Z", "1969-12-28T10:00:00Z"]
+        {
             let long = text.parse::<Timestamp>().unwrap().secs();
             assert!(text.contains("-30T") || plain_utc(text.as_bytes()) == Some(long), "{text}");
             assert_eq!(seconds(text.as_bytes()), Ok(long), "{text}");

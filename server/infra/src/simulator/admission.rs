@@ -29,7 +29,6 @@ pub fn problems(cluster: &Cluster, service: usize, plan: &Plan) -> Vec<String> {
     out
 }
 
-
 /// What namespace and nodes have against a state.
 #[must_use]
 pub fn limits(cluster: &Cluster, service: usize, next: &ResourceState, changes: &[FieldChange]) -> Vec<String> {
@@ -99,7 +98,11 @@ fn quota(cluster: &Cluster, service: usize, next: &ResourceState, rules: &Namesp
     }
     if after.1 > before.1 && rest.1 + after.1 > rules.quota_memory {
         let gib = 1_073_741_824.0;
-        out.push(format!("quota of {namespace}: {:.1} GiB would be requested of {:.1}", (rest.1 + after.1) / gib, rules.quota_memory / gib));
+        out.push(format!(
+            "quota of {namespace}: {:.1} GiB would be requested of {:.1}",
+            (rest.1 + after.1) / gib,
+            rules.quota_memory / gib
+        ));
     }
     out
 }
@@ -111,7 +114,11 @@ fn nodes(next: &ResourceState, pool: &NodePool) -> Vec<String> {
         out.push(format!("no node is large enough: {v} cores are requested, a {} node offers {cores:.1}", pool.name));
     }
     if let Some(v) = next.memory_request().filter(|v| v.as_f64() > memory) {
-        out.push(format!("no node is large enough: {v} of memory are requested, a {} node offers {}", pool.name, Bytes::new(memory as u64)));
+        out.push(format!(
+            "no node is large enough: {v} of memory are requested, a {} node offers {}",
+            pool.name,
+            Bytes::new(memory as u64)
+        ));
     }
     if next.gpus() > pool.gpus {
         out.push(format!("no node has {} GPUs: a {} node has {}", next.gpus(), pool.name, pool.gpus));

@@ -22,7 +22,8 @@ const M: f64 = MIB as f64;
 pub fn service(cluster: &str, namespace: &str, name: &str, team: &str) -> Builder {
     let key = ServiceKey { cluster: cluster.into(), namespace: namespace.into(), kind: "Deployment".into(), name: name.into() };
     let labels = [("app.kubernetes.io/name", name), ("team", team)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
-    let state = ResourceState { containers: [("app".to_owned(), Container::default())].into(), replicas: Some(1), ..ResourceState::default() };
+    let state =
+        ResourceState { containers: [("app".to_owned(), Container::default())].into(), replicas: Some(1), ..ResourceState::default() };
     let profile = Profile {
         spread: 0.5,
         timeout_ms: 10_000.0,
@@ -197,7 +198,8 @@ pub fn finish(builders: Vec<Builder>) -> Vec<Spec> {
     let resolve = |b: Builder| {
         let mut spec = b.spec;
         let index = |name: &String| names.iter().position(|n| n == name);
-        let call = |(name, per_request): &(String, f64)| index(name).map(|service| super::profile::Call { service, per_request: *per_request });
+        let call =
+            |(name, per_request): &(String, f64)| index(name).map(|service| super::profile::Call { service, per_request: *per_request });
         spec.profile.calls = b.calls.iter().filter_map(call).collect();
         spec
     };

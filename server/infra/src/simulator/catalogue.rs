@@ -37,14 +37,20 @@ fn prices(cluster: &str) -> Vec<Builder> {
             .replicas(4)
             .cpu(0.5, 0.8)
             .memory(768, 1024)
-            .demand(900.0, Shape::Market, 0.08)
+            .demand(790.0, Shape::Market, 0.08)
             .nervous(0.1, 2.0, 1.3, 0.0)
             .work(1.5, 0.04, 3.0, 0.5)
             .uses(410.0, 0.35, 0.0)
             .traffic(300.0, 2_600.0, 0.0, 20.0)
             .calls("price-cache", 0.5),
         // Small, wasteful.
-        s("fx-rates").replicas(3).cpu(1.0, 2.0).memory(1024, 1024).demand(85.0, Shape::Flat, 0.6).work(2.4, 0.02, 4.0, 0.4).uses(170.0, 0.8, 0.0),
+        s("fx-rates")
+            .replicas(3)
+            .cpu(1.0, 2.0)
+            .memory(1024, 1024)
+            .demand(85.0, Shape::Flat, 0.6)
+            .work(2.4, 0.02, 4.0, 0.4)
+            .uses(170.0, 0.8, 0.0),
         // Memory asked for and never used.
         s("symbol-index")
             .replicas(3)
@@ -120,7 +126,13 @@ fn prices(cluster: &str) -> Vec<Builder> {
             .work(240.0, 0.02, 120.0, 0.7)
             .uses(900.0, 120.0, 0.0)
             .calls("order-history", 2.0),
-        s("corporate-actions").replicas(2).cpu(0.15, 0.4).memory(384, 512).demand(6.0, Shape::Day, 0.3).work(9.0, 0.015, 12.0, 0.5).uses(230.0, 3.0, 0.0),
+        s("corporate-actions")
+            .replicas(2)
+            .cpu(0.15, 0.4)
+            .memory(384, 512)
+            .demand(6.0, Shape::Day, 0.3)
+            .work(9.0, 0.015, 12.0, 0.5)
+            .uses(230.0, 3.0, 0.0),
         // Its volume fills up.
         s("tick-archive")
             .kind("StatefulSet")
@@ -159,7 +171,13 @@ fn edge(cluster: &str) -> Vec<Builder> {
             .uses(1250.0, 0.8, 0.0)
             .volume(20, 7.5, 0.0),
         // Eight replicas for the requests of one.
-        s("web-portal").replicas(8).cpu(0.5, 1.0).memory(512, 512).demand(70.0, Shape::Day, 0.5).work(3.5, 0.012, 8.0, 0.5).uses(150.0, 1.2, 0.0),
+        s("web-portal")
+            .replicas(8)
+            .cpu(0.5, 1.0)
+            .memory(512, 512)
+            .demand(70.0, Shape::Day, 0.5)
+            .work(3.5, 0.012, 8.0, 0.5)
+            .uses(150.0, 1.2, 0.0),
         // Leaks until it is killed, every day and a half.
         s("notification-hub")
             .replicas(3)
@@ -183,7 +201,7 @@ fn verify(cluster: &str) -> Vec<Builder> {
             .work(46.0, 0.05, 35.0, 0.5)
             .uses(760.0, 14.0, 0.0)
             .cache(128, 0.985, 110.0)
-            .database(2600.0, 260.0, "full", 30)
+            .database(2150.0, 8.0, "full", 30)
             .timeout(15_000.0)
             .calls("document-store", 0.6),
         s("kyb-screening")
@@ -269,7 +287,8 @@ fn compute(cluster: &str) -> Vec<Builder> {
             .cpu(4.0, 8.0)
             .memory(24_576, 32_768)
             .gpu(1, 150.0, 34.0, (900.0, 260.0))
-            .demand(6.3, Shape::Day, 0.7)
+            .demand(5.9, Shape::Day, 0.7)
+            .nervous(0.08, 0.5, 1.25, 0.0)
             .work(60.0, 0.2, 15.0, 0.4)
             .uses(17_500.0, 120.0, 0.0)
             .workers(24)

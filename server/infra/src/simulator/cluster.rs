@@ -1,5 +1,6 @@
 //! The simulated cluster as it runs: states, dynamics, writes, and the step from one tick to the next.
 
+use super::demand::Calendar;
 use super::noise::Noise;
 use super::physics::{self, Around, Dynamic, METRICS, Readings};
 use super::profile::Granted;
@@ -121,16 +122,19 @@ impl Cluster {
         self.autoscale(t);
         let offered = self.offered(t, dt);
         let pressure = self.pressure();
-        let around: Vec<Around> = (0..self.world.specs.len()).map(|i| self.around(i, t, dt, offered[i], &pressure)).collect();
+        let around: Vec<Around> =
+            (0..self.world.specs.len()).into_par_iter().with_min_len(256).map(|i| self.around(i, t, dt, offered[i], &pressure)).collect();
         let (world, granted, noise) = (&self.world, &self.granted, self.noise);
-        self.now.services.par_iter_mut().zip(self.gathered.par_iter_mut()).enumerate().with_min_len(64).for_each(|(i, (running, gathered))| {
-            let spec = &world.specs[i];
-            let readings = match spec.profile.trace.and_then(|n| world.traces.get(n)) {
-                Some(trace) => trace::tick(trace, &spec.profile, &granted[i], &mut running.dynamic, &around[i], noise, i),
-                None => physics::tick(&spec.profile, &granted[i], &mut running.dynamic, &around[i], noise, i),
-            };
-            gathered.add(&readings);
-        });
+        self.now.services.par_iter_mut().zip(self.gathered.par_iter_mut()).enumerate().with_min_len(64).for_each(
+            |(i, (running, gathered))| {
+                let spec = &world.specs[i];
+                let readings = match spec.profile.trace.and_then(|n| world.traces.get(n)) {
+                    Some(trace) => trace::tick(trace, &spec.profile, &granted[i], &mut running.dynamic, &around[i], noise, i),
+                    None => physics::tick(&spec.profile, &granted[i], &mut running.dynamic, &around[i], noise, i),
+                };
+                gathered.add(&readings);
+            },
+        );
         self.now.until = t + dt;
         (self.now.until.rem_euclid(STEP) == 0).then(|| self.gathered.iter_mut().map(Gathered::take).collect())
     }
@@ -148,10 +152,8 @@ impl Cluster {
 
     /// Requests per second that arrive at each service: from outside, and from callers one tick late.
     fn offered(&self, t: i64, dt: i64) -> Vec<f64> {
-        let origin = self.world.start;
-        let outside = |(i, spec): (usize, &super::profile::Spec)| {
-            spec.profile.demand.map_or(0.0, |d| d.at(self.noise, i, t, dt, origin))
-        };
+        let calendar = Calendar::new(t, dt, self.world.start);
+        let outside = |(i, spec): (usize, &super::profile::Spec)| spec.profile.demand.map_or(0.0, |d| d.at(self.noise, i, &calendar));
         let mut offered: Vec<f64> = self.world.specs.par_iter().enumerate().with_min_len(256).map(outside).collect();
         for (spec, running) in self.world.specs.iter().zip(&self.now.services) {
             for call in &spec.profile.calls {

@@ -63,25 +63,47 @@ impl Shape {
     }
 }
 
-impl Demand {
-    /// Requests per second in the tick of `dt` seconds that begins at `t` (seconds since the epoch); `origin` is where the trend begins.
+/// What the calendar says of a tick, the same for all services.
+#[derive(Debug, Clone, Copy)]
+pub struct Calendar {
+    t: i64,
+    dt: i64,
+    days: f64,
+    shapes: [f64; 4],
+    /// How much of a weekend it is, 0 to 1.
+    weekend: f64,
+}
+
+impl Calendar {
+    /// The tick of `dt` seconds that begins at `t` (seconds since the epoch); `origin` is where trends begin.
     #[must_use]
-    pub fn at(&self, noise: Noise, service: usize, t: i64, dt: i64, origin: i64) -> f64 {
+    pub fn new(t: i64, dt: i64, origin: i64) -> Self {
         let hour = t.rem_euclid(DAY) as f64 / HOUR as f64;
-        let growth = 1.0 + self.trend * (t - origin) as f64 / DAY as f64;
-        let level = self.rate * self.shape.of_hour(hour) * self.weekday(t) * growth.max(0.05);
+        let shapes = [Shape::Flat, Shape::Day, Shape::Market, Shape::Night].map(|s| s.of_hour(hour));
+        Self { t, dt, days: (t - origin) as f64 / DAY as f64, shapes, weekend: weekend(t) }
+    }
+}
+
+/// How much of a weekend it is, eased over three hours around midnight.
+fn weekend(t: i64) -> f64 {
+    let into_week = (t + 3 * DAY).rem_euclid(7 * DAY) as f64 / HOUR as f64;
+    let share = (ramp(into_week, 120.0, 1.2) - ramp(into_week, 168.0, 1.2)) + ramp(-into_week, 0.0, 1.2);
+    share.clamp(0.0, 1.0)
+}
+
+impl Demand {
+    /// Requests per second in a tick.
+    #[must_use]
+    pub fn at(&self, noise: Noise, service: usize, calendar: &Calendar) -> f64 {
+        let (t, dt) = (calendar.t, calendar.dt);
+        let growth = 1.0 + self.trend * calendar.days;
+        let weekday = 1.0 - (1.0 - self.weekend) * calendar.weekend;
+        let level = self.rate * calendar.shapes[self.shape as usize] * weekday * growth.max(0.05);
         let slow = 0.75 * noise.smooth(service, Stream::Hourly, t, 5400) + 0.5 * noise.smooth(service, Stream::Minutes, t, 900);
         let white = 0.4 * noise.normal(service, Stream::White, t);
         let counted = noise.normal(service, Stream::Tail, t) / (level * dt as f64).max(1.0).sqrt();
         let wobble = (self.noise * (slow + white) - self.noise * self.noise / 2.0).exp() + counted;
         (level * wobble.max(0.0) * self.burst(noise, service, t)).max(0.0)
-    }
-
-    /// Weekend factor, eased over three hours around midnight.
-    fn weekday(&self, t: i64) -> f64 {
-        let into_week = (t + 3 * DAY).rem_euclid(7 * DAY) as f64 / HOUR as f64;
-        let weekend = (ramp(into_week, 120.0, 1.2) - ramp(into_week, 168.0, 1.2)) + ramp(-into_week, 0.0, 1.2);
-        1.0 - (1.0 - self.weekend) * weekend.clamp(0.0, 1.0)
     }
 
     fn burst(&self, noise: Noise, service: usize, t: i64) -> f64 {
@@ -110,7 +132,7 @@ mod tests {
     }
 
     fn mean(d: &Demand, from: i64, to: i64) -> f64 {
-        let ticks: Vec<f64> = (from..to).step_by(60).map(|t| d.at(Noise::new(1), 0, t, 60, from)).collect();
+        let ticks: Vec<f64> = (from..to).step_by(60).map(|t| d.at(Noise::new(1), 0, &Calendar::new(t, 60, from))).collect();
         ticks.iter().sum::<f64>() / ticks.len() as f64
     }
 

@@ -115,9 +115,7 @@ impl Bound {
         }
         let orphaned = self.until_stdin_closes;
         let ended = async move {
-            let parent_gone = async move {
-                if orphaned { drop(stdin.await) } else { std::future::pending().await }
-            };
+            let parent_gone = async move { if orphaned { drop(stdin.await) } else { std::future::pending().await } };
             tokio::select! { () = shutdown => {}, () = parent_gone => {} }
         };
         let served = tokio::select! {

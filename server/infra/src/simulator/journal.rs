@@ -83,7 +83,8 @@ impl Journal {
             log.set_len(whole as u64)?;
         }
         let parse = |(i, line): (usize, &[u8])| {
-            serde_json::from_slice(line).map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("journal.jsonl: line {}: {e}", i + 1)))
+            serde_json::from_slice(line)
+                .map_err(|e| io::Error::new(io::ErrorKind::InvalidData, format!("journal.jsonl: line {}: {e}", i + 1)))
         };
         let lines = text[..whole].split(|b| *b == b'\n').filter(|l| !l.is_empty());
         let entries = lines.enumerate().map(parse).collect::<io::Result<Vec<Entry>>>()?;

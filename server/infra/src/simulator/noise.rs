@@ -98,7 +98,9 @@ mod tests {
     fn seeds_services_streams_and_times_differ() {
         let base = Noise::new(1).bits(2, Stream::Cpu, 3);
         assert_eq!(base, Noise::new(1).bits(2, Stream::Cpu, 3));
-        for other in [Noise::new(2).bits(2, Stream::Cpu, 3), Noise::new(1).bits(3, Stream::Cpu, 3), Noise::new(1).bits(2, Stream::Memory, 3)] {
+        for other in
+            [Noise::new(2).bits(2, Stream::Cpu, 3), Noise::new(1).bits(3, Stream::Cpu, 3), Noise::new(1).bits(2, Stream::Memory, 3)]
+        {
             assert_ne!(base, other);
         }
     }

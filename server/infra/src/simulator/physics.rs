@@ -247,7 +247,17 @@ impl Flow {
 }
 
 #[expect(clippy::too_many_arguments, reason = "one step of one tick; a struct would only rename the list")]
-fn latency(p: &Profile, g: &Granted, uneven: f64, s: &Storage, cpu: &Cpu, flow: &Flow, a: &Around, noise: Noise, service: usize) -> [f64; 3] {
+fn latency(
+    p: &Profile,
+    g: &Granted,
+    uneven: f64,
+    s: &Storage,
+    cpu: &Cpu,
+    flow: &Flow,
+    a: &Around,
+    noise: Noise,
+    service: usize,
+) -> [f64; 3] {
     let cores = cpu.capacity.max(1e-3);
     let period = cpu.per_request / (cores * 100.0);
     let stretched = if cores < 1.0 { cpu.per_request * (1.0 + (1.0 / cores - 1.0) * period / (1.0 + period)) } else { cpu.per_request };
@@ -256,16 +266,20 @@ fn latency(p: &Profile, g: &Granted, uneven: f64, s: &Storage, cpu: &Cpu, flow: 
     let slow = visible(s.miss);
     let query = tails(s.query, 0.55);
     let gives_up = p.timeout_ms * 1.02;
-    std::array::from_fn(|i| {
-        let load = flow.served * if i == 0 { 1.0 } else { uneven };
-        let q = QUANTILES[i];
+    // The median is felt at the mean replica, the tail at the busiest.
+    let queues = [1.0, uneven].map(|share| {
+        let load = flow.served * share;
         let on_cpu = Waiting::new((cpu.idle + load * cpu.per_request / 1000.0) / cores, cores, stretched, BURSTINESS);
         let for_worker = Waiting::new(load * flow.hold / 1000.0 / g.workers, g.workers, flow.hold, BURSTINESS);
         let on_gpu = p.gpu.map_or(Waiting::default(), |x| {
             let gpus = g.gpus.max(1.0);
             Waiting::new(load * x.ms / 1000.0 / gpus, gpus, x.ms, BURSTINESS)
         });
-        let waits = on_cpu.quantile(q) + for_worker.quantile(q) + on_gpu.quantile(q) + flow.wait;
+        [on_cpu, for_worker, on_gpu]
+    });
+    std::array::from_fn(|i| {
+        let q = QUANTILES[i];
+        let waits = queues[i.min(1)].iter().map(|w| w.quantile(q)).sum::<f64>() + flow.wait;
         let stored = slow[i] * (query[i] + s.pool.quantile(q));
         let wobble = 1.0 + [0.02, 0.035, 0.055][i] * noise.normal(service, Stream::Latency, a.t ^ ((i as i64) << 56));
         ((own[i] + stalls[i] + waits + stored + a.calls[i]) * wobble).min(gives_up)

@@ -36,6 +36,9 @@ impl Waiting {
     /// About the quantile of the wait over all arrivals, milliseconds: exponential among those who wait, smooth at the edge.
     #[must_use]
     pub fn quantile(self, q: f64) -> f64 {
+        if self.share <= 0.0 {
+            return 0.0;
+        }
         self.length * (1.0 + self.share / (1.0 - q)).ln() * (self.share / (1.0 - q)).min(1.0)
     }
 }

@@ -145,7 +145,12 @@ impl Samples {
         while at < to && at < self.head_from {
             let day = at.div_euclid(DAY);
             let (begin, end) = ((day * DAY).max(self.begin), ((day + 1) * DAY).min(self.head_from));
-            parts.push(Part { file: self.file_of(day), rows: ((end - begin) / STEP) as usize, skip: ((at - begin) / STEP) as usize, take: ((end.min(to) - at) / STEP) as usize });
+            parts.push(Part {
+                file: self.file_of(day),
+                rows: ((end - begin) / STEP) as usize,
+                skip: ((at - begin) / STEP) as usize,
+                take: ((end.min(to) - at) / STEP) as usize,
+            });
             at = end.min(to);
         }
         let width = self.columns.len();
@@ -188,7 +193,9 @@ impl View {
             }
             for (column, (_, _, values)) in columns.iter_mut().enumerate() {
                 let from = (column * part.rows + part.skip) * 4;
-                values.extend(bytes[from..from + part.take * 4].chunks_exact(4).map(|c| f32::from_le_bytes(c.try_into().expect("four bytes"))));
+                values.extend(
+                    bytes[from..from + part.take * 4].chunks_exact(4).map(|c| f32::from_le_bytes(c.try_into().expect("four bytes"))),
+                );
             }
         }
         for row in self.head.chunks_exact(width.max(1)) {

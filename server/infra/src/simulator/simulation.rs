@@ -149,7 +149,11 @@ impl Simulation {
     /// [`Error::Refused`] outside [`SPEEDS`].
     pub fn set_speed(&mut self, speed: f64, wall: Instant) -> Result<()> {
         if !SPEEDS.contains(&speed) {
-            return Err(Error::Refused(format!("the speed {speed} is not allowed: write a number from {} to {}", SPEEDS.start(), SPEEDS.end())));
+            return Err(Error::Refused(format!(
+                "the speed {speed} is not allowed: write a number from {} to {}",
+                SPEEDS.start(),
+                SPEEDS.end()
+            )));
         }
         (self.base, self.wall, self.speed) = (self.clock(wall), wall, speed);
         self.tell_clock(wall).map(|_| ()).map_err(io)
