@@ -1,7 +1,6 @@
 //! The charts of a service: use against what is asked for, latency, traffic, with its changes marked.
 
 use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink, Mark, Threshold};
-use headroom_model::job::Prediction;
 use headroom_model::metric::{Aggregation, Metric, Unit};
 use headroom_model::series::{Series, ServiceHistory};
 use headroom_model::units::GIB;
@@ -77,22 +76,6 @@ pub fn one(metric: Metric, title: &'static str, history: &ServiceHistory, change
         Unit::Count => "",
     };
     build(title, unit, &[line(metric, title, Ink::Data1)], false, history, None, changes)
-}
-
-/// What is expected next, with its 95 % interval.
-#[must_use]
-pub fn forecast(metric: Metric, title: &str, unit: &str, past: &ServiceHistory, predictions: &[Prediction]) -> ChartModel {
-    let scale = scale(metric);
-    let of_metric = || predictions.iter().filter(move |p| p.metric == metric);
-    let mut model = ChartModel { title: title.to_owned(), unit: unit.to_owned(), ..ChartModel::default() };
-    if let Some(series) = past.get(metric) {
-        model.series.push(ChartSeries { label: "measured".into(), ink: Ink::Use, steps: false, points: points(series, metric, false) });
-    }
-    let expected = of_metric().map(|p| (p.time.secs(), Some(p.mean * scale))).collect();
-    model.series.push(ChartSeries { label: "expected".into(), ink: Ink::Proposed, steps: false, points: expected });
-    let interval = of_metric().map(|p| (p.time.secs(), p.lo95 * scale, p.hi95 * scale)).collect();
-    model.bands.push(ChartBand { label: "95 % interval".into(), ink: Ink::Proposed, points: interval });
-    model
 }
 
 fn build(

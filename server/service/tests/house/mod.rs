@@ -1,0 +1,137 @@
+//! A whole Headroom over a real simulator and a real database in a temporary folder.
+#![allow(dead_code, reason = "each test file uses its own part of the house")]
+
+use headroom_engine::prices::PriceBook;
+use headroom_infra::simulator::{Client, Options, bind};
+use headroom_model::auth::{OpContext, Role};
+use headroom_model::change::Substate;
+use headroom_model::ids::RecommendationId;
+use headroom_model::time::Timestamp;
+use headroom_model::view::{AnalyzeRequest, ProposeRequest, RecommendationPage, RecommendationQuery};
+use headroom_service::{Cluster, Headroom, WorkerOptions};
+use headroom_store::{Store, StoreConfig};
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tempfile::TempDir;
+use tokio::sync::watch;
+
+/// Wall time.
+pub fn wall() -> Timestamp {
+    Timestamp::from_micros(i64::try_from(SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros()).unwrap())
+}
+
+/// A running Headroom with a simulated cluster.
+pub struct House {
+    pub headroom: Arc<Headroom>,
+    pub simulator: Client,
+    stop: watch::Sender<bool>,
+    _dir: TempDir,
+}
+
+impl House {
+    /// Starts everything; cluster time runs `speed` times as fast as the wall.
+    pub async fn start(speed: f64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let start = "2026-11-18T10:00:00Z".parse().unwrap();
+        let options = Options { speed, ..Options::new(dir.path().join("simulator"), start) };
+        let bound = bind(options).await.unwrap();
+        let url = bound.url();
+        let (stop, mut stopped) = watch::channel(false);
+        let ends = stopped.clone();
+        tokio::spawn(bound.run(async move {
+            let _ = stopped.wait_for(|s| *s).await;
+        }));
+        let simulator = Client::connect(&url).await.unwrap();
+        let client = Arc::new(simulator.clone());
+        let cluster = Cluster { name: "demo".to_owned(), infrastructure: client.clone(), metrics: client };
+        let store = Store::open(&StoreConfig::sqlite(dir.path().join("headroom.db"))).await.unwrap();
+        let headroom = Headroom::new(store, vec![cluster], PriceBook::on_prem_default(), Arc::new(wall), true);
+        headroom.ingest().await.unwrap();
+        let options = WorkerOptions { owner: "test".to_owned(), lease_secs: 30, poll: Duration::from_millis(50) };
+        tokio::spawn(headroom.clone().run(options, ends));
+        Self { headroom, simulator, stop, _dir: dir }
+    }
+
+    /// Somebody who asks.
+    pub fn as_role(&self, name: &str, role: Role) -> OpContext {
+        OpContext { actor: name.to_owned(), role: Some(role), request_id: "test".to_owned(), now: self.headroom.clocks() }
+    }
+    pub fn engineer(&self) -> OpContext {
+        self.as_role("engineer", Role::Engineer)
+    }
+    pub fn approver(&self) -> OpContext {
+        self.as_role("approver", Role::Approver)
+    }
+    pub fn admin(&self) -> OpContext {
+        self.as_role("admin", Role::Administrator)
+    }
+
+    /// Analyses the fleet and waits for it.
+    pub async fn analysed(&self) {
+        let request = AnalyzeRequest { service_name: "fleet".to_owned(), ..AnalyzeRequest::default() };
+        let job = self.headroom.analyze(&self.engineer(), &request).await.unwrap();
+        let began = Instant::now();
+        loop {
+            let (job, _) = self.headroom.job(&self.engineer(), job.id).await.unwrap();
+            if job.state.ended() {
+                assert_eq!(job.state.status(), headroom_model::job::OptimizationStatus::RecommendationsReady, "{:?}", job.reason);
+                return;
+            }
+            assert!(began.elapsed() < Duration::from_secs(60), "the analysis does not end");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The open recommendations, most urgent first.
+    pub async fn open(&self) -> Vec<RecommendationPage> {
+        let query = RecommendationQuery { view: "open".into(), limit: 200, ..RecommendationQuery::default() };
+        let rows = self.headroom.recommendations(&self.engineer(), &query).await.unwrap().items;
+        let mut pages = Vec::new();
+        for row in rows {
+            pages.push(self.page(row.id).await);
+        }
+        pages
+    }
+
+    pub async fn page(&self, id: RecommendationId) -> RecommendationPage {
+        self.headroom.recommendation(&self.approver(), id).await.unwrap()
+    }
+
+    /// Own values for a service.
+    pub async fn propose(&self, service: &str, fields: &[(&str, &str)]) -> RecommendationId {
+        let fields = fields.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
+        let request = ProposeRequest { service_name: service.to_owned(), fields, reason: "a test".to_owned() };
+        self.headroom.propose(&self.engineer(), &request).await.unwrap()
+    }
+
+    /// Submits as engineer; approves and starts as approver.
+    pub async fn carry_out(&self, id: RecommendationId) {
+        let change = self.headroom.submit(&self.engineer(), id).await.unwrap();
+        self.headroom.approve(&self.approver(), id, &change.plan_hash).await.unwrap();
+        self.headroom.apply(&self.approver(), id, &change.plan_hash).await.unwrap();
+    }
+
+    /// Waits until the change of a recommendation is in one of these states.
+    pub async fn until(&self, id: RecommendationId, states: &[Substate]) -> RecommendationPage {
+        let began = Instant::now();
+        loop {
+            let page = self.page(id).await;
+            let state = page.change.as_ref().map(|c| c.state);
+            if state.is_some_and(|s| states.contains(&s)) {
+                return page;
+            }
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "still {state:?}: {:?}",
+                page.change.as_ref().and_then(|c| c.reason.clone())
+            );
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+    }
+}

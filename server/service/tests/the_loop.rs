@@ -1,0 +1,125 @@
+//! The product's main job, from an analysis to a verdict, over a real simulator and a real database.
+
+mod house;
+
+use headroom_model::auth::Role;
+use headroom_model::change::{Refusal, Substate};
+use headroom_model::effect::Judgement;
+use headroom_model::recommendation::RecommendationState;
+use headroom_service::Error;
+use house::House;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_good_change_is_verified_and_a_harmful_one_takes_itself_back() {
+    let house = House::start(3600.0).await;
+    house.analysed().await;
+    let open = house.open().await;
+    assert!(open.len() >= 10, "only {} recommendations", open.len());
+
+    let good = open
+        .iter()
+        .find(|p| p.refusal.is_none() && p.row.saving_month.is_some_and(|m| m.micros > 0) && p.row.title.starts_with("CPU"))
+        .expect("somebody wastes CPU");
+    let id = good.recommendation.id;
+    assert_eq!(good.diff.is_empty(), false);
+    house.carry_out(id).await;
+    let done = house.until(id, &[Substate::Applied, Substate::RolledBack, Substate::Failed]).await;
+    let change = done.change.expect("there is a change");
+    assert_eq!(change.state, Substate::Applied, "{:?}", change.reason);
+    let effect = change.effect.expect("an effect was measured");
+    assert!(effect.samples >= 12, "{effect:?}");
+    if effect.judgement != Judgement::Inconclusive {
+        let (promised, achieved) = (done.row.saving_month.unwrap().units(), effect.achieved_month.expect("priced").units());
+        assert!((promised - achieved).abs() <= promised.abs() * 0.2 + 1.0, "promised {promised}, achieved {achieved}");
+    }
+
+    let victim = open
+        .iter()
+        .find(|p| {
+            p.refusal.is_none()
+                && p.service.id != good.service.id
+                && p.row.expected.performance_gain_percent < 1.0
+                && p.service.state.cpu_limit().is_some()
+        })
+        .expect("a service with a CPU limit");
+    let container = victim.service.state.containers.keys().next().unwrap().clone();
+    let (cpu, limit) = (format!("containers.{container}.requests.cpu"), format!("containers.{container}.limits.cpu"));
+    let harmful = house.propose(&victim.recommendation.service_name, &[(&cpu, "20m"), (&limit, "20m")]).await;
+    house.carry_out(harmful).await;
+    let done = house.until(harmful, &[Substate::Applied, Substate::RolledBack, Substate::RollbackFailed, Substate::Failed]).await;
+    let change = done.change.expect("there is a change");
+    assert_eq!(change.state, Substate::RolledBack, "{:?} {:?}", change.reason, change.effect);
+    assert!(change.reason.unwrap().starts_with("rolled back by itself"));
+    let live = headroom_infra::Infrastructure::read(&house.simulator, &victim.service.key).await.unwrap();
+    assert_eq!(live.state.fields()[&cpu], victim.service.state.fields()[&cpu]);
+
+    house.headroom.roll_back(&house.approver(), id, "the quarter ends").await.unwrap();
+    let done = house.until(id, &[Substate::RolledBack]).await;
+    assert!(done.change.unwrap().reason.unwrap().contains("the quarter ends"));
+    let live = headroom_infra::Infrastructure::read(&house.simulator, &good.service.key).await.unwrap();
+    assert_eq!(live.state.fields(), good.service.state.fields());
+    assert!(house.headroom.store().verify_audit(None).await.unwrap().fault.is_none());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_refusal_names_its_cause_and_changes_nothing() {
+    let house = House::start(60.0).await;
+    house.analysed().await;
+    let page = house.open().await.into_iter().find(|p| p.refusal.is_none()).expect("an open recommendation");
+    let id = page.recommendation.id;
+    let viewer = house.as_role("vera", Role::Viewer);
+    assert!(matches!(house.headroom.submit(&viewer, id).await, Err(Error::Forbidden(_))));
+    let nothing = headroom_service::parse_plan_hash(&"0".repeat(64)).unwrap();
+    assert!(matches!(house.headroom.approve(&house.approver(), id, &nothing).await, Err(Error::Conflict(_))));
+
+    let change = house.headroom.submit(&house.engineer(), id).await.unwrap();
+    assert!(matches!(house.headroom.submit(&house.engineer(), id).await, Err(Error::Conflict(_))));
+    assert!(matches!(house.headroom.approve(&house.engineer(), id, &change.plan_hash).await, Err(Error::Forbidden(_))));
+    let own = house.as_role("engineer", Role::Approver);
+    assert!(matches!(house.headroom.approve(&own, id, &change.plan_hash).await, Err(Error::Refusal(Refusal::OwnSubmission(_)))));
+    assert!(matches!(house.headroom.approve(&house.approver(), id, &nothing).await, Err(Error::Refusal(Refusal::PlanMismatch { .. }))));
+    assert!(matches!(house.headroom.apply(&house.approver(), id, &change.plan_hash).await, Err(Error::Refusal(Refusal::NotApproved))));
+    assert!(matches!(house.headroom.roll_back(&house.approver(), id, "no").await, Err(Error::Conflict(_))));
+    assert!(matches!(house.headroom.reject(&house.approver(), id, "  ").await, Err(Error::Invalid { .. })));
+    assert_eq!(house.page(id).await.change.unwrap().state, Substate::PendingApproval);
+
+    house.headroom.reject(&house.approver(), id, "not before the release").await.unwrap();
+    let page = house.page(id).await;
+    assert_eq!(page.recommendation.state, RecommendationState::Open);
+    assert_eq!(page.change.unwrap().state, Substate::Rejected);
+    let again = house.headroom.submit(&house.engineer(), id).await.unwrap();
+    assert_ne!(again.id, change.id);
+    house.headroom.withdraw(&house.engineer(), id).await.unwrap();
+
+    let git = house.headroom.store().all_services().await.unwrap().into_iter().find(|s| s.managed.refusal().is_some());
+    let git = git.expect("the demonstration has a namespace that Git manages");
+    let request = headroom_model::view::ProposeRequest {
+        service_name: git.key.name,
+        fields: [("replicas".into(), "9".into())].into(),
+        reason: String::new(),
+    };
+    assert!(matches!(house.headroom.propose(&house.engineer(), &request).await, Err(Error::Refused(_))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_whose_target_or_rules_have_changed_is_out_of_date() {
+    let house = House::start(60.0).await;
+    house.analysed().await;
+    let mut open = house.open().await.into_iter().filter(|p| p.refusal.is_none());
+    let (first, second) = (open.next().unwrap(), open.next().unwrap());
+    let change = house.headroom.submit(&house.engineer(), first.recommendation.id).await.unwrap();
+    house.headroom.approve(&house.approver(), first.recommendation.id, &change.plan_hash).await.unwrap();
+    let touched = &change.plan.changes[0];
+    let other = headroom_model::plan::FieldChange { field: touched.field.clone(), from: touched.from.clone(), to: touched.to.clone() };
+    house.simulator.edit(&first.service.key, &[other]).await.unwrap();
+    house.headroom.apply(&house.approver(), first.recommendation.id, &change.plan_hash).await.unwrap();
+    let page = house.until(first.recommendation.id, &[Substate::Stale, Substate::Observing, Substate::Failed]).await;
+    assert_eq!(page.change.unwrap().state, Substate::Stale);
+
+    let id = second.recommendation.id;
+    house.headroom.submit(&house.engineer(), id).await.unwrap();
+    house.headroom.set_policy(&house.admin(), &headroom_model::policy::Scope::Fleet, "rollback_threshold", "-20").await.unwrap();
+    let change = house.page(id).await.change.unwrap();
+    assert_eq!(change.state, Substate::Stale);
+    assert!(change.reason.unwrap().contains("policy"));
+}
