@@ -35,6 +35,8 @@ pub enum Command {
     Token(Token),
     /// Check the audit chain: every entry, every link
     VerifyAudit(Database),
+    /// Print what was promised against what was measured, by strategy
+    Promises(Database),
     /// List the catalogue of metrics: name, unit, kind, scope, aggregation
     Metrics,
 }
@@ -49,10 +51,10 @@ pub struct Demo {
     #[arg(long, default_value_t = 60.0, value_parser = speed)]
     pub speed: f64,
     /// Seed of the simulation: the same seed makes the same cluster
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Simulated services (at most 10000; above 200 only with the core metrics)
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 34, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub services: u32,
     /// CSV file (time,service,metric,value, plain or gzip) whose values become the demand of one simulated service each
     #[arg(long, value_name = "FILE")]
@@ -99,10 +101,10 @@ pub struct Simulator {
     #[arg(long, default_value_t = 60.0, value_parser = speed)]
     pub speed: f64,
     /// Seed of the simulation
-    #[arg(long, default_value_t = 7)]
+    #[arg(long, default_value_t = 1)]
     pub seed: u64,
     /// Simulated services
-    #[arg(long, default_value_t = 24, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 34, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub services: u32,
     /// CSV file whose values become demand
     #[arg(long, value_name = "FILE")]
@@ -120,9 +122,6 @@ pub struct Simulator {
 pub struct Import {
     /// The file, plain or gzip; `-` reads standard input
     pub file: PathBuf,
-    /// The name of the observed cluster
-    #[arg(long, default_value = "imported")]
-    pub cluster: String,
     /// The database
     #[command(flatten)]
     pub database: Database,

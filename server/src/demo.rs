@@ -28,7 +28,10 @@ pub async fn run(arguments: &Demo) -> Result<(), Failure> {
     let address = config.address(serve::bound(&listener)?);
     tracing::info!("state is kept in {}", config.data_dir.display());
     let child = Child::start(arguments, &config.data_dir.join("simulator")).await?;
-    let headroom = serve::open(&config, vec![serve::simulated(&child.address).await?], true).await?;
+    let (cluster, client) = serve::simulated(&child.address).await?;
+    // The journal remembers the speed of the last run.
+    client.set_speed(arguments.speed).await.map_err(|e| Failure::Fault(e.to_string()))?;
+    let headroom = serve::open(&config, vec![cluster], true).await?;
     headroom.ingest().await?;
     print!("{}", welcome(&headroom, &address, arguments).await?);
     let result = serve::run_until_signal(config, headroom, listener).await;

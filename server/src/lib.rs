@@ -51,6 +51,7 @@ async fn run_async(command: Command) -> Result<(), Failure> {
             TokenAct::Create { user, database } => commands::token::create(&user, &database).await,
         },
         Command::VerifyAudit(database) => commands::database::verify_audit(&database).await,
+        Command::Promises(database) => commands::promises::run(&database).await,
         Command::Metrics | Command::Analyze(_) => Ok(()),
     }
 }

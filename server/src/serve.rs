@@ -37,7 +37,7 @@ pub async fn run(arguments: &Serve) -> Result<(), Failure> {
     }
     start_log(&config);
     let clusters = match &config.simulator.url {
-        Some(url) => vec![simulated(url).await?],
+        Some(url) => vec![simulated(url).await?.0],
         None => Vec::new(),
     };
     let listener = listen(config.bind).await?;
@@ -88,9 +88,10 @@ pub async fn open(config: &Config, clusters: Vec<Cluster>, demo: bool) -> Result
 ///
 /// # Errors
 /// [`Failure`] when it does not answer.
-pub async fn simulated(url: &str) -> Result<Cluster, Failure> {
+pub async fn simulated(url: &str) -> Result<(Cluster, Arc<Client>), Failure> {
     let client = Arc::new(Client::connect(url).await.map_err(|e| Failure::Fault(format!("the simulator at {url}: {e}")))?);
-    Ok(Cluster { name: headroom_infra::Infrastructure::name(client.as_ref()).to_owned(), infrastructure: client.clone(), metrics: client })
+    let name = headroom_infra::Infrastructure::name(client.as_ref()).to_owned();
+    Ok((Cluster { name, infrastructure: client.clone(), metrics: client.clone() }, client))
 }
 
 /// Takes an address.
@@ -153,7 +154,8 @@ async fn forget_sessions(headroom: Arc<Headroom>) {
     }
 }
 
-async fn signalled() -> &'static str {
+/// Waits for SIGTERM or SIGINT; its name.
+pub async fn signalled() -> &'static str {
     match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
         (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" },
         _ => std::future::pending().await,

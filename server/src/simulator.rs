@@ -2,16 +2,16 @@
 
 use crate::cli::{Demo, Simulator};
 use crate::error::Failure;
-use crate::serve::wall;
-use headroom_infra::simulator::{Options, serve};
+use crate::serve::{signalled, wall};
+use headroom_infra::simulator::{Options, SimulatorError, serve};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 
 /// What the child says on standard output once it can be reached, before its address.
-const LISTENING: &str = "listening ";
+const LISTENING: &str = "simulator listening on ";
 /// How long the child may take to make its history.
 const START: Duration = Duration::from_secs(120);
 /// How long the child may take to end.
@@ -79,29 +79,15 @@ impl Child {
 pub async fn run(arguments: &Simulator) -> Result<(), Failure> {
     let options = Options {
         seed: arguments.seed,
-        services: arguments.services,
+        services: arguments.services as usize,
         speed: arguments.speed,
         listen: arguments.listen,
-        data_dir: arguments.data_dir.clone(),
         trace: arguments.trace.clone(),
-        start: wall(),
+        until_stdin_closes: arguments.with_parent,
+        ..Options::new(arguments.data_dir.clone(), wall())
     };
-    serve(options, ended(arguments.with_parent)).await.map_err(|e| Failure::Fault(e.to_string()))
-}
-
-async fn ended(with_parent: bool) {
-    use tokio::signal::unix::{SignalKind, signal};
-    let parent = async {
-        if with_parent {
-            let mut sink = Vec::new();
-            // Any end of the pipe, orderly or not, is the parent's end.
-            let _ = tokio::io::stdin().read_to_end(&mut sink).await;
-        } else {
-            std::future::pending::<()>().await;
-        }
-    };
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
-        return parent.await;
-    };
-    tokio::select! { () = parent => {}, _ = terminate.recv() => {}, _ = interrupt.recv() => {} }
+    serve(options, async { drop(signalled().await) }).await.map_err(|e| match e {
+        SimulatorError::Trace(fault) => Failure::BadInput(fault.to_string()),
+        other => Failure::Fault(other.to_string()),
+    })
 }

@@ -21,8 +21,8 @@ struct Route {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct State {
-    state: String,
+struct Kind {
+    kind: String,
 }
 
 /// Counters and gauges; cheap to write from every request.
@@ -31,24 +31,35 @@ pub struct Telemetry {
     registry: Registry,
     requests: Family<Request, Counter>,
     latency: Family<Route, Histogram, fn() -> Histogram>,
-    jobs: Family<State, Gauge>,
-    changes: Family<State, Gauge>,
-    samples: Gauge,
-    services: Gauge,
+    work: Family<Kind, Gauge>,
+    figures: [Gauge; 5],
 }
 
 /// What the database holds, read when `/metrics` is asked for.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Holdings {
-    /// Jobs by state.
-    pub jobs: Vec<(String, i64)>,
-    /// Changes by state.
-    pub changes: Vec<(String, i64)>,
-    /// Samples taken in since the start.
-    pub samples: i64,
     /// Services.
     pub services: i64,
+    /// Open recommendations.
+    pub open: i64,
+    /// Changes that wait for an approval.
+    pub waiting: i64,
+    /// Changes that are approved or under way.
+    pub active: i64,
+    /// Cluster time of the newest sample, seconds since the epoch; 0 without one.
+    pub newest_sample: i64,
+    /// Work that waits or is in hand, by kind.
+    pub work: Vec<(String, i64)>,
 }
+
+/// Names and meanings of the figures, in the order of [`Holdings`].
+const FIGURES: [(&str, &str); 5] = [
+    ("services", "Services known"),
+    ("recommendations_open", "Recommendations that nobody has judged yet"),
+    ("changes_waiting", "Changes that wait for an approval"),
+    ("changes_active", "Changes that are approved or under way"),
+    ("newest_sample_timestamp_seconds", "Cluster time of the newest sample, 0 without one"),
+];
 
 impl Default for Telemetry {
     fn default() -> Self {
@@ -56,14 +67,16 @@ impl Default for Telemetry {
         let requests = Family::default();
         let latency =
             Family::<Route, Histogram, fn() -> Histogram>::new_with_constructor(|| Histogram::new(exponential_buckets(0.001, 2.0, 14)));
-        let (jobs, changes, samples, services) = (Family::default(), Family::default(), Gauge::default(), Gauge::default());
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register_with_unit("http_request_duration", "Time to the first byte of the answer", Unit::Seconds, latency.clone());
-        registry.register("jobs", "Analyses by state", jobs.clone());
-        registry.register("changes", "Changes by state", changes.clone());
-        registry.register("samples_ingested", "Samples taken in since the start", samples.clone());
-        registry.register("services", "Services known", services.clone());
-        Self { registry, requests, latency, jobs, changes, samples, services }
+        let work = Family::<Kind, Gauge>::default();
+        registry.register("work", "Work that waits or is in hand, by kind", work.clone());
+        let figures = FIGURES.map(|(name, meaning)| {
+            let gauge = Gauge::default();
+            registry.register(name, meaning, gauge.clone());
+            gauge
+        });
+        Self { registry, requests, latency, work, figures }
     }
 }
 
@@ -79,14 +92,14 @@ impl Telemetry {
     /// # Errors
     /// When the text cannot be written, which memory does not refuse.
     pub fn text(&self, holdings: &Holdings) -> Result<String, std::fmt::Error> {
-        for (family, rows) in [(&self.jobs, &holdings.jobs), (&self.changes, &holdings.changes)] {
-            family.clear();
-            for (state, count) in rows {
-                family.get_or_create(&State { state: state.clone() }).set(*count);
-            }
+        self.work.clear();
+        for (kind, count) in &holdings.work {
+            self.work.get_or_create(&Kind { kind: kind.clone() }).set(*count);
         }
-        self.samples.set(holdings.samples);
-        self.services.set(holdings.services);
+        let values = [holdings.services, holdings.open, holdings.waiting, holdings.active, holdings.newest_sample];
+        for (gauge, value) in self.figures.iter().zip(values) {
+            gauge.set(value);
+        }
         let mut text = String::new();
         encode(&mut text, &self.registry)?;
         Ok(text)
@@ -98,15 +111,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn requests_and_states_are_in_the_text() {
+    fn requests_and_figures_are_in_the_text() {
         let telemetry = Telemetry::default();
         telemetry.request("GET", "/api/v1/services", 200, Duration::from_millis(3));
-        let holdings = Holdings { changes: vec![("OBSERVING".into(), 2)], ..Holdings::default() };
+        let holdings = Holdings { work: vec![("analyze".into(), 2)], active: 3, ..Holdings::default() };
         let text = telemetry.text(&holdings).unwrap();
         assert!(text.contains("headroom_http_requests_total{method=\"GET\",route=\"/api/v1/services\",status=\"200\"} 1"), "{text}");
-        assert!(text.contains("headroom_changes{state=\"OBSERVING\"} 2"), "{text}");
+        assert!(text.contains("headroom_work{kind=\"analyze\"} 2"), "{text}");
+        assert!(text.contains("headroom_changes_active 3"), "{text}");
         assert!(text.ends_with("# EOF\n"));
         let text = telemetry.text(&Holdings::default()).unwrap();
-        assert!(!text.contains("OBSERVING"), "a state that nothing is in any more goes");
+        assert!(!text.contains("analyze"), "a kind that has no work any more goes");
     }
 }

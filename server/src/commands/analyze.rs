@@ -23,7 +23,7 @@ pub fn run(arguments: &Analyze) -> Result<(), Failure> {
     let imported = read_usage_csv(&arguments.file).map_err(|e| Failure::BadInput(e.to_string()))?;
     let prices = PriceBook::on_prem_default();
     let windows: Vec<(&Service, ServiceHistory, Timestamp)> =
-        imported.services.iter().map(|(service, history)| window(service, history, &policy)).collect();
+        imported.services.iter().map(|s| window(&s.service, &s.history, &policy)).collect();
     let inputs: Vec<Input<'_>> = windows
         .iter()
         .map(|(service, history, now)| Input { service, history, policy: &policy, prices: &prices, types: &[], now: *now })

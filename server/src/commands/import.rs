@@ -4,17 +4,30 @@ use super::database::headroom;
 use super::print;
 use crate::cli::Import;
 use crate::error::Failure;
-use headroom_infra::import::read_usage_csv;
+use headroom_infra::import::{Imported, read_usage_csv};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
-/// Reads the whole file before anything is written.
+/// Reads the whole file before anything is written; then each cluster that it names is saved whole.
 ///
 /// # Errors
 /// [`Failure::BadInput`] names file, row and fault; nothing was changed then.
 pub async fn run(arguments: &Import) -> Result<(), Failure> {
     let imported = read_usage_csv(&arguments.file).map_err(|e| Failure::BadInput(e.to_string()))?;
     let headroom = headroom(&arguments.database).await?;
-    let summary = headroom.import(&headroom.own_context("headroom import"), &arguments.cluster, &imported).await?;
+    let mut clusters = BTreeMap::<String, Imported>::new();
+    for service in imported.services {
+        clusters.entry(service.service.key.cluster.clone()).or_default().services.push(service);
+    }
+    let mut text = String::new();
+    for (cluster, part) in &clusters {
+        let summary = headroom.import(&headroom.own_context("headroom import"), cluster, part).await?;
+        let newest = summary.newest.map_or_else(|| "none".to_owned(), |t| t.to_string());
+        let _ = writeln!(text, "{cluster}: {} services, {} samples, the newest of {newest}", summary.services, summary.samples);
+    }
+    if !imported.ignored_columns.is_empty() {
+        let _ = writeln!(text, "left out: the columns {}", imported.ignored_columns.join(", "));
+    }
     headroom.store().close().await;
-    let newest = summary.newest.map_or_else(|| "none".to_owned(), |t| t.to_string());
-    print(&format!("{}: {} services, {} samples, the newest of {newest}\n", arguments.cluster, summary.services, summary.samples))
+    print(&text)
 }

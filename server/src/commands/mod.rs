@@ -4,6 +4,7 @@ pub mod analyze;
 pub mod database;
 pub mod import;
 pub mod metrics;
+pub mod promises;
 pub mod token;
 pub mod user;
 

@@ -11,7 +11,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use headroom_model::auth::OpContext;
 use headroom_model::problem::Problem;
-use headroom_service::Answer;
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -53,22 +52,22 @@ async fn answer(state: &AppState, key: String, request: Request, next: Next) -> 
     let (status, text) = text_of(response, &ctx).await?;
     // What passes by itself is not an answer to keep.
     if !matches!(status, 401 | 429) {
-        state.headroom.remember(&ctx, &key, &fingerprint, &Answer { status, body: text.clone() }).await?;
+        state.headroom.remember(&ctx, &key, &fingerprint, status, &text).await?;
     }
     Ok(written(status, text))
 }
 
-async fn text_of(response: Response, ctx: &OpContext) -> Result<(u16, String), Refusal> {
+async fn text_of(response: Response, ctx: &OpContext) -> Result<(u16, Vec<u8>), Refusal> {
     let status = response.status().as_u16();
     if let Some(Refusal(problem)) = response.extensions().get::<Refusal>() {
         let problem = Problem { request_id: Some(ctx.request_id.clone()), ..problem.clone() };
-        return Ok((status, body(&problem).to_string()));
+        return Ok((status, body(&problem).to_string().into_bytes()));
     }
     let bytes = to_bytes(response.into_body(), usize::MAX).await.map_err(|_| Refusal::new("internal", "the answer was cut off"))?;
-    Ok((status, String::from_utf8_lossy(&bytes).into_owned()))
+    Ok((status, bytes.to_vec()))
 }
 
-fn written(status: u16, text: String) -> Response {
+fn written(status: u16, text: Vec<u8>) -> Response {
     let kind = if status >= 400 { PROBLEM_JSON } else { "application/json" };
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     (status, [(header::CONTENT_TYPE, kind)], text).into_response()

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use http::header;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// How long a part may take to answer before Headroom is not ready.
@@ -27,9 +28,30 @@ async fn ready(State(state): State<AppState>) -> Result<&'static str, Refusal> {
 }
 
 async fn metrics(State(state): State<AppState>) -> Response {
-    let holdings = Holdings::default();
+    let holdings = match holdings(&state).await {
+        Ok(holdings) => holdings,
+        Err(e) => return Refusal::from(headroom_service::Error::from(e)).into_response(),
+    };
     match state.telemetry.text(&holdings) {
         Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
         Err(_) => Refusal::new("internal", "the counters could not be written").into_response(),
     }
+}
+
+async fn holdings(state: &AppState) -> headroom_store::Result<Holdings> {
+    let store = state.headroom.store();
+    // Nobody's name: every change that waits is counted.
+    let counts = store.counts("").await?;
+    let mut work = BTreeMap::<String, i64>::new();
+    for open in store.open_work().await? {
+        *work.entry(open.kind).or_default() += 1;
+    }
+    Ok(Holdings {
+        services: counts.services.into(),
+        open: counts.open.into(),
+        waiting: counts.waiting.into(),
+        active: counts.active_changes.into(),
+        newest_sample: counts.newest_sample.map_or(0, |t| t.secs()),
+        work: work.into_iter().collect(),
+    })
 }

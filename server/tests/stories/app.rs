@@ -18,8 +18,8 @@ use tokio::sync::watch;
 pub struct TestApp {
     pub address: String,
     pub headroom: Arc<Headroom>,
-    pub dir: TempDir,
-    pub stop: watch::Sender<bool>,
+    _dir: TempDir,
+    _stop: watch::Sender<bool>,
     client: reqwest::Client,
 }
 
@@ -42,11 +42,11 @@ impl TestApp {
         let config = Config { data_dir: dir.path().to_owned(), bind: serve::bound(&listener).unwrap(), ..Config::default() };
         let address = format!("http://{}", config.bind);
         let headroom = serve::open(&config, clusters, true).await.unwrap();
-        let (stop, ending) = watch::channel(false);
+        let (_stop, ending) = watch::channel(false);
         let router = routes::router(&AppState::new(headroom.clone(), config, ending));
         tokio::spawn(async move { axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await });
         let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
-        Self { address, headroom, dir, stop, client }
+        Self { address, headroom, _dir: dir, _stop, client }
     }
 
     pub async fn create_users(&self) {
@@ -96,9 +96,6 @@ impl Api<'_> {
     }
     pub async fn get(&self, path: &str) -> (u16, Value) {
         answer(self.request(Method::GET, path).send().await.unwrap()).await
-    }
-    pub async fn post(&self, path: &str, body: Value) -> (u16, Value) {
-        answer(self.request(Method::POST, path).json(&body).send().await.unwrap()).await
     }
 }
 
