@@ -67,7 +67,8 @@ pub async fn bind(options: Options) -> std::result::Result<Bound, SimulatorError
     let address = listener.local_addr()?;
     let until_stdin_closes = options.until_stdin_closes;
     let opened = tokio::task::spawn_blocking(move || Simulation::open(&options, Instant::now())).await;
-    let simulation = opened.map_err(std::io::Error::other)??;
+    let mut simulation = opened.map_err(std::io::Error::other)??;
+    simulation.resume(Instant::now());
     let shared = Arc::new(Shared { simulation: Mutex::new(simulation), faults: Mutex::default() });
     Ok(Bound { address, listener, shared, until_stdin_closes })
 }

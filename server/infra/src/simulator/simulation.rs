@@ -121,6 +121,11 @@ impl Simulation {
         Ok(())
     }
 
+    /// Lets the clock go on from where it stands, `wall` being now: what passed while files were read does not count.
+    pub fn resume(&mut self, wall: Instant) {
+        self.wall = wall;
+    }
+
     /// Cluster time at the wall instant: never past the tick that is still open.
     #[must_use]
     pub fn clock(&self, wall: Instant) -> Timestamp {

@@ -331,6 +331,7 @@ async fn the_process_answers_runs_and_ends() {
     let dir = tempfile::tempdir().unwrap();
     let (client, stop, run) = start(dir.path(), 3000.0).await;
     let before = client.clock().await.unwrap();
+    assert!(before.secs_since(noon()) < 3000, "making the history takes no cluster time: {before}");
     let inventory = client.inventory().await.unwrap();
     assert_eq!(inventory.len(), 34);
     tokio::time::sleep(Duration::from_millis(600)).await;
