@@ -106,6 +106,7 @@ impl Replicas {
         Tick { serving, warm: if serving > 0.0 { warmth / serving } else { 0.0 }, started }
     }
 
+    #[expect(clippy::too_many_arguments, reason = "one step of one tick; a struct would only rename the list")]
     /// Working sets at `rate` requests per second and replica; kills what passes the limit.
     pub fn memory(&mut self, p: &Profile, g: &Granted, rate: f64, t: i64, dt: f64, noise: Noise, service: usize) -> MemoryUse {
         let fixed = p.memory_base + finite(g.pool_size) * PER_CONNECTION + finite(g.workers) * PER_WORKER;

@@ -167,7 +167,7 @@ pub fn tick(trace: &Trace, p: &Profile, g: &Granted, d: &mut Dynamic, a: &Around
         d.seen = Seen { cores: used * up.serving, ..Seen::default() };
         if let Some(rate) = trace.at(Metric::RequestRate, middle).filter(|r| *r > 0.0) {
             let per_request = total * 1000.0 / rate;
-            let cores = g.cpu_limit.min(16.0).max(1e-3);
+            let cores = g.cpu_limit.clamp(1e-3, 16.0);
             let queue = Waiting::new(wanted / cores, cores, per_request / cores.min(1.0), 1.3);
             let own = tails(6.0 + per_request / cores.min(1.0), 0.5);
             let behind = d.backlog / cores * 1000.0;
