@@ -29,7 +29,7 @@ pub(crate) fn round_bytes(bytes: f64) -> f64 {
 }
 
 /// A state whose replicas ask for `total` cores together. Containers keep their shares; without any request the containers share it
-/// evenly, and a service without containers gets one by its name. Limits keep their ratio when cut and are raised only as far as
+/// evenly, and a service without containers gets one by its name. Limits stay where a request is cut and are raised only as far as
 /// the request needs (a quarter above it, or equal where they were equal).
 pub(crate) fn scale_cpu(state: &ResourceState, name: &str, total: f64) -> ResourceState {
     let mut next = with_container(state, name);
@@ -85,7 +85,8 @@ fn scaled_limit(request: f64, limit: f64, new: f64) -> f64 {
         return limit.max(new);
     }
     if new < request {
-        limit * new / request
+        // The request is what costs; a lower limit would only throttle.
+        limit
     } else if limit <= request * 1.001 {
         new
     } else {
@@ -125,10 +126,10 @@ mod tests {
     }
 
     #[test]
-    fn containers_keep_their_shares_and_limits_their_ratio() {
+    fn containers_keep_their_shares_and_a_cut_keeps_the_limit() {
         let half = scale_cpu(&two(), "x", 2.0);
         let (a, b) = (&half.containers["a"], &half.containers["b"]);
-        assert_eq!((a.cpu_request.unwrap().to_string(), a.cpu_limit.unwrap().to_string()), ("1500m".into(), "3".into()));
+        assert_eq!((a.cpu_request.unwrap().to_string(), a.cpu_limit.unwrap().to_string()), ("1500m".into(), "6".into()));
         assert_eq!((b.cpu_request.unwrap().to_string(), b.cpu_limit), ("500m".into(), None));
         for total in [0.01, 1.0, 3.9, 5.0, 40.0] {
             scale_cpu(&two(), "x", total).check().unwrap();
