@@ -80,7 +80,7 @@ pub struct Features {
     pub span_hours: f64,
     /// Days with at least half of their samples.
     pub days: u32,
-    /// Share of the samples between first and last that are there, 0 to 1.
+    /// Share of the samples that are there, on the days that have any, 0 to 1: whole days without any count as fewer days.
     pub coverage: f64,
     /// One profile per gauge.
     pub profiles: BTreeMap<Metric, Profile>,
@@ -116,9 +116,11 @@ impl Features {
                 features.samples = s.count as u32;
                 features.step_secs = u32::try_from(s.step).unwrap_or(u32::MAX);
                 features.span_hours = s.span_hours();
-                features.coverage = (s.count as f64 * s.step as f64 / 3600.0 / s.span_hours().max(1e-9)).min(1.0);
+                let days = s.days();
+                let places: usize = days.iter().map(|d| d.1.len()).sum();
+                features.coverage = s.count as f64 / places.max(1) as f64;
                 let half = s.per_day() / 2;
-                features.days = s.days().iter().filter(|(_, v)| present(v) >= half.max(1)).count() as u32;
+                features.days = days.iter().filter(|(_, v)| present(v) >= half.max(1)).count() as u32;
             }
         }
         features.leak = samples.get(&Metric::MemoryWorkingSet).and_then(leak);

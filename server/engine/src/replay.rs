@@ -135,7 +135,7 @@ fn peers(resource: Resource, metric: Metric) -> [Box<dyn Peer>; 3] {
     ]
 }
 
-/// Weight of a sample that many seconds into its day, with a half-life in hours.
+/// Weight of a sample so far into its day, with a half-life in hours. The samples of an hour share one: within it the decay is below 6 %.
 fn within_day(index: usize, step: i64, half_life: f64) -> f64 {
     (index as f64 * step as f64 / 3600.0 / half_life).exp2()
 }
@@ -189,8 +189,10 @@ impl Peer for Vpa {
         self.newest = Some(day);
         match self.resource {
             Resource::Cpu => {
-                for (i, v) in values.iter().enumerate().filter(|(_, v)| !v.is_nan()) {
-                    self.add(f64::from(*v), within_day(i, step, 24.0));
+                let hour = (3600 / step).max(1) as usize;
+                for (i, values) in values.chunks(hour).enumerate() {
+                    let weight = within_day(i * hour, step, 24.0);
+                    values.iter().filter(|v| !v.is_nan()).for_each(|v| self.add(f64::from(*v), weight));
                 }
             }
             Resource::Memory => self.add(f64::from(values.iter().copied().fold(0.0, f32::max)), 1.0),
@@ -249,7 +251,6 @@ impl Peer for Autopilot {
             self.histogram.scale((-((day - newest) as f64) * 24.0 / half_life).exp2().max(1e-9));
         }
         self.newest = Some(day);
-        // Hours share a weight: within one the decay is below 6 %.
         let hour = (3600 / step).max(1) as usize;
         for (i, values) in values.chunks(hour).enumerate() {
             self.histogram.add_all(values, within_day(i * hour, step, half_life));

@@ -65,16 +65,20 @@ impl<'p> Sizer<'p> {
         }
     }
 
-    /// What to ask for. CPU: the decaying percentile of policy with its margin, and no less than what nine of ten recent days
-    /// needed to throttle no longer than policy allows. Memory: the peak with the margin of policy.
-    pub fn value(&self) -> Option<f64> {
+    /// What to ask for. CPU: the decaying percentile of policy with its margin, and no less than what nine of ten recent days (with
+    /// caution: every day) needed to throttle no longer than policy allows. Memory: the peak with the margin of policy.
+    pub fn value(&self, caution: bool) -> Option<f64> {
         let newest = self.newest?;
         if self.resource == Resource::Memory {
             return Some(self.peak * (1.0 + self.policy.memory_margin)).filter(|v| *v > 0.0);
         }
         let margin = 1.0 + self.policy.cpu_margin;
         let percentile = self.histogram.quantile(self.policy.cpu_percentile / 100.0)? * margin;
-        let day = self.tail(newest) * (1.0 + self.policy.cpu_margin / 3.0);
+        let day = if caution {
+            self.tails.iter().fold(0.0, |m: f64, t| m.max(t.1)) * margin
+        } else {
+            self.tail(newest) * (1.0 + self.policy.cpu_margin / 3.0)
+        };
         Some(percentile.max(day).min(self.peak * margin)).filter(|v| *v > 0.0)
     }
 
@@ -108,20 +112,25 @@ pub(crate) fn holds(resource: Resource, policy: &Policy, values: &[f32], value: 
     }
 }
 
-/// Walks through the days, sizing each from those before it. A day with fewer than half of its samples teaches but is not judged.
+/// Walks through the days, sizing each from those before it. A day with fewer than half of its samples teaches but is not judged. Of the two
+/// degrees of caution the bolder is taken while it holds on nine of ten days.
 pub(crate) fn walk(samples: &Samples, resource: Resource, policy: &Policy) -> Walk {
     let mut sizer = Sizer::new(resource, policy);
     let enough = (samples.per_day() / 2).max(1);
-    let mut days = Vec::new();
+    let (mut bold, mut careful) = (Vec::new(), Vec::new());
     for (day, values) in samples.days() {
-        if let Some(value) = sizer.value()
+        if let Some(value) = sizer.value(false)
             && values.iter().filter(|v| !v.is_nan()).count() >= enough
         {
-            days.push(Held { kept: holds(resource, policy, values, value) });
+            let kept = holds(resource, policy, values, value);
+            bold.push(Held { kept });
+            careful.push(Held { kept: kept || sizer.value(true).is_some_and(|v| holds(resource, policy, values, v)) });
         }
         sizer.add_day(day, values);
     }
-    Walk { days, value: sizer.value() }
+    let kept = |days: &[Held]| days.iter().filter(|d| d.kept).count();
+    let caution = 10 * kept(&bold) < 9 * bold.len() && kept(&careful) > kept(&bold);
+    Walk { days: if caution { careful } else { bold }, value: sizer.value(caution) }
 }
 
 /// Days on which one given value would have held, and days that could be judged.

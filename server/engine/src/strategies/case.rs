@@ -1,5 +1,6 @@
 //! One service under analysis: its features, what it asks for, and how a draft becomes a proposal.
 
+use super::cpu::SATURATED;
 use super::gain::{Gain, gain, latency};
 use crate::analysis::Input;
 use crate::confidence::confidence;
@@ -106,6 +107,11 @@ impl<'a> Case<'a> {
     /// 95th percentile of CPU use over the request.
     pub(crate) fn cpu_saturation(&self) -> Option<f64> {
         Some(self.profile(Metric::CpuUsage)?.p95_decayed / self.cpu_request()?)
+    }
+    /// Whether CPU use is so near the request that more is needed: beyond 80 %, and beyond where right-sizing by policy puts it.
+    pub(crate) fn is_saturated(&self) -> bool {
+        let sized = 1.0 / (1.0 + self.input.policy.cpu_margin);
+        self.cpu_saturation().is_some_and(|s| s > SATURATED.max(sized + 0.03))
     }
     /// 95th percentile of memory use over the request.
     pub(crate) fn memory_saturation(&self) -> Option<f64> {

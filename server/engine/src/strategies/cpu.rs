@@ -13,7 +13,7 @@ use headroom_model::service::ResourceState;
 /// Right-sizes CPU requests and limits.
 pub struct Cpu;
 
-/// Use above this share of the request is saturation.
+/// Use above this share of the request may be saturation.
 pub(crate) const SATURATED: f64 = 0.8;
 /// An autoscaler's target is not raised above this, percent.
 const HIGHEST_TARGET: f64 = 80.0;
@@ -28,13 +28,12 @@ struct Size {
 fn size(case: &Case) -> Option<Size> {
     let demand = case.cpu.as_ref()?;
     let share = demand.metric == Metric::CpuUtilization;
-    let wanted = demand.walk.value.map(|v| if share { (v * 100.0).ceil() / 100.0 } else { round_cores(v) })?;
+    let wanted = demand.walk.value.map(|v| if share { ((v * 100.0).ceil() / 100.0).min(1.0) } else { round_cores(v) })?;
     let Some(now) = case.cpu_request().filter(|_| !share) else {
         return Some(Size { verdict: Verdict::NoRequest, total: wanted, target_percent: None });
     };
     let near = case.input.policy.recommendation_threshold / 100.0;
-    let saturated = case.cpu_saturation().is_some_and(|s| s > SATURATED);
-    if case.is_throttled() || (saturated && wanted > now * (1.0 + near)) {
+    if case.is_throttled() || (case.is_saturated() && wanted > now * (1.0 + near)) {
         let raised = if wanted > now { wanted } else { round_cores(now * 1.1) };
         return Some(Size { verdict: Verdict::Under, total: raised, target_percent: None });
     }
@@ -153,7 +152,7 @@ fn title(case: &Case, metric: Metric, total: f64) -> String {
 fn description(case: &Case, metric: Metric, size: &Size, total: f64) -> String {
     let policy = case.input.policy;
     let rule = format!(
-        "The {}th percentile of recent use plus {}, and enough that nine of ten days throttle no longer than the {} that policy allows",
+        "The {}th percentile of recent use plus {}, and enough for its busy days to throttle no longer than the {} that policy allows",
         words::number(policy.cpu_percentile, 1),
         percent(policy.cpu_margin),
         percent(policy.max_throttled_ratio)

@@ -1,7 +1,6 @@
 //! Replicas of services without an autoscaler: as many as the busiest times need at a comfortable share of the request.
 
 use super::case::says;
-use super::cpu::SATURATED;
 use super::{Case, Draft, Strategy};
 use crate::risk::Risks;
 use crate::words::{self, number, of_cores, percent};
@@ -41,8 +40,7 @@ fn count(case: &Case) -> Option<Count> {
 }
 
 fn verdict(case: &Case, c: &Count) -> Verdict {
-    let saturated = case.cpu_saturation().is_some_and(|s| s > SATURATED);
-    if saturated && c.wanted > c.now {
+    if case.is_saturated() && c.wanted > c.now {
         Verdict::Under
     } else if c.wanted < c.now {
         Verdict::Over
