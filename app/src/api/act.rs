@@ -1,0 +1,226 @@
+//! What people do to recommendations and changes. Every one is a form that works without JavaScript, is done once per key, and goes
+//! back to the page it came from.
+
+#![expect(missing_docs, reason = "the macro makes a struct of the arguments, whose fields cannot be documented; the functions are")]
+
+use super::Done;
+use crate::error::AppError;
+use headroom_model::ids::RecommendationId;
+use leptos::prelude::*;
+use std::collections::BTreeMap;
+
+#[cfg(feature = "ssr")]
+use crate::doorway::{answer, doorway, set_cookie};
+#[cfg(feature = "ssr")]
+use headroom_model::view::{AnalyzeRequest, ProposeRequest};
+#[cfg(feature = "ssr")]
+use headroom_service::parse_plan_hash;
+
+/// The id in an address.
+///
+/// # Errors
+/// `not-found`: an address with another text leads nowhere.
+pub fn parse_id(id: &str) -> Result<RecommendationId, AppError> {
+    id.parse().map_err(|_| AppError::new("not-found", format!("there is no recommendation {id:?}")))
+}
+
+/// Submits for approval.
+#[server(prefix = "/fn", endpoint = "recommendation/submit")]
+pub async fn submit(id: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("submit {id}"), async {
+            door.service.submit(&door.ctx, parse_id(&id)?).await?;
+            Ok(Done::said("Submitted. It waits for an approver now."))
+        })
+        .await
+    };
+    answer("submit", &[], outcome.await)
+}
+
+/// Submits several; those that cannot be are named, the others go ahead.
+#[server(prefix = "/fn", endpoint = "recommendations/submit")]
+pub async fn submit_many(#[server(default)] ids: Vec<String>, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        if ids.is_empty() {
+            return Err(AppError::new("invalid", "Nothing is selected: tick the recommendations that you want to submit."));
+        }
+        door.once(&key, &format!("submit {}", ids.join(" ")), async {
+            let mut refused = Vec::new();
+            for id in &ids {
+                let id = parse_id(id)?;
+                if let Err(e) = door.service.submit(&door.ctx, id).await {
+                    refused.push(format!("{}: {}", id.short(), AppError::from(e)));
+                }
+            }
+            let submitted = ids.len() - refused.len();
+            match (submitted, refused.is_empty()) {
+                (0, _) => Err(AppError::new("conflict", refused.join(" · "))),
+                (n, true) => Ok(Done::said(format!("{n} submitted. They wait for an approver now."))),
+                (n, false) => Ok(Done::said(format!("{n} submitted. Not submitted: {}", refused.join(" · ")))),
+            }
+        })
+        .await
+    };
+    answer("submit_many", &[], outcome.await)
+}
+
+/// Approves exactly the plan that was shown.
+#[server(prefix = "/fn", endpoint = "recommendation/approve")]
+pub async fn approve(id: String, plan_hash: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("approve {id} {plan_hash}"), async {
+            let seen = parse_plan_hash(&plan_hash)?;
+            door.service.approve(&door.ctx, parse_id(&id)?, &seen).await?;
+            Ok(Done::said(format!("Plan {} is approved. It can be applied now.", seen.short())))
+        })
+        .await
+    };
+    answer("approve", &[], outcome.await)
+}
+
+/// Rejects a change, with the reason.
+#[server(prefix = "/fn", endpoint = "recommendation/reject")]
+pub async fn reject(id: String, reason: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("reject {id} {reason}"), async {
+            door.service.reject(&door.ctx, parse_id(&id)?, &reason).await?;
+            Ok(Done::said("Rejected. The recommendation is open again."))
+        })
+        .await
+    };
+    answer("reject", &[("reason", &reason)], outcome.await)
+}
+
+/// Takes a submission back.
+#[server(prefix = "/fn", endpoint = "recommendation/withdraw")]
+pub async fn withdraw(id: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("withdraw {id}"), async {
+            door.service.withdraw(&door.ctx, parse_id(&id)?).await?;
+            Ok(Done::said("Withdrawn. The recommendation is open again."))
+        })
+        .await
+    };
+    answer("withdraw", &[], outcome.await)
+}
+
+/// Puts a recommendation aside, with the reason.
+#[server(prefix = "/fn", endpoint = "recommendation/dismiss")]
+pub async fn dismiss(id: String, reason: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("dismiss {id} {reason}"), async {
+            door.service.dismiss(&door.ctx, parse_id(&id)?, &reason).await?;
+            Ok(Done::said("Dismissed."))
+        })
+        .await
+    };
+    answer("dismiss", &[("reason", &reason)], outcome.await)
+}
+
+/// Says something about a recommendation.
+#[server(prefix = "/fn", endpoint = "recommendation/comment")]
+pub async fn comment(id: String, text: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("comment {id} {text}"), async {
+            door.service.comment(&door.ctx, parse_id(&id)?, &text).await?;
+            Ok(Done::said("Your comment is there."))
+        })
+        .await
+    };
+    answer("comment", &[("text", &text)], outcome.await)
+}
+
+/// Starts an approved change; a worker carries it out.
+#[server(prefix = "/fn", endpoint = "recommendation/apply")]
+pub async fn apply(id: String, plan_hash: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("apply {id} {plan_hash}"), async {
+            door.service.apply(&door.ctx, parse_id(&id)?, &parse_plan_hash(&plan_hash)?).await?;
+            Ok(Done::said("It is being applied. This page follows it."))
+        })
+        .await
+    };
+    answer("apply", &[], outcome.await)
+}
+
+/// Takes a change back, with the reason.
+#[server(prefix = "/fn", endpoint = "recommendation/roll-back")]
+pub async fn roll_back(id: String, reason: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("roll back {id} {reason}"), async {
+            door.service.roll_back(&door.ctx, parse_id(&id)?, &reason).await?;
+            Ok(Done::said("It is being rolled back. This page follows it."))
+        })
+        .await
+    };
+    answer("roll_back", &[("reason", &reason)], outcome.await)
+}
+
+/// Analyses one service, `team:NAME` or `fleet`.
+#[server(prefix = "/fn", endpoint = "analyze")]
+pub async fn analyze(service_name: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("analyze {service_name}"), async {
+            let request = AnalyzeRequest { service_name: service_name.clone(), ..AnalyzeRequest::default() };
+            let job = door.service.analyze(&door.ctx, &request).await?;
+            Ok(Done::said(format!("Analysis {} is under way. What it finds appears here.", job.id.short())))
+        })
+        .await
+    };
+    answer("analyze", &[], outcome.await)
+}
+
+/// Proposes a person's own values. Fields that were not changed or are empty are left as they are.
+#[server(prefix = "/fn", endpoint = "propose")]
+pub async fn propose(
+    service_name: String,
+    reason: String,
+    #[server(default)] fields: BTreeMap<String, String>,
+    key: String,
+) -> Result<Done, AppError> {
+    let mut typed: Vec<(&str, &str)> = fields.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect();
+    typed.push(("reason", &reason));
+    let outcome = async {
+        let door = doorway().await?;
+        let state = door.service.service(&door.ctx, &service_name).await?.service.state.fields();
+        let changed = |k: &String, v: &String| !v.trim().is_empty() && state.get(k).map(String::as_str) != Some(v.trim());
+        let wanted: BTreeMap<String, String> =
+            fields.iter().filter(|(k, v)| changed(k, v)).map(|(k, v)| (k.clone(), v.trim().to_owned())).collect();
+        if wanted.is_empty() {
+            return Err(AppError::new("invalid", "Nothing differs from what is asked for now: change at least one value."));
+        }
+        door.once(&key, &format!("propose {service_name} {wanted:?} {reason}"), async {
+            let request = ProposeRequest { service_name: service_name.clone(), fields: wanted.clone(), reason: reason.clone() };
+            let id = door.service.propose(&door.ctx, &request).await?;
+            Ok(Done {
+                text: "Your values are a recommendation now, with the same evidence as any other.".to_owned(),
+                link: Some(format!("/recommendations/{id}")),
+                secret: None,
+            })
+        })
+        .await
+    };
+    let outcome = outcome.await;
+    if let Ok(Done { link: Some(link), .. }) = &outcome {
+        leptos_axum::redirect(link);
+    }
+    answer("propose", &typed, outcome)
+}
+
+/// Keeps the choice of light or dark in a cookie for a year; an empty choice leaves it to the system.
+#[server(prefix = "/fn", endpoint = "theme")]
+pub async fn set_theme(theme: String) -> Result<Done, AppError> {
+    let known = matches!(theme.as_str(), "light" | "dark");
+    set_cookie("theme", if known { &theme } else { "" }, if known { 31_536_000 } else { 0 });
+    answer("theme", &[], Ok(Done::default()))
+}

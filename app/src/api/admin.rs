@@ -1,0 +1,136 @@
+//! Settings: policy, users, API tokens.
+
+#![expect(missing_docs, reason = "the macro makes a struct of the arguments, whose fields cannot be documented; the functions are")]
+
+use super::Done;
+use crate::error::AppError;
+use headroom_model::time::Timestamp;
+use headroom_model::view::{PolicyRow, UserRow};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "ssr")]
+use crate::doorway::{answer, doorway};
+
+/// An API token, without its secret.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenView {
+    /// Its number.
+    pub id: i64,
+    /// Whom it acts as.
+    pub user: String,
+    /// What it is for.
+    pub label: String,
+    /// Wall time.
+    pub created_at: Timestamp,
+}
+
+/// What each scope sets.
+#[server(prefix = "/fn", endpoint = "policies", input = Json)]
+pub async fn policies() -> Result<Vec<PolicyRow>, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.policies(&door.ctx).await?)
+}
+
+/// The users.
+#[server(prefix = "/fn", endpoint = "users", input = Json)]
+pub async fn users() -> Result<Vec<UserRow>, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.users(&door.ctx).await?)
+}
+
+/// One's own tokens; everybody's for an administrator.
+#[server(prefix = "/fn", endpoint = "tokens", input = Json)]
+pub async fn tokens() -> Result<Vec<TokenView>, AppError> {
+    let door = doorway().await?;
+    let rows = door.service.tokens(&door.ctx).await?;
+    Ok(rows.into_iter().map(|t| TokenView { id: t.id, user: t.user, label: t.label, created_at: t.created_at }).collect())
+}
+
+/// Sets one rule of one scope; an empty value inherits it again.
+#[server(prefix = "/fn", endpoint = "policy/set")]
+pub async fn set_policy(scope: String, rule: String, value: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("policy {scope} {rule} {value}"), async {
+            let parsed = scope
+                .parse()
+                .map_err(|fault: String| AppError(headroom_model::problem::Problem::new("invalid", fault).in_field("scope")))?;
+            door.service.set_policy(&door.ctx, &parsed, &rule, &value).await?;
+            Ok(Done::said(if value.trim().is_empty() {
+                format!("{rule} is inherited again.")
+            } else {
+                format!("{rule} is {} now.", value.trim())
+            }))
+        })
+        .await
+    };
+    answer("set_policy", &[("scope", &scope), ("rule", &rule), ("value", &value)], outcome.await)
+}
+
+/// Creates a user, with a one-time code for the first sign-in.
+#[server(prefix = "/fn", endpoint = "user/create")]
+pub async fn create_user(name: String, role: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        let parsed =
+            role.parse().map_err(|fault: String| AppError(headroom_model::problem::Problem::new("invalid", fault).in_field("role")))?;
+        let code = door.service.create_user(&door.ctx, name.trim(), parsed).await?;
+        Ok(Done {
+            text: format!("{} can sign in once with this link, and sets a password there.", name.trim()),
+            link: None,
+            secret: Some(format!("/sign-in/code?code={}", code.0)),
+        })
+    };
+    answer("create_user", &[("name", &name), ("role", &role)], outcome.await)
+}
+
+/// Voids what a user signs in with, and issues a one-time code.
+#[server(prefix = "/fn", endpoint = "user/reset")]
+pub async fn reset_user(name: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        let code = door.service.reset_user(&door.ctx, &name).await?;
+        Ok(Done {
+            text: format!("{name} is signed out everywhere and can sign in once with this link."),
+            link: None,
+            secret: Some(format!("/sign-in/code?code={}", code.0)),
+        })
+    };
+    answer("reset_user", &[], outcome.await)
+}
+
+/// Locks or unlocks a user.
+#[server(prefix = "/fn", endpoint = "user/lock")]
+pub async fn lock_user(name: String, locked: bool) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.service.lock_user(&door.ctx, &name, locked).await?;
+        Ok(Done::said(if locked { format!("{name} is locked.") } else { format!("{name} can sign in again.") }))
+    };
+    answer("lock_user", &[], outcome.await)
+}
+
+/// Makes an API token, shown once.
+#[server(prefix = "/fn", endpoint = "token/create")]
+pub async fn create_token(user: String, label: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        let user = if user.trim().is_empty() { door.ctx.actor.clone() } else { user.trim().to_owned() };
+        let token = door.service.create_token(&door.ctx, &user, &label).await?;
+        Ok(Done { text: format!("A token that acts as {user}. Copy it now: it is not shown again."), link: None, secret: Some(token) })
+    };
+    answer("create_token", &[("user", &user), ("label", &label)], outcome.await)
+}
+
+/// Revokes an API token.
+#[server(prefix = "/fn", endpoint = "token/revoke")]
+pub async fn revoke_token(id: i64) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.service.revoke_token(&door.ctx, id).await?;
+        Ok(Done::said("The token is revoked."))
+    };
+    answer("revoke_token", &[], outcome.await)
+}

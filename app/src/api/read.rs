@@ -1,0 +1,137 @@
+//! What pages read.
+
+#![expect(missing_docs, reason = "the macro makes a struct of the arguments, whose fields cannot be documented; the functions are")]
+
+use super::{ChartView, Entry};
+use crate::error::AppError;
+use headroom_model::ids::RecommendationId;
+use headroom_model::time::Span;
+use headroom_model::view::{
+    AuditQuery, AuditRow, ChangeQuery, ChangeRow, Frame, JobRow, Overview, PageOf, RecommendationPage, RecommendationQuery,
+    RecommendationRow, ServicePage, ServiceQuery, ServiceRow,
+};
+use leptos::prelude::*;
+use leptos::server_fn::codec::Json;
+
+#[cfg(feature = "ssr")]
+use crate::doorway::{self, doorway};
+
+/// Who is here, and what the last form did.
+#[server(name = ReadEntry, prefix = "/fn", endpoint = "entry", input = Json)]
+pub async fn entry() -> Result<Entry, AppError> {
+    let door = doorway().await?;
+    let role = door.ctx.role.ok_or_else(|| AppError::new("unauthenticated", "sign in first"))?;
+    Ok(Entry { user: door.ctx.actor, role, key: doorway::fresh_key(), flash: doorway::take_flash() })
+}
+
+/// The counts and ages around every page.
+#[server(name = ReadFrame, prefix = "/fn", endpoint = "frame", input = Json)]
+pub async fn frame() -> Result<Frame, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.frame(&door.ctx).await?)
+}
+
+/// The first page.
+#[server(name = ReadOverview, prefix = "/fn", endpoint = "overview", input = Json)]
+pub async fn overview() -> Result<Overview, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.overview(&door.ctx).await?)
+}
+
+/// Promised against achieved, as a chart.
+#[server(prefix = "/fn", endpoint = "overview/ledger", input = Json)]
+pub async fn ledger_chart() -> Result<ChartView, AppError> {
+    use headroom_model::chart::{ChartModel, ChartSeries, Ink};
+    let door = doorway().await?;
+    let page = door.service.overview(&door.ctx).await?;
+    let line = |label: &str, ink, pick: fn(&(i64, f64, f64)) -> f64| ChartSeries {
+        label: label.to_owned(),
+        ink,
+        steps: true,
+        points: page.ledger.iter().map(|p| (p.0, Some(pick(p)))).collect(),
+    };
+    let model = ChartModel {
+        title: "Promised against achieved".to_owned(),
+        unit: format!("{} a month", page.spend_month.currency.code()),
+        series: vec![line("promised", Ink::Asked, |p| p.1), line("achieved", Ink::Applied, |p| p.2)],
+        ..ChartModel::default()
+    };
+    Ok(ChartView::draw(&model, "ledger"))
+}
+
+/// A page of services.
+#[server(prefix = "/fn", endpoint = "services", input = Json)]
+pub async fn services(query: ServiceQuery) -> Result<PageOf<ServiceRow>, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.services(&door.ctx, &query).await?)
+}
+
+/// One service.
+#[server(prefix = "/fn", endpoint = "service", input = Json)]
+pub async fn service(name: String) -> Result<ServicePage, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.service(&door.ctx, &name).await?)
+}
+
+/// Its charts over the last `range`.
+#[server(prefix = "/fn", endpoint = "service/charts", input = Json)]
+pub async fn service_charts(name: String, range: Span) -> Result<Vec<ChartView>, AppError> {
+    let door = doorway().await?;
+    Ok(super::draw_all(&door.service.service_charts(&door.ctx, &name, range).await?, "s"))
+}
+
+/// A page of recommendations.
+#[server(prefix = "/fn", endpoint = "recommendations", input = Json)]
+pub async fn recommendations(query: RecommendationQuery) -> Result<PageOf<RecommendationRow>, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.recommendations(&door.ctx, &query).await?)
+}
+
+/// One recommendation.
+#[server(prefix = "/fn", endpoint = "recommendation", input = Json)]
+pub async fn recommendation(id: String) -> Result<RecommendationPage, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.recommendation(&door.ctx, super::act::parse_id(&id)?).await?)
+}
+
+/// Its charts.
+#[server(prefix = "/fn", endpoint = "recommendation/charts", input = Json)]
+pub async fn recommendation_charts(id: RecommendationId) -> Result<Vec<ChartView>, AppError> {
+    let door = doorway().await?;
+    Ok(super::draw_all(&door.service.recommendation_charts(&door.ctx, id).await?, "r"))
+}
+
+/// What to commit where a Git repository is the truth.
+#[server(prefix = "/fn", endpoint = "recommendation/patch", input = Json)]
+pub async fn recommendation_patch(id: RecommendationId) -> Result<String, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.recommendation_patch(&door.ctx, id).await?)
+}
+
+/// A page of changes.
+#[server(prefix = "/fn", endpoint = "changes", input = Json)]
+pub async fn changes(query: ChangeQuery) -> Result<PageOf<ChangeRow>, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.changes(&door.ctx, &query).await?)
+}
+
+/// A page of the audit.
+#[server(prefix = "/fn", endpoint = "audit", input = Json)]
+pub async fn audit(query: AuditQuery) -> Result<PageOf<AuditRow>, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.audit(&door.ctx, &query).await?)
+}
+
+/// The newest analyses.
+#[server(prefix = "/fn", endpoint = "jobs", input = Json)]
+pub async fn jobs() -> Result<Vec<JobRow>, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.jobs(&door.ctx).await?)
+}
+
+/// The teams' names.
+#[server(prefix = "/fn", endpoint = "teams", input = Json)]
+pub async fn teams() -> Result<Vec<String>, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.teams(&door.ctx).await?)
+}

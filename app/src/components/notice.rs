@@ -1,0 +1,43 @@
+//! What a form did, or why it did not.
+
+use super::icon::{Icon, icon};
+use crate::form::Outcome;
+use leptos::prelude::*;
+
+/// The outcome of a form, said at the top of the page.
+#[component]
+pub fn Notice(
+    /// What became of the form.
+    outcome: Outcome,
+) -> impl IntoView {
+    move || {
+        let problem = outcome.problem.get().map(|p| {
+            view! {
+                <div class="note bad" role="alert">
+                    {icon(Icon::Alert)}
+                    <div><b>{p.title}</b><p>{p.detail}</p></div>
+                </div>
+            }
+        });
+        let done = outcome.done.get().filter(|d| !d.text.is_empty()).map(|d| {
+            view! {
+                <div class="note good" role="status">
+                    {icon(Icon::Done)}
+                    <div><b>{d.text}</b>{d.secret.map(|s| view! { <div class="codebox"><code>{s}</code></div> })}</div>
+                </div>
+            }
+        });
+        view! { {problem}{done} }
+    }
+}
+
+/// A message in the page.
+#[must_use]
+pub fn note(tone: &'static str, glyph: Icon, title: String, text: String) -> impl IntoView + use<> {
+    view! {
+        <div class=format!("note {tone}") role="status">
+            {icon(glyph)}
+            <div><b>{title}</b>{(!text.is_empty()).then(|| view! { <p>{text}</p> })}</div>
+        </div>
+    }
+}

@@ -1,0 +1,341 @@
+//! One recommendation, read top to bottom as an argument: what, where it stands, what it is worth, the evidence, exactly what will
+//! change, what others would have done, why, what if it goes wrong, who said what.
+
+use super::recommendation_acts::{Acts, action_bar, comment_form};
+use crate::api::{ChartView, Entry, read};
+use crate::components::chart::Chart;
+use crate::components::diff::{diff, drift};
+use crate::components::figure::Figure;
+use crate::components::icon::{Icon, icon};
+use crate::components::notice::{Notice, note};
+use crate::components::panel::{Shape, load, load_page};
+use crate::components::stages::stepper;
+use crate::components::timeline::{thread, timeline};
+use crate::format;
+use crate::link;
+use crate::live::Live;
+use headroom_model::effect::{Effect as Measured, Judgement, MetricEffect};
+use headroom_model::metric::Metric;
+use headroom_model::recommendation::{Evidence, Replay, ReplayRow};
+use headroom_model::view::RecommendationPage;
+use leptos::prelude::*;
+use leptos_meta::Title;
+use leptos_router::hooks::use_params_map;
+
+/// The page.
+#[component]
+pub fn RecommendationDetail() -> impl IntoView {
+    let (live, entry) = (expect_context::<Live>(), expect_context::<Entry>());
+    let params = use_params_map();
+    let id = Memo::new(move |_| params.with(|p| p.get("id")).unwrap_or_default());
+    let acts = Acts::new();
+    let data = Resource::new_blocking(
+        move || (id.get(), live.rev(&["recommendations", "changes"]), acts.version()),
+        |(id, _, _)| read::recommendation(id),
+    );
+    let charts = Resource::new_blocking(
+        move || (id.get(), live.rev(&["changes"])),
+        |(id, _)| async move { read::recommendation_charts(crate::api::act::parse_id(&id)?).await },
+    );
+    view! {
+        {acts.outcomes().map(|outcome| view! { <Notice outcome /> }).collect_view()}
+        {load_page(data, move |p: RecommendationPage| page(&p, charts, acts, &entry))}
+    }
+}
+
+fn page(
+    p: &RecommendationPage,
+    charts: Resource<Result<Vec<ChartView>, crate::AppError>>,
+    acts: Acts,
+    entry: &Entry,
+) -> impl IntoView + use<> {
+    let title = format!("{}: {}", p.row.service_name, p.row.title);
+    let effect = p.change.as_ref().and_then(|c| c.effect.clone());
+    view! {
+        <Title text=title />
+        {head(p)}
+        {warnings(p)}
+        {stepper(p)}
+        {figures(p)}
+        {effect.map(|e| measured(&e))}
+        <div class="two">
+            <div>
+                {load(charts, "The chart", Shape::Chart, |charts| chart_panels(charts))}
+                {plan(p)}
+                {p.recommendation.proposal.replays.iter().map(replay).collect_view()}
+            </div>
+            <div>{why(p)}{if_wrong(p)}{discussion(p, acts, entry)}{events(p)}</div>
+        </div>
+        {action_bar(p, acts, entry)}
+    }
+}
+
+fn head(p: &RecommendationPage) -> impl IntoView + use<> {
+    let r = &p.recommendation;
+    let by = if r.proposed_by == "engine" { "proposed by the engine".to_owned() } else { format!("proposed by {}", r.proposed_by) };
+    let from = format!(
+        "{by} {} from {} of samples, until {}",
+        format::time(r.created_at),
+        format::duration(r.window.secs()),
+        format::time(r.data_until)
+    );
+    view! {
+        <div class="head">
+            <div>
+                <h1><a class="mono" href=link::service(&p.row.service_name)>{p.row.service_name.clone()}</a>": "{p.row.title.clone()}</h1>
+                <p class="lead">
+                    {r.id.short()}" · "{p.row.optimization_type.plain()}" · team "
+                    <a class="text-link" href=link::with("/services", &[("team", &r.team)])>{r.team.clone()}</a>
+                    " · "{from}
+                </p>
+            </div>
+        </div>
+    }
+}
+
+fn warnings(p: &RecommendationPage) -> impl IntoView + use<> {
+    let stale = (!p.drift.is_empty()).then(|| {
+        view! {
+            <div class="note warn" role="status">
+                {icon(Icon::Alert)}
+                <div><b>"The service has changed since this plan was made"</b><p>"An approval would be refused; the next analysis makes a new plan."</p>{drift(&p.drift)}</div>
+            </div>
+        }
+    });
+    let refusal = p.refusal.clone().map(|why| {
+        let id = p.recommendation.id;
+        let patch = Resource::new_blocking(move || id, read::recommendation_patch);
+        view! {
+            {note("", Icon::Info, "Headroom does not apply here".to_owned(), why)}
+            <details class="more panel"><summary>"The patch to commit"</summary>{load(patch, "The patch", Shape::Rows, |text| view! { <pre class="code" tabindex="0">{text}</pre> })}</details>
+        }
+    });
+    let ended = p.change.as_ref().and_then(|c| c.reason.clone().filter(|r| !r.is_empty()).map(|r| (c.state, r)));
+    let ended = ended.map(|(state, reason)| {
+        let (glyph, tone, word) = crate::components::status::of_change(state);
+        note(if tone == "act" { "" } else { tone }, glyph, word.to_owned(), reason)
+    });
+    view! { {stale}{refusal}{ended} }
+}
+
+fn figures(p: &RecommendationPage) -> impl IntoView + use<> {
+    let proposal = &p.recommendation.proposal;
+    let e = &proposal.expected;
+    let costs = proposal.saving_month.is_some_and(|m| m.micros < 0);
+    let saving = match (costs, e.cost_reduction_percent) {
+        (true, _) if proposal.cure => "a cure may cost more".to_owned(),
+        (_, Some(percent)) => format!("{} of what the service costs", format::percent(percent)),
+        _ => "no request to price it against".to_owned(),
+    };
+    let record = p.track_record.map_or_else(
+        || "no change of this kind has finished yet".to_owned(),
+        |(kept, of)| format!("{kept} of {of} like this kept their promise"),
+    );
+    let restarts = if p.row.restarts_pods {
+        p.service
+            .state
+            .replicas
+            .map_or_else(|| "restarts its pods".to_owned(), |n| format!("restarts {}", format::count(u64::from(n), "pod", "pods")))
+    } else {
+        "restarts nothing".to_owned()
+    };
+    let performance = (e.performance_gain_percent.abs() >= 0.05 || e.latency_reduction_ms.abs() >= 0.05).then(|| {
+        view! {
+            <Figure title="Performance" value=format::signed_percent(e.performance_gain_percent) detail=format!("p95 latency {} ms", format::number(-e.latency_reduction_ms))
+                how="Predicted from this service's own use: throttled time, kills and waiting that the change removes." />
+        }
+    });
+    view! {
+        <dl class="figs">
+            <Figure title=if costs { "Costs" } else { "Saves" } value=format::money(proposal.saving_month) unit="a month" tone=if costs { "bad" } else { "good" } detail=saving
+                how="What is asked for now less what the plan asks for, over all replicas, at the price book's rates for a month of 730 hours." />
+            <Figure title="Confidence" value=format::share(e.confidence.get()) detail=record
+                how="From this service's own samples: how many days there are, how alike they are, how many samples are missing; and how earlier changes of this kind turned out." />
+            {replayed(&proposal.replays)}
+            {performance}
+            <Figure title="Risk" value=p.row.risk.plain() detail=restarts how=proposal.risk.reasons.join(" · ") />
+        </dl>
+    }
+}
+
+/// The replayed fault of our proposal beside today's: throttled time, or days above the memory limit.
+fn replayed(replays: &[Replay]) -> Option<AnyView> {
+    let replay = replays.first()?;
+    let find = |policy: &str| replay.rows.iter().find(|r| r.policy == policy);
+    let (ours, today) = (find("headroom")?, find("today"));
+    let memory = is_memory(replay.metric);
+    let show = |r: &ReplayRow| if memory { format::count(u64::from(r.breached_days), "day", "days") } else { format::share(r.breached) };
+    let title = if memory { "Days above the limit, replayed" } else { "Throttled time, replayed" };
+    let was = today.map(|t| format!("today {}", show(t))).unwrap_or_default();
+    let days = format::duration(replay.to.secs_since(replay.from));
+    Some(view! { <Figure title value=show(ours) detail=was how=format!("The proposal, laid over the service's own last {days}: the share of samples that would have passed it.") /> }.into_any())
+}
+
+fn is_memory(metric: Metric) -> bool {
+    matches!(metric, Metric::MemoryWorkingSet | Metric::MemoryUtilization)
+}
+
+fn chart_panels(charts: Vec<ChartView>) -> impl IntoView + use<> {
+    let panel = |(i, chart): (usize, ChartView)| {
+        let size = if i == 0 { "chart-host" } else { "chart-host short" };
+        view! { <section class="panel"><header><h2>{chart.title.clone()}</h2></header><div class="in"><Chart chart size /></div></section> }
+    };
+    charts.into_iter().filter(|c| !c.empty).enumerate().map(panel).collect_view()
+}
+
+fn plan(p: &RecommendationPage) -> impl IntoView + use<> {
+    let fields = format::count(p.recommendation.changes.len() as u64, "field", "fields");
+    let objects = format::count(p.diff.len() as u64, "object", "objects");
+    let restarts = if p.row.restarts_pods { "restarts pods: yes" } else { "restarts pods: no" };
+    let hash = p.change.as_ref().map(|c| view! { <span class="plan-hash mono">"plan "{c.plan_hash.short()}</span> });
+    view! {
+        <section class="panel">
+            <header><h2>"Exactly what will change"</h2><div class="right"><span class="tag">{restarts}</span><span>{fields}", "{objects}</span>{hash}</div></header>
+            {diff(&p.diff)}
+            <footer>{icon(Icon::Shield)}" An approval holds for this plan alone: target, base values and rules. Any difference voids it."</footer>
+        </section>
+    }
+}
+
+fn replay(r: &Replay) -> impl IntoView + use<> {
+    let memory = is_memory(r.metric);
+    let days = format::duration(r.to.secs_since(r.from));
+    let (asked, fault, worst) = if memory { ("Memory asked", "Above it", "Days above") } else { ("CPU asked", "Throttled", "Worst day") };
+    let metric = r.metric;
+    let row = move |row: &ReplayRow| {
+        let name = match row.policy.as_str() {
+            "headroom" => "Headroom",
+            "today" => "Today",
+            "vpa" => "VPA",
+            "krr" => "KRR",
+            "autopilot" => "Autopilot window",
+            other => other,
+        };
+        let bad = (row.breached > 0.01 || (memory && row.breached_days > 0)).then_some("n bad").unwrap_or("n");
+        let last = if memory { row.breached_days.to_string() } else { format::share(row.worst_day) };
+        view! {
+            <tr class=(row.policy == "headroom").then_some("on")>
+                <th scope="row">{name.to_owned()}</th>
+                <td class="n" data-label=asked>{format::value(metric, row.asked)}</td>
+                <td class="n" data-label="Slack">{format::share(row.slack)}</td>
+                <td class=bad data-label=fault>{format::share(row.breached)}</td>
+                <td class=bad data-label=worst>{last}</td>
+                <td class="n" data-label="Changes a week">{format::number(row.changes_per_week)}</td>
+                <td class="n" data-label="Cost a month">{format::money(row.cost_month)}</td>
+            </tr>
+        }
+    };
+    view! {
+        <section class="panel">
+            <header><h2>{format!("{}: the same {days}, replayed", if memory { "Memory" } else { "CPU" })}</h2><div class="right">"what each policy would have asked for, and what it would have done"</div></header>
+            <div class="table-wrap" tabindex="0" role="region" aria-label=format!("Replay of {}", format::metric(metric))>
+                <table class="cards replay">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Policy"</th><th scope="col" class="n">{asked}</th><th scope="col" class="n">"Slack"</th><th scope="col" class="n">{fault}</th>
+                            <th scope="col" class="n">{worst}</th><th scope="col" class="n">"Changes a week"</th><th scope="col" class="n">"Cost a month"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{r.rows.iter().map(row).collect_view()}</tbody>
+                </table>
+            </div>
+        </section>
+    }
+}
+
+fn why(p: &RecommendationPage) -> impl IntoView + use<> {
+    let line = |e: &Evidence| {
+        let (tone, glyph, word) = if e.supports { ("st good", Icon::Done, "for it: ") } else { ("st warn", Icon::Alert, "take care: ") };
+        view! { <li><span class=tone>{icon(glyph)}<span class="sr">{word}</span></span><span class="grow">{e.text.clone()}</span></li> }
+    };
+    let proposal = &p.recommendation.proposal;
+    view! {
+        <section class="panel">
+            <header><h2>"Why"</h2></header>
+            <div class="in"><p class="muted">{proposal.description.clone()}</p></div>
+            <ul class="rows why">{proposal.evidence.iter().map(line).collect_view()}</ul>
+        </section>
+    }
+}
+
+fn if_wrong(p: &RecommendationPage) -> impl IntoView + use<> {
+    let expires = p.change.as_ref().map(|c| view! { <dt>"Expires undecided"</dt><dd>{format::time(c.expires_at)}</dd> });
+    view! {
+        <section class="panel">
+            <header><h2>"If it goes wrong"</h2></header>
+            <div class="in">
+                <dl class="facts">
+                    <dt>"Guards"</dt><dd>"latency, errors, throttling, kills"</dd>
+                    <dt>"Rolls back by itself at"</dt><dd>{format::percent(p.rollback_threshold.abs())}" worse"</dd>
+                    <dt>"Watched for"</dt><dd>{format::duration(p.observation.secs())}</dd>
+                    <dt>"Guards stay armed for"</dt><dd>{format::duration(p.guard_period.secs())}</dd>
+                    {expires}
+                </dl>
+                <p class="faint small">"The recorded values are written back, only where the fields are still ours. Times are the cluster's."</p>
+            </div>
+        </section>
+    }
+}
+
+fn discussion(p: &RecommendationPage, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    let said = if p.comments.is_empty() {
+        view! { <p class="faint">"Nobody has said anything yet."</p> }.into_any()
+    } else {
+        thread(&p.comments).into_any()
+    };
+    view! {
+        <section class="panel">
+            <header><h2>"Discussion"</h2></header>
+            <div class="in stack loose">{said}{comment_form(p, acts, entry)}</div>
+        </section>
+    }
+}
+
+fn events(p: &RecommendationPage) -> impl IntoView + use<> {
+    view! { <section class="panel"><header><h2>"Timeline"</h2><div class="right">"UTC"</div></header><div class="in">{timeline(&p.timeline)}</div></section> }
+}
+
+/// What was measured after the change, against the same service before.
+fn measured(e: &Measured) -> impl IntoView + use<> {
+    let (class, glyph) = match e.judgement {
+        Judgement::Better | Judgement::Same => ("verdict good", Icon::Done),
+        Judgement::Worse => ("verdict bad", Icon::Undo),
+        Judgement::Inconclusive => ("verdict warn", Icon::Help),
+    };
+    let row = |m: &MetricEffect| {
+        let tone = match m.judgement {
+            Judgement::Better => "n good",
+            Judgement::Worse => "n bad",
+            _ => "n",
+        };
+        view! {
+            <tr>
+                <th scope="row">{format::metric(m.metric)}</th>
+                <td class="n" data-label="Before">{format::value(m.metric, m.before)}</td>
+                <td class="n" data-label="After">{format::value(m.metric, m.after)}</td>
+                <td class=tone data-label="Change">{format::signed_percent(m.change_percent)}</td>
+                <td class="n" data-label="95 % interval">{format::signed_percent(m.lo95)}" to "{format::signed_percent(m.hi95)}</td>
+                <td data-label="Judged">{m.judgement.plain()}{m.guard.then_some(", guard")}</td>
+            </tr>
+        }
+    };
+    let achieved = e.achieved_month.map(|m| format!(" Achieved: {m} a month."));
+    view! {
+        <section class="panel">
+            <header><h2>"What it did"</h2><div class="right">{format!("{} samples, {} to {}", e.samples, format::time(e.from), format::time(e.to))}</div></header>
+            <div class="in"><p class=class>{icon(glyph)}<b>{e.judgement.plain()}</b>": "{e.summary.clone()}{achieved}</p></div>
+            <div class="table-wrap" tabindex="0" role="region" aria-label="Measured effect">
+                <table class="cards dense effects">
+                    <thead>
+                        <tr>
+                            <th scope="col">"Metric"</th><th scope="col" class="n">"Before"</th><th scope="col" class="n">"After"</th><th scope="col" class="n">"Change"</th>
+                            <th scope="col" class="n">"95 % interval"</th><th scope="col">"Judged"</th>
+                        </tr>
+                    </thead>
+                    <tbody>{e.metrics.iter().map(row).collect_view()}</tbody>
+                </table>
+            </div>
+            <footer>"Before and after are compared at like load and like hour of the same service."</footer>
+        </section>
+    }
+}

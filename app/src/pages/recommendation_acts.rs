@@ -1,0 +1,286 @@
+//! What a person can do to a recommendation and its change: the action bar and the comment form. What a role may not do is shown
+//! disabled with the reason, or not at all where it is never theirs.
+
+use crate::api::Entry;
+use crate::api::act::{Apply, Approve, Comment, Dismiss, Reject, RollBack, Submit, Withdraw};
+use crate::components::fields::{FormError, OnceKey, TextField};
+use crate::components::icon::{Icon, icon};
+use crate::components::status::{of_recommendation, status};
+use crate::form::Outcome;
+use crate::format;
+use headroom_model::auth::Permission;
+use headroom_model::change::Substate;
+use headroom_model::recommendation::RecommendationState;
+use headroom_model::view::{ChangeAct, ChangePage, RecommendationPage};
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+
+/// The actions of the page, each with its outcome.
+#[derive(Clone, Copy)]
+pub struct Acts {
+    submit: (ServerAction<Submit>, Outcome),
+    approve: (ServerAction<Approve>, Outcome),
+    reject: (ServerAction<Reject>, Outcome),
+    withdraw: (ServerAction<Withdraw>, Outcome),
+    apply: (ServerAction<Apply>, Outcome),
+    roll_back: (ServerAction<RollBack>, Outcome),
+    dismiss: (ServerAction<Dismiss>, Outcome),
+    comment: (ServerAction<Comment>, Outcome),
+}
+
+macro_rules! act {
+    ($name:literal) => {{
+        let action = ServerAction::new();
+        (action, Outcome::of($name, action))
+    }};
+}
+
+impl Acts {
+    /// No action has been taken yet.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            submit: act!("submit"),
+            approve: act!("approve"),
+            reject: act!("reject"),
+            withdraw: act!("withdraw"),
+            apply: act!("apply"),
+            roll_back: act!("roll_back"),
+            dismiss: act!("dismiss"),
+            comment: act!("comment"),
+        }
+    }
+
+    /// Grows with every answer: what the page depends on.
+    #[must_use]
+    pub fn version(self) -> usize {
+        let versions = [
+            self.submit.0.version(),
+            self.approve.0.version(),
+            self.reject.0.version(),
+            self.withdraw.0.version(),
+            self.apply.0.version(),
+            self.roll_back.0.version(),
+            self.dismiss.0.version(),
+            self.comment.0.version(),
+        ];
+        versions.iter().map(|v| v.get()).sum()
+    }
+
+    /// The outcomes that are said at the top of the page; those of forms with a field are said there.
+    #[must_use]
+    pub fn outcomes(self) -> [Outcome; 7] {
+        [self.submit.1, self.approve.1, self.reject.1, self.withdraw.1, self.apply.1, self.roll_back.1, self.dismiss.1]
+    }
+}
+
+impl Default for Acts {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Why this person may not approve: their role, or their own submission.
+fn approve_refusal(change: &ChangePage, entry: &Entry) -> Option<String> {
+    let own = change.requested_by == entry.user;
+    entry.why_not(Permission::Approve).or_else(|| own.then(|| "You submitted this: someone else has to approve it.".to_owned()))
+}
+
+/// The bar at the foot of the page.
+#[must_use]
+pub fn action_bar(p: &RecommendationPage, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    let can = |act: ChangeAct| p.change.as_ref().filter(|c| c.can.contains(&act));
+    let id = p.recommendation.id.to_string();
+    let open = p.recommendation.state == RecommendationState::Open;
+    let buttons = view! {
+        {open.then(|| dismiss(&id, acts, entry))}
+        {(open && p.refusal.is_none()).then(|| submit(&id, acts, entry))}
+        {can(ChangeAct::Withdraw).filter(|c| c.requested_by == entry.user).map(|_| withdraw(&id, acts))}
+        {can(ChangeAct::Reject).map(|_| reject(&id, acts, entry))}
+        {can(ChangeAct::Approve).map(|c| approve(&id, c, acts, entry))}
+        {can(ChangeAct::RollBack).map(|c| roll_back(&id, c, acts, entry))}
+        {can(ChangeAct::Apply).map(|c| apply(&id, c, acts, entry))}
+    };
+    view! {
+        <div class="bar">
+            <span class="hide-s">{status(of_recommendation(p.recommendation.state, p.row.substate))}</span>
+            <span class="muted hide-s">{situation(p, entry)}</span>
+            <div class="right">{buttons}</div>
+        </div>
+    }
+}
+
+/// What happens next, in a sentence.
+fn situation(p: &RecommendationPage, entry: &Entry) -> String {
+    let Some(change) = p.change.as_ref().filter(|_| p.recommendation.state == RecommendationState::Submitted) else {
+        return match (p.recommendation.state, &p.refusal) {
+            (RecommendationState::Open, None) => {
+                entry.why_not(Permission::Submit).unwrap_or_else(|| "Submit it, and someone else can approve the plan.".to_owned())
+            }
+            (RecommendationState::Open, Some(_)) => "Headroom does not write to this service: take the patch.".to_owned(),
+            _ => p.recommendation.reason.clone().unwrap_or_default(),
+        };
+    };
+    match change.state {
+        Substate::PendingApproval => {
+            approve_refusal(change, entry).unwrap_or_else(|| format!("Plan {} waits for you.", change.plan_hash.short()))
+        }
+        Substate::Approved => entry.why_not(Permission::Apply).unwrap_or_else(|| "Approved. It can be applied.".to_owned()),
+        Substate::Observing => {
+            change.observing_until.map_or_else(String::new, |t| format!("Watched until {}, cluster time.", format::time(t)))
+        }
+        Substate::Applied => format!("The guards stay armed for {}.", format::duration(p.guard_period.secs())),
+        _ => String::new(),
+    }
+}
+
+/// A form of one button.
+fn busy(outcome: Outcome) -> impl Fn() -> Option<&'static str> + Copy + Send + Sync + 'static {
+    move || outcome.pending.get().then_some("true")
+}
+
+fn submit(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    let (action, outcome) = acts.submit;
+    let (id, why_not) = (id.to_owned(), entry.why_not(Permission::Submit));
+    view! {
+        <ActionForm action=action>
+            <OnceKey outcome />
+            <input type="hidden" name="id" value=id />
+            <button class="btn go" type="submit" disabled=why_not.is_some() title=why_not aria-busy=busy(outcome)>{icon(Icon::Send)}"Submit for approval"</button>
+        </ActionForm>
+    }
+}
+
+fn withdraw(id: &str, acts: Acts) -> impl IntoView + use<> {
+    let (action, outcome) = acts.withdraw;
+    let id = id.to_owned();
+    view! {
+        <ActionForm action=action>
+            <OnceKey outcome />
+            <input type="hidden" name="id" value=id />
+            <button class="btn" type="submit" aria-busy=busy(outcome)>"Withdraw"</button>
+        </ActionForm>
+    }
+}
+
+fn approve(id: &str, change: &ChangePage, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    let (action, outcome) = acts.approve;
+    let (id, hash, why_not) = (id.to_owned(), change.plan_hash.to_string(), approve_refusal(change, entry));
+    view! {
+        <ActionForm action=action>
+            <OnceKey outcome />
+            <input type="hidden" name="id" value=id />
+            <input type="hidden" name="plan_hash" value=hash />
+            <button class="btn go" type="submit" disabled=why_not.is_some() title=why_not aria-busy=busy(outcome)>{icon(Icon::Check)}"Approve this plan"</button>
+        </ActionForm>
+    }
+}
+
+fn apply(id: &str, change: &ChangePage, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    let (action, outcome) = acts.apply;
+    let (id, hash, why_not) = (id.to_owned(), change.plan_hash.to_string(), entry.why_not(Permission::Apply));
+    view! {
+        <ActionForm action=action>
+            <OnceKey outcome />
+            <input type="hidden" name="id" value=id />
+            <input type="hidden" name="plan_hash" value=hash />
+            <button class="btn go" type="submit" disabled=why_not.is_some() title=why_not aria-busy=busy(outcome)>{icon(Icon::Play)}"Apply"</button>
+        </ActionForm>
+    }
+}
+
+/// A button that asks for a reason first. It opens without JavaScript, too, and stays open when the reason was refused.
+macro_rules! with_reason {
+    ($id:expr, $act:expr, $word:literal, $confirm:literal, $label:literal, $class:literal, $solid:literal, $why_not:expr, $glyph:expr, $key:literal) => {{
+        let (action, outcome) = $act;
+        let (id, why_not): (String, Option<String>) = ($id.to_owned(), $why_not);
+        if why_not.is_some() {
+            view! { <button class=$class type="button" disabled=true title=why_not>{icon($glyph)}$word</button> }.into_any()
+        } else {
+            let refused = outcome.problem.get_untracked().is_some();
+            view! {
+                <details open=refused>
+                    <summary class=$class>{icon($glyph)}$word</summary>
+                    <div class="in">
+                        <ActionForm action=action attr:class="form">
+                            <OnceKey outcome />
+                            <input type="hidden" name="id" value=id />
+                            <TextField outcome name="reason" label=$label id=concat!("reason-", $key) required=true />
+                            <FormError outcome fields=vec!["reason".to_owned()] />
+                            <button class=$solid type="submit" aria-busy=busy(outcome)>$confirm</button>
+                        </ActionForm>
+                    </div>
+                </details>
+            }
+            .into_any()
+        }
+    }};
+}
+
+fn reject(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    with_reason!(
+        id,
+        acts.reject,
+        "Reject",
+        "Reject the plan",
+        "Why is it rejected?",
+        "btn no",
+        "btn no solid",
+        entry.why_not(Permission::Approve),
+        Icon::Close,
+        "reject"
+    )
+}
+
+fn dismiss(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    with_reason!(
+        id,
+        acts.dismiss,
+        "Dismiss",
+        "Dismiss it",
+        "Why is it put aside?",
+        "btn",
+        "btn",
+        entry.why_not(Permission::Submit),
+        Icon::Slash,
+        "dismiss"
+    )
+}
+
+fn roll_back(id: &str, change: &ChangePage, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    let word_not = entry.why_not(Permission::RollBack);
+    // Stopping what runs and taking back what is there are one act; the state decides what it does.
+    let _ = change;
+    with_reason!(
+        id,
+        acts.roll_back,
+        "Roll back",
+        "Roll back now",
+        "Why is it rolled back?",
+        "btn no",
+        "btn no solid",
+        word_not,
+        Icon::Undo,
+        "roll-back"
+    )
+}
+
+/// The form at the end of the discussion.
+#[must_use]
+pub fn comment_form(p: &RecommendationPage, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    let (action, outcome) = acts.comment;
+    if let Some(why_not) = entry.why_not(Permission::Comment) {
+        return view! { <p class="faint small">{why_not}</p> }.into_any();
+    }
+    let id = p.recommendation.id.to_string();
+    view! {
+        <ActionForm action=action attr:class="form">
+            <OnceKey outcome />
+            <input type="hidden" name="id" value=id />
+            <TextField outcome name="text" label="Your comment" id="comment" required=true />
+            <FormError outcome fields=vec!["text".to_owned()] />
+            <div class="acts"><button class="btn" type="submit" aria-busy=busy(outcome)>{icon(Icon::Comment)}"Comment"</button></div>
+        </ActionForm>
+    }
+    .into_any()
+}

@@ -1,0 +1,154 @@
+//! Policy: the rules in force, and what each scope sets.
+
+use super::query;
+use crate::api::Entry;
+use crate::api::admin::{self, SetPolicy};
+use crate::components::fields::{FormError, OnceKey};
+use crate::components::icon::{Icon, icon};
+use crate::components::notice::Notice;
+use crate::components::panel::load_page;
+use crate::form::Outcome;
+use crate::format;
+use crate::link;
+use crate::live::Live;
+use headroom_model::auth::Permission;
+use headroom_model::policy::{Policy, PolicyPatch};
+use headroom_model::view::PolicyRow;
+use leptos::form::ActionForm;
+use leptos::prelude::*;
+use leptos_meta::Title;
+
+/// The tabs of the settings.
+#[must_use]
+pub fn subnav(current: &'static str) -> impl IntoView + use<> {
+    let tab =
+        |(href, word): (&'static str, &'static str)| view! { <a href=href aria-current=(href == current).then_some("page")>{word}</a> };
+    let tabs = [("/settings", "Policy"), ("/settings/users", "Users"), ("/settings/tokens", "API tokens"), ("/account", "Your password")];
+    view! { <nav class="subnav" aria-label="Settings">{tabs.map(tab).collect_view()}</nav> }
+}
+
+/// The values that a patch sets, as text.
+fn set_values(patch: &PolicyPatch) -> std::collections::BTreeMap<String, String> {
+    let values = Policy::default().overlaid(patch).values();
+    let set = serde_json::to_value(patch).unwrap_or_default();
+    values.into_iter().filter(|(k, _)| set.get(k).is_some()).collect()
+}
+
+/// The page.
+#[component]
+pub fn SettingsPage() -> impl IntoView {
+    let (live, entry) = (expect_context::<Live>(), expect_context::<Entry>());
+    let action = ServerAction::<SetPolicy>::new();
+    let outcome = Outcome::of("set_policy", action);
+    let data = Resource::new_blocking(move || (live.rev(&["policy"]), action.version().get()), |_| admin::policies());
+    let scope = query("scope");
+    view! {
+        <Title text="Policy" />
+        <div class="head"><div><h1>"Settings"</h1><p class="lead">"The narrower scope wins: service over team over environment over fleet."</p></div></div>
+        {subnav("/settings")}
+        <Notice outcome />
+        {load_page(data, move |rows: Vec<PolicyRow>| {
+            let scope = Some(scope.get()).filter(|s| !s.is_empty()).unwrap_or_else(|| "fleet".to_owned());
+            view! { {scopes(&rows, &scope)}{rules(&rows, scope, action, outcome, &entry)} }
+        })}
+    }
+}
+
+fn scopes(rows: &[PolicyRow], current: &str) -> impl IntoView + use<> {
+    let mut all: Vec<(String, String)> = rows.iter().map(|r| (r.scope.clone(), r.label.clone())).collect();
+    if !all.iter().any(|s| s.0 == "fleet") {
+        all.insert(0, ("fleet".to_owned(), "Fleet".to_owned()));
+    }
+    if !all.iter().any(|s| s.0 == current) {
+        all.push((current.to_owned(), current.to_owned()));
+    }
+    let tab = |(scope, label): (String, String)| {
+        let on = (scope == current).then_some("true");
+        view! { <a href=link::with("/settings", &[("scope", &scope)]) aria-current=on>{label}</a> }
+    };
+    view! {
+        <div class="filters">
+            <span class="seg">{all.into_iter().map(tab).collect_view()}</span>
+            <form method="get" action="/settings" class="row-x">
+                <label class="sr" for="scope">"Another scope"</label>
+                <input class="input mono" id="scope" name="scope" placeholder="team:NAME, environment:NAME" />
+                <button class="btn" type="submit">"Show scope"</button>
+            </form>
+        </div>
+    }
+}
+
+fn rules(rows: &[PolicyRow], scope: String, action: ServerAction<SetPolicy>, outcome: Outcome, entry: &Entry) -> impl IntoView + use<> {
+    let find = |s: &str| rows.iter().find(|r| r.scope == s);
+    let here = find(&scope);
+    let set = here.map(|r| set_values(&r.patch)).unwrap_or_default();
+    let fleet = find("fleet").map(|r| set_values(&r.patch)).unwrap_or_default();
+    let defaults: std::collections::BTreeMap<String, String> = Policy::default().values().into_iter().collect();
+    let why_not = entry.why_not(Permission::ManagePolicy);
+    let changed = here.map(|r| format!("changed last by {}, {}", r.by, format::time(r.at)));
+    let may = why_not.is_none();
+    let row = |(key, meaning): &(&'static str, &'static str)| {
+        let inherited = fleet.get(*key).or_else(|| defaults.get(*key)).cloned().unwrap_or_default();
+        rule(&scope, key, meaning, set.get(*key).cloned(), inherited, action, outcome, may)
+    };
+    view! {
+        <section class="panel">
+            <header><h2>{format!("Rules of {scope}")}</h2><div class="right">{changed}</div></header>
+            {why_not.map(|w| view! { <div class="in faint">{w}</div> })}
+            <table class="settings"><tbody>{Policy::KEYS.iter().map(row).collect_view()}</tbody></table>
+        </section>
+    }
+}
+
+/// One rule: what it means, its value here, and a form to change it.
+#[expect(clippy::too_many_arguments, reason = "one row of one table")]
+fn rule(
+    scope: &str,
+    key: &'static str,
+    meaning: &'static str,
+    set: Option<String>,
+    inherited: String,
+    action: ServerAction<SetPolicy>,
+    outcome: Outcome,
+    may: bool,
+) -> impl IntoView + use<> {
+    let id = format!("rule-{key}");
+    let (fault_id, hint) =
+        (format!("{id}-err"), if set.is_some() { format!("else {inherited}") } else { format!("inherited: {inherited}") });
+    // A message belongs to the rule that was sent, in this scope.
+    let sent = move || action.input().get().map_or_else(|| outcome.typed("rule", ""), |i| i.rule);
+    let kept = if outcome.typed("rule", "") == key && outcome.typed("scope", "") == scope {
+        outcome.typed("value", "")
+    } else {
+        set.clone().unwrap_or_default()
+    };
+    let fault = Memo::new(move |_| (sent() == key).then(|| outcome.problem.get()).flatten().map(|p| p.detail));
+    let scope = scope.to_owned();
+    let (described, input_id) = (fault_id.clone(), id.clone());
+    let control = if may {
+        view! {
+            <ActionForm action=action attr:class="form inline">
+                <OnceKey outcome />
+                <input type="hidden" name="scope" value=scope />
+                <input type="hidden" name="rule" value=key />
+                <div class="field">
+                    <input class="input mono" id=input_id name="value" value=kept placeholder=inherited.clone() aria-describedby=described aria-invalid=move || fault.get().is_some().then_some("true") />
+                    <p class="hint">{hint}</p>
+                    {move || fault.get().map(|f| view! { <p class="field-error" id=fault_id.clone()>{icon(Icon::Alert)}{f}</p> })}
+                </div>
+                <button class="btn" type="submit" aria-label=format!("Set {key}")>"Set"</button>
+            </ActionForm>
+        }
+        .into_any()
+    } else {
+        view! { <span class="mono">{set.unwrap_or(inherited)}</span> }.into_any()
+    };
+    let name = if may { view! { <label for=id>{key}</label> }.into_any() } else { key.into_any() };
+    view! { <tr><th scope="row"><span class="mono">{name}</span><small>{meaning}</small></th><td>{control}</td></tr> }
+}
+
+/// Forms with a field say their own faults; this is for the rest.
+#[must_use]
+pub fn elsewhere(outcome: Outcome) -> impl IntoView + use<> {
+    view! { <FormError outcome fields=vec!["name".to_owned(), "role".to_owned(), "user".to_owned(), "label".to_owned()] /> }
+}

@@ -1,0 +1,119 @@
+//! The model as options for ECharts, made with charming. Colours are tokens (`var(--use)`), which the page's chart script resolves.
+
+use crate::colour::Token;
+use crate::scale::number;
+use charming::Chart;
+use charming::component::{Axis, Grid};
+use charming::datatype::{CompositeValue, DataPoint};
+use charming::element::{
+    AreaStyle, AxisType, ItemStyle, Label, LineStyle, LineStyleType, MarkLine, MarkLineData, MarkLineVariant, NameLocation, Step, Symbol,
+    Tooltip, Trigger,
+};
+use charming::series::Line;
+use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink};
+use serde_json::{Value, json};
+
+/// The options. Times are milliseconds since the epoch, gaps are null, and a series' name is its label.
+#[must_use]
+pub fn echarts(model: &ChartModel) -> Value {
+    let mut chart = Chart::new()
+        .grid(Grid::new().left(48).right(right(model)).top(28).bottom(24))
+        .tooltip(Tooltip::new().trigger(Trigger::Axis))
+        .x_axis(Axis::new().type_(AxisType::Time))
+        .y_axis(Axis::new().type_(AxisType::Value).name(model.unit.clone()).name_location(NameLocation::End).min(0));
+    for (i, band) in model.bands.iter().enumerate() {
+        for line in stacked(band, i) {
+            chart = chart.series(line);
+        }
+    }
+    let mut lines: Vec<Line> = model.series.iter().map(line).collect();
+    if lines.is_empty() {
+        lines.push(Line::new());
+    }
+    let first = lines.remove(0).mark_line(rules(model));
+    for line in std::iter::once(first).chain(lines) {
+        chart = chart.series(line);
+    }
+    let mut options = serde_json::to_value(chart).unwrap_or_else(|_| json!({}));
+    finish(&mut options, model);
+    options
+}
+
+fn right(model: &ChartModel) -> i32 {
+    let labels = model.series.iter().map(|s| s.label.chars().count() + if s.steps { 6 } else { 0 });
+    let longest = labels.chain(model.thresholds.iter().map(|t| t.label.chars().count() + 6)).max().unwrap_or(0);
+    14 + longest as i32 * 6
+}
+
+fn line(series: &ChartSeries) -> Line {
+    let token = Token::of(series.ink).css();
+    let dash = if series.steps && matches!(series.ink, Ink::Asked | Ink::Bad) { LineStyleType::Dashed } else { LineStyleType::Solid };
+    let line = Line::new()
+        .name(series.label.clone())
+        .show_symbol(false)
+        .connect_nulls(false)
+        .item_style(ItemStyle::new().color(token.as_str()))
+        .line_style(LineStyle::new().color(token.as_str()).width(1.4).type_(dash))
+        .data(series.points.iter().map(|p| point(p.0, p.1.filter(|v| v.is_finite()))).collect::<Vec<_>>());
+    if series.steps { line.step(Step::End) } else { line }
+}
+
+fn point(at: i64, value: Option<f64>) -> DataPoint {
+    DataPoint::Value(CompositeValue::Array(vec![(at * 1000).into(), value.into()]))
+}
+
+/// A band as two stacked lines without strokes: the lower one bare, the difference filled.
+fn stacked(band: &ChartBand, index: usize) -> [Line; 2] {
+    let token = Token::of(band.ink).css();
+    let bare = || Line::new().stack(format!("band-{index}")).show_symbol(false).silent(true).line_style(LineStyle::new().opacity(0.0));
+    let lower =
+        bare().name(format!("{} (lower end)", band.label)).data(band.points.iter().map(|p| point(p.0, Some(p.1))).collect::<Vec<_>>());
+    let width = bare()
+        .name(band.label.clone())
+        .area_style(AreaStyle::new().color(token.as_str()).opacity(0.2))
+        .data(band.points.iter().map(|p| point(p.0, Some(p.2 - p.1))).collect::<Vec<_>>());
+    [lower, width]
+}
+
+/// Thresholds across, marks upright.
+fn rules(model: &ChartModel) -> MarkLine {
+    let label = |text: String| Label::new().show(true).formatter(text.as_str());
+    let across = model
+        .thresholds
+        .iter()
+        .map(|t| MarkLineData::new().name(t.label.clone()).y_axis(t.value).label(label(format!("{} {}", number(t.value), t.label))));
+    let upright = model.marks.iter().map(|m| MarkLineData::new().name(m.label.clone()).x_axis(m.at * 1000).label(label(m.label.clone())));
+    MarkLine::new().symbol(vec![Symbol::None, Symbol::None]).data(across.chain(upright).map(MarkLineVariant::Simple).collect::<Vec<_>>())
+}
+
+/// What charming has no word for: labels at the line's end, a colour per rule, bands out of the tooltip, an axis that may go below zero.
+fn finish(options: &mut Value, model: &ChartModel) {
+    let bands = model.bands.len() * 2;
+    if model.series.iter().flat_map(|s| &s.points).any(|p| p.1.is_some_and(|v| v < 0.0))
+        && let Some(axis) = options["yAxis"].get_mut(0).and_then(Value::as_object_mut)
+    {
+        axis.remove("min");
+    }
+    let Some(all) = options["series"].as_array_mut() else { return };
+    for (i, one) in all.iter_mut().enumerate() {
+        if i < bands {
+            one["tooltip"] = json!({ "show": false });
+        } else if let Some(series) = model.series.get(i - bands) {
+            let last = series.points.iter().rev().find_map(|p| p.1);
+            let text =
+                if series.steps { format!("{} {}", last.map_or_else(String::new, number), series.label) } else { series.label.clone() };
+            let formatter = text.replace(['{', '}'], "");
+            one["endLabel"] = json!({ "show": true, "formatter": formatter, "color": Token::of(series.ink).css(), "fontSize": 11 });
+            one["labelLayout"] = json!({ "moveOverlap": "shiftY" });
+        }
+    }
+    let inks = model.thresholds.iter().map(|t| (t.ink, true)).chain(model.marks.iter().map(|m| (m.ink, false)));
+    let rules = all.get_mut(bands).and_then(|s| s["markLine"]["data"].as_array_mut());
+    for (rule, (ink, across)) in rules.into_iter().flatten().zip(inks) {
+        let token = Token::of(ink).css();
+        let dash = if across && matches!(ink, Ink::Asked | Ink::Bad) { "dashed" } else { "solid" };
+        rule["lineStyle"] = json!({ "color": token, "type": dash, "width": if ink == Ink::Proposed { 2.0 } else { 1.5 } });
+        rule["label"]["color"] = json!(token);
+        rule["label"]["position"] = json!("end");
+    }
+}

@@ -1,0 +1,121 @@
+use crate::picture::{Plot, Size, runs, svg};
+use crate::{echarts, spark};
+use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink, Mark, Threshold};
+
+const START: i64 = 1_763_683_200; // 2025-11-21T00:00:00Z
+
+fn model() -> ChartModel {
+    let wave = |i: i64| 1.0 + 0.7 * (i as f64 / 24.0).sin();
+    ChartModel {
+        title: "CPU use & request".into(),
+        unit: "cores".into(),
+        series: vec![
+            ChartSeries {
+                label: "use".into(),
+                ink: Ink::Use,
+                steps: false,
+                points: (0..200).map(|i| (START + i * 3600, (!(40..60).contains(&i)).then(|| wave(i)))).collect(),
+            },
+            ChartSeries {
+                label: "requested".into(),
+                ink: Ink::Asked,
+                steps: true,
+                points: (0..200).map(|i| (START + i * 3600, Some(if i < 120 { 4.0 } else { 2.0 }))).collect(),
+            },
+        ],
+        bands: vec![ChartBand {
+            label: "3 h range".into(),
+            ink: Ink::Data2,
+            points: (0..200).map(|i| (START + i * 3600, wave(i) * 0.9, wave(i) * 1.1)).collect(),
+        }],
+        thresholds: vec![Threshold { label: "proposed".into(), ink: Ink::Proposed, value: 2.0 }],
+        marks: vec![Mark { label: "applied".into(), ink: Ink::Applied, at: START + 120 * 3600 }],
+    }
+}
+
+/// Every polyline of a colour, as (time, value) read back from its pixels.
+fn read_back(picture: &str, token: &str, plot: Plot) -> Vec<Vec<(f64, f64)>> {
+    let back = |pixels: &str| {
+        let (x, y) = pixels.split_once(',').unwrap();
+        let (x, y): (f64, f64) = (x.parse().unwrap(), y.parse().unwrap());
+        let (w, h) = (f64::from(plot.x.1 - plot.x.0), f64::from(plot.y.1 - plot.y.0));
+        let at = plot.from as f64 + (x - f64::from(plot.x.0)) / w * (plot.to - plot.from) as f64;
+        (at, plot.axis.low + (f64::from(plot.y.1) - y) / h * (plot.axis.high - plot.axis.low))
+    };
+    let lines = picture.split("<polyline").skip(1).map(|rest| rest.split("/>").next().unwrap());
+    let lines = lines.filter(|l| l.contains(&format!("stroke=\"var({token},")));
+    lines.map(|l| l.split("points=\"").nth(1).unwrap().split('"').next().unwrap().split_whitespace().map(back).collect()).collect()
+}
+
+#[test]
+fn both_renderers_show_the_same_points_and_gaps_stay_gaps() {
+    let model = model();
+    let (picture, options) = (svg(&model, Size::default(), "c"), echarts(&model));
+    let plot = Plot::of(&model, Size::default()).unwrap();
+    let drawn = read_back(&picture, "--use", plot);
+    assert_eq!(drawn.len(), 2, "the gap splits the line");
+    assert_eq!(drawn.iter().map(Vec::len).collect::<Vec<_>>(), [40, 140]);
+
+    let data = options["series"][2]["data"].as_array().unwrap();
+    assert_eq!(options["series"][2]["name"], "use");
+    assert_eq!(data.len(), 200);
+    assert!(data[40..60].iter().all(|p| p[1].is_null()), "gaps are null");
+    let shown: Vec<(f64, f64)> =
+        data.iter().filter(|p| !p[1].is_null()).map(|p| (p[0].as_f64().unwrap() / 1000.0, p[1].as_f64().unwrap())).collect();
+    let (x_pixel, y_pixel) =
+        ((plot.to - plot.from) as f64 / f64::from(plot.x.1 - plot.x.0), (plot.axis.high - plot.axis.low) / f64::from(plot.y.1 - plot.y.0));
+    for (svg, web) in drawn.concat().iter().zip(&shown) {
+        assert!((svg.0 - web.0).abs() <= x_pixel * 1.01 && (svg.1 - web.1).abs() <= y_pixel * 1.01, "{svg:?} against {web:?}");
+    }
+    let (lower, width) = (&options["series"][0]["data"], &options["series"][1]["data"]);
+    for (i, (at, low, high)) in model.bands[0].points.iter().enumerate() {
+        assert_eq!(lower[i][0].as_i64().unwrap(), at * 1000);
+        assert!((lower[i][1].as_f64().unwrap() - low).abs() < 1e-9);
+        assert!((lower[i][1].as_f64().unwrap() + width[i][1].as_f64().unwrap() - high).abs() < 1e-9);
+    }
+}
+
+#[test]
+fn thresholds_and_marks_carry_their_labels_in_both() {
+    let (picture, options) = (svg(&model(), Size::default(), "c"), echarts(&model()));
+    for label in ["2 proposed", "2 requested", "applied", "use"] {
+        assert!(picture.contains(&format!("{label}\n")) || picture.contains(&format!(">{label}<")), "{label} in {picture}");
+    }
+    let rules = options["series"][2]["markLine"]["data"].as_array().unwrap();
+    assert_eq!(rules[0]["yAxis"].as_f64(), Some(2.0));
+    assert_eq!(rules[0]["label"]["formatter"], "2 proposed");
+    assert_eq!(rules[0]["lineStyle"]["color"], "var(--accent)");
+    assert_eq!(rules[1]["xAxis"].as_i64(), Some((START + 120 * 3600) * 1000));
+}
+
+#[test]
+fn a_picture_is_safe_under_the_content_security_policy_and_follows_the_theme() {
+    let picture = svg(&model(), Size::default(), "c");
+    assert!(!picture.contains("style="), "{picture}");
+    assert!(!picture.contains("#0102"), "every sentinel became a token");
+    assert!(picture.contains("var(--use,"));
+    assert!(picture.starts_with("<svg viewBox=\"0 0 860 268\" role=\"img\" aria-labelledby=\"c-t c-d\""));
+    assert!(picture.contains("CPU use &amp; request</title>"));
+    assert_eq!(picture.matches("<svg").count(), 1);
+    assert_eq!(picture.matches("</svg>").count(), 1);
+}
+
+#[test]
+fn an_empty_model_says_so() {
+    let empty = ChartModel { title: "CPU".into(), unit: "cores".into(), ..ChartModel::default() };
+    assert!(svg(&empty, Size::default(), "c").contains("no samples in this range"));
+    assert!(echarts(&empty)["series"].is_array());
+}
+
+#[test]
+fn axes_start_at_zero_and_end_at_a_round_number() {
+    let plot = Plot::of(&model(), Size::default()).unwrap();
+    assert_eq!((plot.axis.low, plot.axis.high, plot.axis.step), (0.0, 4.0 + plot.axis.step, 1.0));
+    assert_eq!(runs(&[(0, None), (1, Some(1.0)), (2, None), (3, Some(f64::NAN)), (4, Some(2.0))]), [vec![(1, 1.0)], vec![(4, 2.0)]]);
+}
+
+#[test]
+fn a_spark_keeps_its_gaps() {
+    let picture = spark(&[Some(1.0), Some(2.0), None, Some(1.0), Some(3.0)]);
+    assert_eq!(picture.matches('M').count(), 2, "{picture}");
+}
