@@ -2,7 +2,7 @@
 # Installs what building Headroom needs and this machine lacks; a second run finds everything in place and does nothing.
 #
 #   scripts/toolchain.sh            compilers, linker, the wasm32 standard library, Node and the packages of frontend/
-#   scripts/toolchain.sh test       the above, and Chromium with the packages of end2end/
+#   scripts/toolchain.sh test       the above, and Chromium and curl with the packages of end2end/
 #   scripts/toolchain.sh coverage   the above, and cargo-llvm-cov
 #
 # On Debian 12 it uses Debian's own Rust 1.96 (rustc-web) for everything, server and browser: one toolchain, one target directory.
@@ -71,13 +71,13 @@ if have apt-get && [ "$(dpkg --print-architecture)" = amd64 ]; then
   packages rustc-web cargo-web rust-web-src rust-web-clippy rustfmt-web lld-22 mold gcc libc6-dev pkg-config ca-certificates git
   node_ok || packages nodejs npm
   wasm_works || wasm_std
-  case $want in test | coverage) have chromium || packages chromium ;; esac
+  case $want in test | coverage) have chromium || packages chromium; have curl || packages curl ;; esac
   [ "$want" != coverage ] || packages llvm-22
 else
   have rustc && have cargo && have mold && have gcc && node_ok ||
     die "this is not Debian on x86-64, so please install: Rust 1.96 or newer with clippy and rustfmt, gcc, mold, Node 18 or newer with npm."
   wasm_works || die "the browser target is missing: rustup target add wasm32-unknown-unknown"
-  case $want in test | coverage) have chromium || die "the browser tests need Chromium on the PATH as 'chromium'." ;; esac
+  case $want in test | coverage) have chromium && have curl || die "the browser tests need Chromium on the PATH as 'chromium', and curl." ;; esac
 fi
 
 npm_packages frontend
