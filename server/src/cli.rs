@@ -84,10 +84,10 @@ pub struct Serve {
 #[derive(Debug, Args, Clone, Default)]
 pub struct Database {
     /// Configuration file [default: ./headroom.toml, if there is one]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Where state is kept [default: headroom under $XDG_DATA_HOME, else under ~/.local/share, else here]
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
 }
 

@@ -86,7 +86,10 @@ pub async fn run(arguments: &Simulator) -> Result<(), Failure> {
         until_stdin_closes: arguments.with_parent,
         ..Options::new(arguments.data_dir.clone(), wall())
     };
-    serve(options, async { drop(signalled().await) }).await.map_err(|e| match e {
+    let stopped = async {
+        signalled().await;
+    };
+    serve(options, stopped).await.map_err(|e| match e {
         SimulatorError::Trace(fault) => Failure::BadInput(fault.to_string()),
         other => Failure::Fault(other.to_string()),
     })

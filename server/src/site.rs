@@ -5,6 +5,7 @@ use axum::response::{IntoResponse, Response};
 use headroom_app::Assets;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use rust_embed::RustEmbed;
+use std::borrow::Cow;
 
 #[derive(RustEmbed)]
 #[folder = "../target/site"]
@@ -28,7 +29,7 @@ pub fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
     let (encoding, file) = best(name, headers)?;
     let tag = format!("\"{}{}\"", hex::encode(&file.metadata.sha256_hash()[..12]), encoding.map(|e| format!("-{e}")).unwrap_or_default());
     let fresh = headers.get(header::IF_NONE_MATCH).and_then(|v| v.to_str().ok()).is_some_and(|v| v.split(',').any(|t| t.trim() == tag));
-    let mut response = if fresh { StatusCode::NOT_MODIFIED.into_response() } else { Body::from(file.data.into_owned()).into_response() };
+    let mut response = if fresh { StatusCode::NOT_MODIFIED.into_response() } else { body(file.data).into_response() };
     let out = response.headers_mut();
     out.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache_rule(name)));
     out.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
@@ -42,6 +43,14 @@ pub fn file(path: &str, headers: &HeaderMap) -> Option<Response> {
         }
     }
     Some(response)
+}
+
+/// What is part of the binary is sent from there, without a copy.
+fn body(data: Cow<'static, [u8]>) -> Body {
+    match data {
+        Cow::Borrowed(bytes) => Body::from(bytes),
+        Cow::Owned(bytes) => Body::from(bytes),
+    }
 }
 
 /// The smallest copy that the browser takes.

@@ -37,7 +37,8 @@ impl Problem {
     }
 }
 
-const KINDS: [(&str, u16, &str); 16] = [
+/// Every kind with its HTTP status and its title.
+pub const KINDS: [(&str, u16, &str); 16] = [
     ("invalid", 422, "A value is not allowed"),
     ("malformed", 400, "The request could not be read"),
     ("unauthenticated", 401, "Sign in first"),

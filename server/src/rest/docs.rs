@@ -1,6 +1,7 @@
 //! `/api/docs`: the reference as one page of our own, made from the OpenAPI document; no script, nothing from elsewhere.
 
 use crate::problem::escape;
+use headroom_model::problem::KINDS;
 use serde_json::Value;
 use std::fmt::Write as _;
 
@@ -30,7 +31,11 @@ pub fn page(document: &Value, css: &str) -> String {
         shape(&mut out, schema);
         out += "</section>";
     }
-    out + "</main></body></html>"
+    out += "<h2>Problems</h2><dl>";
+    for (kind, status, title) in KINDS {
+        let _ = write!(out, "<dt id=\"{kind}\"><code>{kind}</code> {status}</dt><dd>{title}</dd>");
+    }
+    out + "</dl></main></body></html>"
 }
 
 fn section(out: &mut String, method: &str, path: &str, operation: &Value) {
@@ -133,6 +138,7 @@ mod tests {
         let page = page(&document, "headroom.0.css");
         assert!(page.contains("GET /api/v1/services") && page.contains("List services") && page.contains("string or null"));
         assert!(page.contains("a &lt;b&gt; c") && page.contains("<code>optimal</code>"));
+        assert!(page.contains("id=\"plan-mismatch\""), "the type of a problem leads here");
         assert!(!page.contains("http") && !page.contains("<script") && !page.contains("style="));
     }
 }
