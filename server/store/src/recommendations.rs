@@ -1,6 +1,6 @@
 //! Recommendations. What was proposed never changes; their state does, and the view of their newest change beside it.
 
-use crate::db::{Connection, Row, sql};
+use crate::db::{Connection, Row, Sql, Value, placeholders, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, KeyKind, Order, limit, text, uuid, word};
 use crate::store::{Store, Tx};
@@ -183,6 +183,26 @@ impl Store {
     pub async fn recommendations_of_job(&self, job: JobId) -> Result<Vec<Recommendation>> {
         let rows = sql("SELECT body FROM optimization_recommendations WHERE job_id = $1 ORDER BY priority DESC, id").text(job.to_string());
         rows.all(&mut *self.read().await?).await?.iter().map(|row| row.json("body")).collect()
+    }
+
+    /// What stands for these services: open, submitted or dismissed; a few statements for any number of services.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn standing_recommendations(&self, services: &[ServiceId]) -> Result<Vec<Recommendation>> {
+        let on = &mut *self.read().await?;
+        let mut standing = Vec::new();
+        for some in services.chunks(500) {
+            let ids = some.iter().map(|id| Value::Uuid(Some(id.0))).collect();
+            let text = format!(
+                "SELECT body FROM optimization_recommendations WHERE state <> 'SUPERSEDED' AND service_id IN ({}) ORDER BY id",
+                placeholders(1, some.len())
+            );
+            for row in Sql::built(text, ids).all(on).await? {
+                standing.push(row.json("body")?);
+            }
+        }
+        Ok(standing)
     }
 
     /// The open recommendations of a service, most urgent first.
