@@ -4,7 +4,7 @@
 //! over the window, less their centre over the day before, is the effect. How far that statistic moves when nothing was changed is measured, not
 //! assumed: it is computed over all earlier windows of the same length (an A/A distribution), which carries autocorrelation, drift and odd
 //! hours with it. A guard is worse when the effect is at least three quarters of the threshold of policy, beyond four robust standard
-//! deviations of the A/A distribution, well beyond its extreme, and beyond an absolute floor.
+//! deviations of the A/A distribution, a quarter beyond its extreme, and beyond an absolute floor.
 
 mod counts;
 mod like;
@@ -37,10 +37,12 @@ pub const WARM_UP: i64 = 600;
 const FROM: f64 = 0.75;
 /// Robust standard deviations of the A/A distribution that an effect must pass.
 const SIGMAS: f64 = 4.0;
+/// How far beyond the extremes of the A/A distribution, as a factor.
+const BEYOND: f64 = 1.25;
 /// Fewest A/A windows that make a distribution.
 const FEW_WINDOWS: usize = 24;
 /// A/A windows per length: how much they overlap.
-const OVERLAP: f64 = 4.0;
+const OVERLAP: i64 = 4;
 /// Finest step that is compared; finer samples are merged.
 const STEP: i64 = 300;
 
@@ -145,7 +147,7 @@ fn bias(rs: &[Residual], until: i64, step: i64, scale: Scale) -> f64 {
 /// The effect over earlier windows of the same length.
 fn placebo(rs: &[Residual], length: i64, count: usize, step: i64, scale: Scale) -> Vec<f64> {
     let (Some(first), Some(last)) = (rs.first(), rs.last()) else { return Vec::new() };
-    let stride = (length / OVERLAP as i64).max(step);
+    let stride = (length / OVERLAP).max(step);
     let mut out = Vec::new();
     // The first days have little past to be compared with: where there is a week, three of them only teach.
     let day = headroom_model::time::DAY;
@@ -169,8 +171,6 @@ struct Spread {
     inner: (f64, f64),
     /// Its extremes.
     outer: (f64, f64),
-    /// How far beyond its extremes an effect must be: a fifth, and more where they come from few windows that do not overlap.
-    beyond: f64,
 }
 
 fn spread(placebo: &mut [f64], residuals: &[Residual]) -> Spread {
@@ -181,7 +181,6 @@ fn spread(placebo: &mut [f64], residuals: &[Residual]) -> Spread {
             sd: stats::robust_sd(placebo).unwrap_or(0.0),
             inner: (at(0.025, placebo), at(0.975, placebo)),
             outer: (at(0.0, placebo), at(1.0, placebo)),
-            beyond: 1.2 + 4.0 / (placebo.len() as f64 / OVERLAP).max(1.0),
         };
     }
     // Too little past for A/A windows: the standard error of the residuals with an effective sample size, with a third for not knowing better.
@@ -191,7 +190,7 @@ fn spread(placebo: &mut [f64], residuals: &[Residual]) -> Spread {
     let mean = rs.iter().sum::<f64>() / n;
     let sd = (rs.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n).sqrt();
     let error = 1.33 * sd * ((1.0 + rho) / (1.0 - rho) / n).sqrt();
-    Spread { drift: 0.0, sd: error, inner: (-1.96 * error, 1.96 * error), outer: (-2.0 * error, 2.0 * error), beyond: 1.25 }
+    Spread { drift: 0.0, sd: error, inner: (-1.96 * error, 1.96 * error), outer: (-2.0 * error, 2.0 * error) }
 }
 
 fn compare(rule: &Rule, before: &BTreeMap<Metric, Samples>, after: &BTreeMap<Metric, Samples>, start: i64) -> Option<MetricEffect> {
@@ -263,7 +262,7 @@ fn verdict(rule: &Rule, m: &Measured) -> MetricEffect {
     let by_itself = &m.spread;
     let own = m.effect - by_itself.drift;
     let (lo, hi) = (share(m.effect - by_itself.inner.1.max(0.0)), share(m.effect - by_itself.inner.0.min(0.0)));
-    let beyond = |extreme: f64| own.abs() > SIGMAS * by_itself.sd && m.effect.abs() > by_itself.beyond * extreme.abs();
+    let beyond = |extreme: f64| own.abs() > SIGMAS * by_itself.sd && m.effect.abs() > BEYOND * extreme.abs();
     let judgement = if share(m.effect) >= FROM * threshold && amount >= rule.floor && beyond(by_itself.outer.1) {
         Judgement::Worse
     } else if share(m.effect) <= -0.05 && amount <= -rule.floor && beyond(by_itself.outer.0) {
