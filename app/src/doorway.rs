@@ -8,7 +8,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use headroom_model::auth::{OpContext, Role};
 use headroom_model::problem::Problem;
-use headroom_service::{Answer, Headroom};
+use headroom_service::Headroom;
 use leptos::prelude::use_context;
 use leptos_axum::ResponseOptions;
 use std::collections::BTreeMap;
@@ -71,13 +71,13 @@ impl Door {
     /// Those of the work; `key-reused` if the key belongs to another form.
     pub async fn once(&self, key: &str, request: &str, work: impl Future<Output = Result<Done, AppError>>) -> Result<Done, AppError> {
         if let Some(answer) = self.service.replayed(&self.ctx, key, request).await?
-            && let Ok(done) = serde_json::from_str(&answer.body)
+            && let Ok(done) = serde_json::from_slice(&answer.body)
         {
             return Ok(done);
         }
         let done = work.await?;
-        let body = serde_json::to_string(&done).unwrap_or_default();
-        self.service.remember(&self.ctx, key, request, &Answer { status: 200, body }).await?;
+        let body = serde_json::to_vec(&done).unwrap_or_default();
+        self.service.remember(&self.ctx, key, request, 200, &body).await?;
         Ok(done)
     }
 }

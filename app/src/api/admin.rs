@@ -4,27 +4,12 @@
 
 use super::Done;
 use crate::error::AppError;
-use headroom_model::time::Timestamp;
-use headroom_model::view::{PolicyRow, UserRow};
+use headroom_model::view::{PolicyRow, TokenRow, UserRow};
 use leptos::prelude::*;
 use leptos::server_fn::codec::Json;
-use serde::{Deserialize, Serialize};
 
 #[cfg(feature = "ssr")]
 use crate::doorway::{answer, doorway};
-
-/// An API token, without its secret.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TokenView {
-    /// Its number.
-    pub id: i64,
-    /// Whom it acts as.
-    pub user: String,
-    /// What it is for.
-    pub label: String,
-    /// Wall time.
-    pub created_at: Timestamp,
-}
 
 /// What each scope sets.
 #[server(prefix = "/fn", endpoint = "policies", input = Json)]
@@ -42,10 +27,9 @@ pub async fn users() -> Result<Vec<UserRow>, AppError> {
 
 /// One's own tokens; everybody's for an administrator.
 #[server(prefix = "/fn", endpoint = "tokens", input = Json)]
-pub async fn tokens() -> Result<Vec<TokenView>, AppError> {
+pub async fn tokens() -> Result<Vec<TokenRow>, AppError> {
     let door = doorway().await?;
-    let rows = door.service.tokens(&door.ctx).await?;
-    Ok(rows.into_iter().map(|t| TokenView { id: t.id, user: t.user, label: t.label, created_at: t.created_at }).collect())
+    Ok(door.service.tokens(&door.ctx).await?)
 }
 
 /// Sets one rule of one scope; an empty value inherits it again.
@@ -126,9 +110,10 @@ pub async fn create_token(user: String, label: String) -> Result<Done, AppError>
 
 /// Revokes an API token.
 #[server(prefix = "/fn", endpoint = "token/revoke")]
-pub async fn revoke_token(id: i64) -> Result<Done, AppError> {
+pub async fn revoke_token(id: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
+        let id = id.parse().map_err(|_| AppError::new("not-found", format!("there is no token {id:?}")))?;
         door.service.revoke_token(&door.ctx, id).await?;
         Ok(Done::said("The token is revoked."))
     };

@@ -42,6 +42,14 @@ pub fn SettingsPage() -> impl IntoView {
     let outcome = Outcome::of("set_policy", action);
     let data = Resource::new_blocking(move || (live.rev(&["policy"]), action.version().get()), |_| admin::policies());
     let scope = query("scope");
+    // Whose rule was sent last: the message belongs beside it.
+    let sent = RwSignal::new(outcome.typed("rule", ""));
+    Effect::new(move || {
+        if let Some(input) = action.input().get() {
+            sent.set(input.rule);
+        }
+    });
+    let form = RuleForm { action, outcome, sent };
     view! {
         <Title text="Policy" />
         <div class="head"><div><h1>"Settings"</h1><p class="lead">"The narrower scope wins: service over team over environment over fleet."</p></div></div>
@@ -49,7 +57,7 @@ pub fn SettingsPage() -> impl IntoView {
         <Notice outcome />
         {load_page(data, move |rows: Vec<PolicyRow>| {
             let scope = Some(scope.get()).filter(|s| !s.is_empty()).unwrap_or_else(|| "fleet".to_owned());
-            view! { {scopes(&rows, &scope)}{rules(&rows, scope, action, outcome, &entry)} }
+            view! { {scopes(&rows, &scope)}{rules(&rows, scope, form, &entry)} }
         })}
     }
 }
@@ -78,7 +86,7 @@ fn scopes(rows: &[PolicyRow], current: &str) -> impl IntoView + use<> {
     }
 }
 
-fn rules(rows: &[PolicyRow], scope: String, action: ServerAction<SetPolicy>, outcome: Outcome, entry: &Entry) -> impl IntoView + use<> {
+fn rules(rows: &[PolicyRow], scope: String, form: RuleForm, entry: &Entry) -> impl IntoView + use<> {
     let find = |s: &str| rows.iter().find(|r| r.scope == s);
     let here = find(&scope);
     let set = here.map(|r| set_values(&r.patch)).unwrap_or_default();
@@ -89,7 +97,7 @@ fn rules(rows: &[PolicyRow], scope: String, action: ServerAction<SetPolicy>, out
     let may = why_not.is_none();
     let row = |(key, meaning): &(&'static str, &'static str)| {
         let inherited = fleet.get(*key).or_else(|| defaults.get(*key)).cloned().unwrap_or_default();
-        rule(&scope, key, meaning, set.get(*key).cloned(), inherited, action, outcome, may)
+        rule(&scope, key, meaning, set.get(*key).cloned(), inherited, form, may)
     };
     view! {
         <section class="panel">
@@ -100,29 +108,34 @@ fn rules(rows: &[PolicyRow], scope: String, action: ServerAction<SetPolicy>, out
     }
 }
 
+/// The one form that every rule has, and the rule it was sent for last.
+#[derive(Clone, Copy)]
+struct RuleForm {
+    action: ServerAction<SetPolicy>,
+    outcome: Outcome,
+    sent: RwSignal<String>,
+}
+
 /// One rule: what it means, its value here, and a form to change it.
-#[expect(clippy::too_many_arguments, reason = "one row of one table")]
 fn rule(
     scope: &str,
     key: &'static str,
     meaning: &'static str,
     set: Option<String>,
     inherited: String,
-    action: ServerAction<SetPolicy>,
-    outcome: Outcome,
+    form: RuleForm,
     may: bool,
 ) -> impl IntoView + use<> {
+    let RuleForm { action, outcome, sent } = form;
     let id = format!("rule-{key}");
     let (fault_id, hint) =
         (format!("{id}-err"), if set.is_some() { format!("else {inherited}") } else { format!("inherited: {inherited}") });
-    // A message belongs to the rule that was sent, in this scope.
-    let sent = move || action.input().get().map_or_else(|| outcome.typed("rule", ""), |i| i.rule);
     let kept = if outcome.typed("rule", "") == key && outcome.typed("scope", "") == scope {
         outcome.typed("value", "")
     } else {
         set.clone().unwrap_or_default()
     };
-    let fault = Memo::new(move |_| (sent() == key).then(|| outcome.problem.get()).flatten().map(|p| p.detail));
+    let fault = Memo::new(move |_| (sent.get() == key).then(|| outcome.problem.get()).flatten().map(|p| p.detail));
     let scope = scope.to_owned();
     let (described, input_id) = (fault_id.clone(), id.clone());
     let control = if may {

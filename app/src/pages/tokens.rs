@@ -2,7 +2,7 @@
 
 use super::settings::{elsewhere, subnav};
 use crate::api::Entry;
-use crate::api::admin::{self, CreateToken, RevokeToken, TokenView};
+use crate::api::admin::{self, CreateToken, RevokeToken};
 use crate::components::fields::Field;
 use crate::components::icon::{Icon, icon};
 use crate::components::notice::Notice;
@@ -11,6 +11,7 @@ use crate::form::Outcome;
 use crate::format;
 use crate::live::Live;
 use headroom_model::auth::Permission;
+use headroom_model::view::TokenRow;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -27,22 +28,24 @@ pub fn TokensPage() -> impl IntoView {
         <div class="head"><div><h1>"Settings"</h1><p class="lead">"A token acts as its user. Only its hash is kept."</p></div></div>
         {subnav("/settings/tokens")}
         <Notice outcome=created /><Notice outcome=revoked />
-        {load_page(data, move |rows: Vec<TokenView>| list(&rows, revoke))}
+        {load_page(data, move |rows: Vec<TokenRow>| list(&rows, revoke))}
         {create_form(create, created, &entry)}
     }
 }
 
-fn list(rows: &[TokenView], revoke: ServerAction<RevokeToken>) -> AnyView {
+fn list(rows: &[TokenRow], revoke: ServerAction<RevokeToken>) -> AnyView {
     if rows.is_empty() {
         return view! { <section class="panel">{empty(Icon::Key, "No tokens", "Programs that use the REST interface sign in with a token.", None)}</section> }.into_any();
     }
-    let row = |t: &TokenView| {
+    let row = |t: &TokenRow| {
         let (label, id) = (format!("Revoke {}", t.label), t.id.to_string());
+        let used = t.last_used.map_or_else(|| "never".to_owned(), format::time);
         view! {
             <tr>
                 <td class="lead-cell strong">{t.label.clone()}</td>
                 <td data-label="Acts as">{t.user.clone()}</td>
                 <td class="n" data-label="Made">{format::time(t.created_at)}</td>
+                <td class="n" data-label="Last used">{used}</td>
                 <td>
                     <ActionForm action=revoke>
                         <input type="hidden" name="id" value=id />
@@ -57,7 +60,8 @@ fn list(rows: &[TokenView], revoke: ServerAction<RevokeToken>) -> AnyView {
             <header><h2>"Tokens"</h2></header>
             <div class="table-wrap" tabindex="0" role="region" aria-label="Tokens">
                 <table class="cards">
-                    <thead><tr><th scope="col">"For"</th><th scope="col">"Acts as"</th><th scope="col" class="n">"Made, UTC"</th><th scope="col"><span class="sr">"Actions"</span></th></tr></thead>
+                    <thead><tr><th scope="col">"For"</th><th scope="col">"Acts as"</th><th scope="col" class="n">"Made, UTC"</th>
+                            <th scope="col" class="n">"Last used"</th><th scope="col"><span class="sr">"Actions"</span></th></tr></thead>
                     <tbody>{rows.iter().map(row).collect_view()}</tbody>
                 </table>
             </div>
