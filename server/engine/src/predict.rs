@@ -170,7 +170,7 @@ mod tests {
         let noise: Vec<f64> = (0..15 * 288).map(|_| rng.random_range(-0.1..0.1f64)).collect();
         let wave = |i: usize| 2.0 + (i as f64 / 288.0 * std::f64::consts::TAU).sin() + noise[i];
         let now = Timestamp::from_secs((20_000 + 14) * DAY);
-        let found = &forecasts("s", &history(14, &wave), now, Span::days(1))[0];
+        let found = &forecasts("s", &history(14, wave), now, Span::days(1))[0];
         assert_ne!(found.method, Method::LastValue);
         let covered = found.predictions.iter().enumerate().filter(|(k, p)| (p.lo95..=p.hi95).contains(&wave(14 * 288 + k))).count();
         assert_eq!(found.predictions.len(), 288);
