@@ -1,5 +1,8 @@
 //! The `headroom` binary's parts: configuration, command line, wiring, pages, REST, live events, sign-in, health.
 
+// A page is one deeply nested type; the default limit of 128 is too low for it.
+#![recursion_limit = "512"]
+
 pub mod cli;
 mod commands;
 pub mod config;

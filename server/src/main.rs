@@ -1,5 +1,8 @@
 //! The `headroom` binary.
 
+// A page is one deeply nested type; the default limit of 128 is too low for it.
+#![recursion_limit = "512"]
+
 use clap::Parser;
 use headroom_server::cli::Cli;
 use std::process::ExitCode;
