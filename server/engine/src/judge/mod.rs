@@ -306,7 +306,7 @@ fn conclude(metrics: &[MetricEffect], samples: usize, policy: &Policy) -> Judgem
     }
     let latency: Vec<&&MetricEffect> = guards.iter().filter(|m| matches!(m.metric, Metric::LatencyP95 | Metric::LatencyP99)).collect();
     let told = |m: &&&MetricEffect| m.judgement != Judgement::Inconclusive;
-    let conclusive = if latency.is_empty() { guards.iter().any(|m| told(&m)) } else { latency.iter().any(|m| told(m)) };
+    let conclusive = if latency.is_empty() { guards.iter().any(|m| told(&m)) } else { latency.iter().any(told) };
     if !conclusive {
         return Judgement::Inconclusive;
     }
