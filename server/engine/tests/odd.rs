@@ -40,7 +40,7 @@ fn finite(p: &Proposal) {
     let e = &p.expected;
     assert!(e.performance_gain_percent.is_finite() && e.latency_reduction_ms.is_finite() && p.priority.is_finite(), "{p:?}");
     assert!(e.cost_reduction_percent.is_none_or(f64::is_finite));
-    p.recommended.check().unwrap();
+    p.recommended.check().expect("what is proposed can be applied");
     for row in p.replays.iter().flat_map(|r| &r.rows) {
         assert!([row.asked, row.slack, row.breached, row.worst_day, row.changes_per_week].iter().all(|v| v.is_finite()), "{row:?}");
     }
