@@ -35,7 +35,15 @@ async fn of_two_hundred_no_op_changes_at_random_hours_at_most_two_are_rolled_bac
     }
     let mut rolled_back = Vec::new();
     for id in made {
-        let ended = [Substate::Applied, Substate::RolledBack, Substate::Closed, Substate::Failed, Substate::Stale, Substate::PreflightFailed, Substate::Drifted];
+        let ended = [
+            Substate::Applied,
+            Substate::RolledBack,
+            Substate::Closed,
+            Substate::Failed,
+            Substate::Stale,
+            Substate::PreflightFailed,
+            Substate::Drifted,
+        ];
         let page = house.until(id, &ended).await;
         let change = page.change.unwrap();
         match change.state {
