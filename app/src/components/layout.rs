@@ -164,10 +164,11 @@ fn Age(frame: FrameData) -> impl IntoView {
 
 #[component]
 fn Account(entry: Entry) -> impl IntoView {
-    let label = format!("Account of {}, {}", entry.user, entry.role);
+    let initials = format::initials(&entry.user);
+    let label = format!("{initials}: account of {}, {}", entry.user, entry.role);
     view! {
         <details class="menu">
-            <summary class="avatar" aria-label=label>{format::initials(&entry.user)}</summary>
+            <summary class="avatar" aria-label=label>{initials}</summary>
             <div class="menu-list">
                 <span class="muted small">{entry.user.clone()}" · "{entry.role.plain()}</span>
                 <a href="/account">{icon(Icon::Key)}"Your password"</a>

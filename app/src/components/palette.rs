@@ -47,20 +47,24 @@ pub fn Palette() -> impl IntoView {
     let (text, set_text) = signal(String::new());
     let (opened, set_opened) = signal(false);
     let at = RwSignal::new(0usize);
-    let found = LocalResource::new(move || {
+    let found = RwSignal::new(Vec::<String>::new());
+    // An effect, which only browsers run: a resource read here would hold back the whole page on the server.
+    Effect::new(move || {
         let (q, opened) = (text.get(), opened.get());
-        async move {
-            if !opened {
-                return Vec::new();
-            }
-            let page = read::services(ServiceQuery { q, limit: 8, ..ServiceQuery::default() }).await;
-            page.map(|p| p.items.into_iter().map(|s| s.service_name).collect::<Vec<_>>()).unwrap_or_default()
+        if !opened {
+            return;
         }
+        leptos::task::spawn_local(async move {
+            let page = read::services(ServiceQuery { q: q.clone(), limit: 8, ..ServiceQuery::default() }).await;
+            // An answer to what was typed before comes too late.
+            if text.try_get_untracked() == Some(q) {
+                found.set(page.map(|p| p.items.into_iter().map(|s| s.service_name).collect()).unwrap_or_default());
+            }
+        });
     });
     let entries = Memo::new(move |_| {
         let mut all = pages(&text.get());
-        let services = found.get().unwrap_or_default();
-        all.extend(services.into_iter().map(|name| Entry { href: link::service(&name), word: name, glyph: Icon::Services }));
+        all.extend(found.get().into_iter().map(|name| Entry { href: link::service(&name), word: name, glyph: Icon::Services }));
         all
     });
     let open = move || {
