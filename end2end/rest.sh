@@ -5,6 +5,8 @@ set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
 binary=$(realpath "${HEADROOM_BIN:-$here/../target/release/headroom}")
+# Headroom reads HEADROOM_* as its configuration.
+unset "${!HEADROOM_@}"
 work=$(mktemp -d)
 server=
 finish() {
@@ -17,7 +19,7 @@ fail() { printf 'rest: %s\n' "$*" >&2; exit 1; }
 say() { printf '%s\n' "$*"; }
 # Reads JSON from standard input: pick 'j.items.length'
 pick() { node -e 'const j = JSON.parse(require("fs").readFileSync(0, "utf8")); const v = eval(process.argv[1]); console.log(v === null || v === undefined ? "" : typeof v === "object" ? JSON.stringify(v) : v)' "$1"; }
-same() { [ "$2" = "$3" ] || fail "$1: expected $3, got $2: $(cat "$work/answer" 2>/dev/null)"; }
+same() { [ "$2" = "$3" ] || fail "$1: expected $3, got $2: $(head -c 600 "$work/answer" 2>/dev/null)"; }
 
 # One file, alone in a directory of its own.
 mkdir "$work/alone" && cp "$binary" "$work/alone/headroom" && cd "$work/alone"
@@ -32,7 +34,7 @@ done
 [ -n "$address" ] || fail "the demonstration was not ready in time"
 same "the directory" "$(ls)" headroom
 
-token() { ./headroom token create --user "$1" --data-dir ../data 2>/dev/null; }
+token() { ./headroom token create --user "$1" --data-dir ../data 2>> ../log || fail "headroom token create: $(tail -2 ../log)"; }
 engineer=$(token engineer); approver=$(token approver); admin=$(token admin)
 
 # call TOKEN METHOD PATH [BODY [KEY]]: the answer goes to $work/answer, its status to $status
@@ -49,7 +51,7 @@ until_true() { # PATH, EXPRESSION
     [ "$(answer "$2")" = true ] && return
     sleep 0.2
   done
-  fail "$1 never has $2: $(cat "$work/answer")"
+  fail "$1 never has $2: $(head -c 600 "$work/answer")"
 }
 
 call "nobody's" GET /services; same "a wrong token" "$status" 401
@@ -91,8 +93,9 @@ call "$approver" POST "$of/approve" "{\"plan_hash\":\"$plan\"}"; same "approve" 
 
 # apply → 202 → APPLIED with what was measured
 call "$approver" POST "$of/apply" "{\"plan_hash\":\"$other\"}"; same "apply another plan" "$status" 409
-call "$approver" POST "$of/apply" "{\"plan_hash\":\"$plan\"}" "apply-1"; same "apply" "$status $(answer j.job_id)" "202 $job"
-call "$approver" POST "$of/apply" "{\"plan_hash\":\"$plan\"}" "apply-1"; same "apply again" "$status $(answer j.job_id)" "202 $job"
+call "$approver" POST "$of/apply" "{\"plan_hash\":\"$plan\"}" "apply-1"; same "apply" "$status $(answer "j.recommendations.some(r => r.recommendation_id === '$id')")" "202 true"
+came=$(answer j.job_id)
+call "$approver" POST "$of/apply" "{\"plan_hash\":\"$plan\"}" "apply-1"; same "apply again" "$status $(answer j.job_id)" "202 $came"
 until_true "$of" '["APPLIED", "ROLLED_BACK", "FAILED"].includes(j.status)'
 same "the outcome" "$(answer '[j.status, j.applied, j.effect.metrics.length > 0].join(" ")')" "APPLIED true true"
 say "applied: $(answer j.effect.summary)"

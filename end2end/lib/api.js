@@ -55,9 +55,8 @@ export class Api {
       const s = await this.get(`/services/${service_name}`);
       const latest = (metric) => s.latest_metrics[metric]?.value ?? 0;
       const busy = latest('cpu_usage_cores') > 0.2 && latest('latency_p99_ms') > 0;
-      if (busy && s.managed === 'direct' && !s.held_by && !s.state.autoscaler) {
-        found.push({ name: service_name, container: Object.keys(s.state.containers)[0] });
-      }
+      const [container, asked] = Object.entries(s.state.containers)[0] ?? [];
+      if (busy && asked?.cpu_request && asked.cpu_limit && s.managed === 'direct' && !s.held_by && !s.state.autoscaler) found.push({ name: service_name, container });
     }
     return found;
   }

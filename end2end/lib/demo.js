@@ -13,6 +13,9 @@ const here = fileURLToPath(new URL('..', import.meta.url));
 /** The binary under test. */
 export const binary = resolve(here, process.env.HEADROOM_BIN ?? '../target/release/headroom');
 
+// Headroom reads HEADROOM_* as its configuration, and a story brings its own.
+const env = Object.fromEntries(Object.entries(process.env).filter(([key]) => !key.startsWith('HEADROOM_')));
+
 const START_MS = 120_000;
 const END_MS = 20_000;
 
@@ -26,7 +29,7 @@ async function end(child, ended) {
 
 /** Starts `headroom` and reads its lines until `ready` says that it can be used; returns how to end it. */
 async function start(args, ready) {
-  const child = spawn(binary, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   const log = [];
   const ended = new Promise((done) => child.once('close', done));
   await new Promise((done, fail) => {
@@ -75,7 +78,7 @@ export class Demo {
 
   /** REST as this user, with a token from the command line. */
   api(user) {
-    const made = spawnSync(binary, ['token', 'create', '--user', user, '--data-dir', this.dir], { encoding: 'utf8' });
+    const made = spawnSync(binary, ['token', 'create', '--user', user, '--data-dir', this.dir], { env, encoding: 'utf8' });
     if (made.status !== 0) throw new Error(`headroom token create: ${made.stderr}`);
     return new Api(this.address, made.stdout.trim());
   }
