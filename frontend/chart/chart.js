@@ -72,6 +72,8 @@ const read = (option) => (typeof option === "string" ? JSON.parse(option) : opti
 /** Looks up custom properties as colours that ECharts can parse: a canvas turns oklch() and light-dark() into sRGB bytes. */
 function palette(element) {
   const probe = element.appendChild(document.createElement("i"));
+  // A transition would show each colour as the one before it.
+  probe.style.transition = "none";
   const pixel = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
   const known = new Map();
   return {
@@ -105,7 +107,7 @@ function look(option, colour) {
     ...own,
     axisLine: { lineStyle: { color: colour("--line-strong") }, ...own.axisLine },
     axisTick: { show: false, ...own.axisTick },
-    axisLabel: { color: colour("--ink-3"), fontSize: 11, ...own.axisLabel },
+    axisLabel: { color: colour("--ink-3"), fontSize: 11, hideOverlap: true, ...own.axisLabel },
     nameTextStyle: { color: colour("--ink-3"), fontSize: 11, ...own.nameTextStyle },
     splitLine: { lineStyle: { color: colour("--line") }, ...own.splitLine },
   });

@@ -104,8 +104,8 @@ fn row(c: &ChangeRow) -> impl IntoView + use<> {
         <tr>
             <td class="mono lead-cell"><a href=format!("/recommendations/{}", c.recommendation_id)>{c.id.short()}</a></td>
             <td data-label="Service"><a class="strong" href=link::service(&c.service_name)>{c.service_name.clone()}</a></td>
-            <td data-label="What">{c.title.clone()}</td>
-            <td data-label="By">{by}</td>
+            <td class="wrap" data-label="What">{c.title.clone()}</td>
+            <td class="wrap" data-label="By">{by}</td>
             <td data-label="State">{status(of_change(c.state))}</td>
             <td data-label="Progress">{progress}</td>
             <td class="n" data-label="Promised">{format::money(c.promised_month)}</td>

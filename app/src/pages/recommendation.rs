@@ -15,6 +15,7 @@ use crate::format;
 use crate::link;
 use crate::live::Live;
 use headroom_model::effect::{Effect as Measured, Judgement, MetricEffect};
+use headroom_model::job::OptimizationStatus;
 use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Evidence, Replay, ReplayRow};
 use headroom_model::view::RecommendationPage;
@@ -51,13 +52,14 @@ fn page(
 ) -> impl IntoView + use<> {
     let title = format!("{}: {}", p.row.service_name, p.row.title);
     let effect = p.change.as_ref().and_then(|c| c.effect.clone());
+    let in_force = p.row.status == OptimizationStatus::Applied;
     view! {
         <Title text=title />
         {head(p)}
         {warnings(p)}
         {stepper(p)}
         {figures(p)}
-        {effect.map(|e| measured(&e))}
+        {effect.map(|e| measured(&e, in_force))}
         <div class="two">
             <div>
                 {load(charts, "The chart", Shape::Chart, |charts| chart_panels(charts))}
@@ -162,7 +164,7 @@ fn figures(p: &RecommendationPage) -> impl IntoView + use<> {
 fn replayed(replays: &[Replay]) -> Option<AnyView> {
     let replay = replays.first()?;
     let find = |policy: &str| replay.rows.iter().find(|r| r.policy == policy);
-    let (ours, today) = (find("headroom")?, find("today"));
+    let (ours, today) = (find("headroom").or_else(|| find("proposed"))?, find("today"));
     let memory = is_memory(replay.metric);
     let show = |r: &ReplayRow| if memory { format::count(u64::from(r.breached_days), "day", "days") } else { format::share(r.breached) };
     let title = if memory { "Days above the limit, replayed" } else { "Throttled time, replayed" };
@@ -200,11 +202,12 @@ fn plan(p: &RecommendationPage) -> impl IntoView + use<> {
 fn replay(r: &Replay) -> impl IntoView + use<> {
     let memory = is_memory(r.metric);
     let days = format::duration(r.to.secs_since(r.from));
-    let (asked, fault, worst) = if memory { ("Memory asked", "Above it", "Days above") } else { ("CPU asked", "Throttled", "Worst day") };
+    let (asked, fault, worst) = if memory { ("Memory limit", "Above it", "Days above") } else { ("CPU asked", "Throttled", "Worst day") };
     let metric = r.metric;
     let row = move |row: &ReplayRow| {
         let name = match row.policy.as_str() {
             "headroom" => "Headroom",
+            "proposed" => "These values",
             "today" => "Today",
             "vpa" => "VPA",
             "krr" => "KRR",
@@ -214,7 +217,7 @@ fn replay(r: &Replay) -> impl IntoView + use<> {
         let bad = (row.breached > 0.01 || (memory && row.breached_days > 0)).then_some("n bad").unwrap_or("n");
         let last = if memory { row.breached_days.to_string() } else { format::share(row.worst_day) };
         view! {
-            <tr class=(row.policy == "headroom").then_some("on")>
+            <tr class=matches!(row.policy.as_str(), "headroom" | "proposed").then_some("on")>
                 <th scope="row">{name.to_owned()}</th>
                 <td class="n" data-label=asked>{format::value(metric, row.asked)}</td>
                 <td class="n" data-label="Slack">{format::share(row.slack)}</td>
@@ -296,7 +299,7 @@ fn events(p: &RecommendationPage) -> impl IntoView + use<> {
 }
 
 /// What was measured after the change, against the same service before.
-fn measured(e: &Measured) -> impl IntoView + use<> {
+fn measured(e: &Measured, in_force: bool) -> impl IntoView + use<> {
     let (class, glyph) = match e.judgement {
         Judgement::Better | Judgement::Same => ("verdict good", Icon::Done),
         Judgement::Worse => ("verdict bad", Icon::Undo),
@@ -319,11 +322,11 @@ fn measured(e: &Measured) -> impl IntoView + use<> {
             </tr>
         }
     };
-    let achieved = e.achieved_month.map(|m| format!(" Achieved: {m} a month."));
+    let achieved = e.achieved_month.filter(|_| in_force).map(|m| format!(" Achieved: {m} a month."));
     view! {
         <section class="panel">
             <header><h2>"What it did"</h2><div class="right">{format!("{} samples, {} to {}", e.samples, format::time(e.from), format::time(e.to))}</div></header>
-            <div class="in"><p class=class>{icon(glyph)}<b>{e.judgement.plain()}</b>": "{e.summary.clone()}{achieved}</p></div>
+            <div class="in"><p class=class>{icon(glyph)}<span>{e.summary.clone()}"."{achieved}</span></p></div>
             <div class="table-wrap" tabindex="0" role="region" aria-label="Measured effect">
                 <table class="cards dense effects">
                     <thead>

@@ -212,7 +212,7 @@ fn changes(rows: &[ChangeRow]) -> impl IntoView + use<> {
         view! {
             <tr>
                 <td class="mono lead-cell"><a href=format!("/recommendations/{}", c.recommendation_id)>{c.id.short()}</a></td>
-                <td data-label="What">{c.title.clone()}</td>
+                <td class="wrap" data-label="What">{c.title.clone()}</td>
                 <td data-label="By">{by}</td>
                 <td class="n" data-label="Promised">{format::money(c.promised_month)}</td>
                 <td class="n" data-label="Achieved">{format::money(c.achieved_month)}</td>

@@ -90,7 +90,7 @@ fn rules(rows: &[PolicyRow], scope: String, form: RuleForm, entry: &Entry) -> im
     let find = |s: &str| rows.iter().find(|r| r.scope == s);
     let here = find(&scope);
     let set = here.map(|r| set_values(&r.patch)).unwrap_or_default();
-    let fleet = find("fleet").map(|r| set_values(&r.patch)).unwrap_or_default();
+    let fleet = find("fleet").filter(|_| scope != "fleet").map(|r| set_values(&r.patch)).unwrap_or_default();
     let defaults: std::collections::BTreeMap<String, String> = Policy::default().values().into_iter().collect();
     let why_not = entry.why_not(Permission::ManagePolicy);
     let changed = here.map(|r| format!("changed last by {}, {}", r.by, format::time(r.at)));
