@@ -11,7 +11,7 @@ use leptos_meta::Title;
 fn fault(error: &str, field: &str) -> Option<(&'static str, &'static str)> {
     match (error, field) {
         ("", _) => None,
-        ("code", _) => Some(("code", "This is not the code in the log, or it was used before.")),
+        ("code", _) | (_, "code") => Some(("code", "This is not the code in the log, or it was used before.")),
         (_, "name") => Some(("name", "Use 1 to 64 letters, digits, dots, dashes or underscores.")),
         (_, "password") => Some(("password", "Use 12 to 128 characters that are not among the common passwords.")),
         ("wait", _) => Some(("", "Too many failures: wait a minute, then try again.")),
