@@ -43,7 +43,7 @@ impl Filter {
     /// One of these words.
     pub(crate) fn one_of<T: Display>(&mut self, column: &str, words: &[T]) {
         let marks = vec!["?"; words.len()].join(", ");
-        self.and(&format!("{column} IN ({marks})"), words.iter().map(|word| text(word)));
+        self.and(&format!("{column} IN ({marks})"), words.iter().map(text));
     }
     /// `before`, these conditions, `after`.
     pub(crate) fn sql(self, before: &str, after: &str) -> Sql {

@@ -23,11 +23,14 @@ fn decode(bytes: &[u8]) -> Result<impl Iterator<Item = (i64, f32)>> {
     }))
 }
 
+/// A series of the open day: its metric, and (begin, value) in the order of writing.
+type OpenSeries = (Metric, Vec<(i64, f32)>);
+
 /// Rows of the head, in the order in which they were written, sorted out by series. One series may come in several steps.
 #[derive(Debug, Default)]
 pub(super) struct Collected {
-    /// By series and step: the metric, and (begin, value) in the order of writing.
-    series: HashMap<(i64, u32), (Metric, Vec<(i64, f32)>)>,
+    /// By series and step.
+    series: HashMap<(i64, u32), OpenSeries>,
 }
 
 impl Collected {
