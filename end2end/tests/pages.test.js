@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { sleep } from '../lib/api.js';
-import { DESKTOP, PHONE, clean, launch, open, overflow, picture, signIn, violations, visit } from '../lib/browser.js';
+import { DESKTOP, PHONE, clean, launch, none, open, overflow, picture, signIn, violations, visit } from '../lib/browser.js';
 import { Demo, scratch, startEmpty } from '../lib/demo.js';
 
 const MODES = { light: { size: DESKTOP }, dark: { size: DESKTOP, dark: true }, phone: { size: PHONE } };
@@ -129,7 +129,7 @@ for (const [mode, options] of Object.entries(MODES)) {
       faults.push(...(await look(page, `${mode}-${name}`)));
     }
     await page.close();
-    assert.deepEqual(faults, []);
+    none(faults);
   });
 }
 
@@ -144,7 +144,7 @@ test('menus and dialogs', async () => {
   await page.keyboard.press('Control+k');
   const field = page.getByRole('combobox', { name: 'Find a page or a service' });
   await field.fill('audit');
-  await page.getByRole('option', { name: 'Audit' }).waitFor();
+  await page.getByRole('option', { name: 'Audit', exact: true }).waitFor();
   faults.push(...(await look(page, 'dialog-palette')));
   await field.press('Enter');
   await page.waitForURL('**/audit');
@@ -154,7 +154,7 @@ test('menus and dialogs', async () => {
   await page.locator('.bar summary', { hasText: 'Roll back' }).click();
   faults.push(...(await look(page, 'menu-roll-back')));
   await page.close();
-  assert.deepEqual(faults, []);
+  none(faults);
 });
 
 test('rows are moved through and ticked by keyboard', async () => {
@@ -184,14 +184,14 @@ test('the first run', async () => {
     const page = await open(browser, server.address);
     await visit(page, '/first-run', { door: true });
     const enter = async (code, name, password) => {
-      await page.getByLabel('Code').fill(code);
-      await page.getByLabel('Name').fill(name);
+      await page.getByLabel('Code from the log').fill(code);
+      await page.getByLabel('Your name').fill(name);
       await page.getByLabel('Password').fill(password);
-      await page.getByRole('button', { name: /create/i }).click();
+      await page.getByRole('button', { name: 'Create and sign in' }).click();
     };
     await enter('not-the-code', 'root', 'correct horse battery');
     await page.getByText('This is not the code in the log').waitFor();
-    assert.equal(await page.getByLabel('Name').inputValue(), 'root');
+    assert.equal(await page.getByLabel('Your name').inputValue(), 'root');
     await enter(server.code, 'root', 'correct horse battery');
     await page.waitForURL((url) => url.pathname === '/');
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
@@ -201,7 +201,7 @@ test('the first run', async () => {
       faults.push(...(await look(page, `empty-${path.slice(1)}`)));
     }
     await page.close();
-    assert.deepEqual(faults, []);
+    none(faults);
   } finally {
     await server.stop();
   }
