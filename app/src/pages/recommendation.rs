@@ -62,7 +62,7 @@ fn page(
         {effect.map(|e| measured(&e, in_force))}
         <div class="two">
             <div>
-                {load(charts, "The chart", Shape::Chart, |charts| chart_panels(charts))}
+                {load(charts, "The chart", Shape::Chart, chart_panels)}
                 {plan(p)}
                 {p.recommendation.proposal.replays.iter().map(replay).collect_view()}
             </div>
@@ -141,9 +141,10 @@ fn figures(p: &RecommendationPage) -> impl IntoView + use<> {
     } else {
         "restarts nothing".to_owned()
     };
+    let slower = if e.latency_reduction_ms < 0.0 { "+" } else { "" };
     let performance = (e.performance_gain_percent.abs() >= 0.05 || e.latency_reduction_ms.abs() >= 0.05).then(|| {
         view! {
-            <Figure title="Performance" value=format::signed_percent(e.performance_gain_percent) detail=format!("p95 latency {} ms", format::number(-e.latency_reduction_ms))
+            <Figure title="Performance" value=format::signed_percent(e.performance_gain_percent) detail=format!("p95 latency {slower}{} ms", format::number(-e.latency_reduction_ms))
                 how="Predicted from this service's own use: throttled time, kills and waiting that the change removes." />
         }
     });
@@ -214,7 +215,7 @@ fn replay(r: &Replay) -> impl IntoView + use<> {
             "autopilot" => "Autopilot window",
             other => other,
         };
-        let bad = (row.breached > 0.01 || (memory && row.breached_days > 0)).then_some("n bad").unwrap_or("n");
+        let bad = if row.breached > 0.01 || (memory && row.breached_days > 0) { "n bad" } else { "n" };
         let last = if memory { row.breached_days.to_string() } else { format::share(row.worst_day) };
         view! {
             <tr class=matches!(row.policy.as_str(), "headroom" | "proposed").then_some("on")>

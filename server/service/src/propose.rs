@@ -45,8 +45,9 @@ impl Headroom {
         })
         .await
         .map_err(|e| Error::Internal(format!("the replay broke: {e}")))?;
-        if !request.reason.trim().is_empty() {
-            proposal.description = format!("{} proposes: {}. {}", ctx.actor, request.reason.trim(), proposal.description);
+        let reason = request.reason.trim().trim_end_matches('.');
+        if !reason.is_empty() {
+            proposal.description = format!("{} proposes: {reason}. {}", ctx.actor, proposal.description);
         }
         let job = Job {
             id: JobId(Uuid::now_v7()),
