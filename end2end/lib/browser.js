@@ -33,7 +33,7 @@ export const launch = () => chromium.launch({ executablePath: executable(), args
  * A page of its own browser session, or of a kept one (`session`), on this address. `page.faults` collects what went wrong; `allow` names, by status, the answers that a
  * story provokes on purpose (a browser logs each of them as an error).
  */
-export async function open(browser, address, { script = true, dark = false, size = DESKTOP, allow = [], session } = {}) {
+export async function open(browser, address, { script = true, dark = false, size = DESKTOP, allow = [], session, motion = 'reduce' } = {}) {
   const context = await browser.newContext({
     baseURL: address,
     storageState: session,
@@ -42,7 +42,7 @@ export async function open(browser, address, { script = true, dark = false, size
     viewport: size,
     isMobile: size === PHONE,
     hasTouch: size === PHONE,
-    reducedMotion: 'reduce',
+    reducedMotion: motion,
     locale: 'en-GB',
     timezoneId: 'UTC',
   });
@@ -100,5 +100,5 @@ export async function violations(page) {
 /** How many pixels the page is wider than its window. */
 export const overflow = (page) => page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
 
-/** A picture for people to look at. */
-export const picture = (page, name, fullPage = true) => page.screenshot({ path: join(out, `${name}.png`), fullPage, animations: 'disabled' });
+/** A picture for people to look at: of the window, or with PICTURES=full of the whole page, which takes its time. */
+export const picture = (page, name) => page.screenshot({ path: join(out, `${name}.png`), fullPage: process.env.PICTURES === 'full', animations: 'disabled' });

@@ -23,7 +23,7 @@ before(async () => {
   api = await demo.analysed();
   saving = (await api.openSavings())[0];
   victim = (await api.busyServices()).find((s) => s.name !== saving.service_name);
-  [engineer, approver] = await Promise.all([open(browser, demo.address), open(browser, demo.address)]);
+  [engineer, approver] = await Promise.all([1, 2].map(() => open(browser, demo.address, { motion: 'no-preference' })));
 });
 
 after(async () => {
