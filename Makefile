@@ -16,7 +16,7 @@ unexport RUSTUP_TOOLCHAIN CARGO_TARGET_DIR RUSTFLAGS
 NATIVE := --workspace --exclude headroom-frontend
 ARGS ?=
 
-.PHONY: help run build site dev test fmt-check lint test-rust test-browser fmt coverage bench clean setup setup-test
+.PHONY: help run build site dev test fmt-check lint test-rust test-server test-browser fmt coverage bench clean setup setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | column -t -s "$$(printf '\t')"
@@ -36,7 +36,7 @@ dev: setup ## quick turn-around: unoptimised, assets read from disk
 	target/debug/headroom-bundle --dev
 	cargo run -p headroom-server -- demo $(ARGS)
 
-test: setup-test fmt-check lint test-rust test-browser ## everything: format, clippy, Rust tests, browser tests
+test: setup-test fmt-check lint test-rust build ## format, clippy, Rust tests, and the release build
 
 fmt-check:
 	cargo fmt --all --check
@@ -45,9 +45,12 @@ lint: setup ## clippy, warnings are errors, for the server and for the browser
 	cargo clippy $(NATIVE) --all-targets -- -D warnings
 	cargo clippy -p headroom-frontend --target wasm32-unknown-unknown -- -D warnings
 
+test-rust: setup ## unit and integration tests of everything below the binary
+	cargo test -p headroom-model -p headroom-engine -p headroom-infra -p headroom-store -p headroom-service -p headroom-charts
+
 # The server's tests serve the page, so the site comes first.
-test-rust: site ## unit and integration tests
-	cargo test $(NATIVE)
+test-server: site ## the binary's own stories: command line, REST, sign-in
+	cargo test -p headroom-server -p headroom-app --features headroom-app/ssr
 
 test-browser: setup-test build ## the loop in a real browser, against the release binary
 	npm --prefix end2end test

@@ -43,7 +43,6 @@ pub async fn headers(State(state): State<AppState>, request: Request, next: Next
 pub type Csrf = CsrfLayer<fn(ProtectionError) -> Response<Body>>;
 
 /// Refuses what another site's page sends, by `Sec-Fetch-Site` and `Origin`. The API takes no cookies, so nothing can be forged there.
-#[must_use]
 pub fn same_site_only(config: &Config) -> Csrf {
     let layer = CsrfLayer::new().with_insecure_bypass(|_, uri| uri.path().starts_with("/api/v1/"));
     let layer = match config.public_url.as_deref().map(|u| u.trim_end_matches('/')) {

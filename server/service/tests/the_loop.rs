@@ -1,5 +1,7 @@
 //! The product's main job, from an analysis to a verdict, over a real simulator and a real database.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
 mod house;
 
 use headroom_model::auth::Role;
@@ -21,7 +23,7 @@ async fn a_good_change_is_verified_and_a_harmful_one_takes_itself_back() {
         .find(|p| p.refusal.is_none() && p.row.saving_month.is_some_and(|m| m.micros > 0) && p.row.title.starts_with("CPU"))
         .expect("somebody wastes CPU");
     let id = good.recommendation.id;
-    assert_eq!(good.diff.is_empty(), false);
+    assert!(!good.diff.is_empty());
     house.carry_out(id).await;
     let done = house.until(id, &[Substate::Applied, Substate::RolledBack, Substate::Failed]).await;
     let change = done.change.expect("there is a change");

@@ -1,5 +1,7 @@
 //! What every back end promises, as functions over a [`Store`]: each runs on each back end.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
 use headroom_store::{Store, StoreConfig};
 use tempfile::TempDir;
 
