@@ -1,5 +1,7 @@
 //! The command line: what it says, and with which exit code.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
 use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};

@@ -1,6 +1,8 @@
 //! The whole loop through REST alone, against the binary itself with its simulated cluster: observe, analyse, recommend, approve, apply,
 //! observe again, verified or rolled back.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
 use reqwest::{Client, Method};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};

@@ -17,7 +17,7 @@ pub async fn a_recommendation_comes_back_as_it_was(store: &Store) {
     let proposed = recommendation(&service);
     stored_recommendation(store, &proposed).await;
     assert_eq!(store.recommendation(proposed.id).await.unwrap().as_ref(), Some(&proposed));
-    assert_eq!(store.recommendations_of_job(proposed.job_id).await.unwrap(), [proposed.clone()]);
+    assert_eq!(store.recommendations_of_job(proposed.job_id).await.unwrap(), std::slice::from_ref(&proposed));
     let row = store.recommendation_row(proposed.id).await.unwrap().unwrap();
     assert_eq!((row.title.as_str(), row.saving_month, row.substate), ("CPU 2 → 1", Some(usd(40.0)), None));
     assert_eq!((row.status, row.restarts_pods), (OptimizationStatus::RecommendationsReady, true));

@@ -51,7 +51,7 @@ pub async fn names_are_bare_where_unique_and_full_where_not(store: &Store) {
     assert!(matches!(store.service_named("demo:kyb:api").await, Err(Error::AmbiguousName { .. })));
     assert!(matches!(store.service_named("a:b").await, Err(Error::NotFound { .. })));
 
-    with_services(store, &[one.clone()]).await;
+    with_services(store, std::slice::from_ref(&one)).await;
     assert_eq!(store.service_name(one.id).await.unwrap().unwrap(), "api", "a name is bare again when the others are gone");
 }
 
