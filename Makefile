@@ -16,7 +16,7 @@ unexport RUSTUP_TOOLCHAIN CARGO_TARGET_DIR RUSTFLAGS
 NATIVE := --workspace --exclude headroom-frontend
 ARGS ?=
 
-.PHONY: help run build site dev test fmt-check lint test-rust test-server test-browser fmt coverage bench clean setup setup-test
+.PHONY: help run build site dev test fmt-check lint test-rust test-no-op test-server test-browser fmt coverage bench clean setup setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | column -t -s "$$(printf '\t')"
@@ -43,10 +43,14 @@ fmt-check:
 
 lint: setup ## clippy, warnings are errors, for the server and for the browser
 	cargo clippy $(NATIVE) --all-targets -- -D warnings
-	cargo clippy -p headroom-frontend --target wasm32-unknown-unknown -- -D warnings
+	cargo clippy --no-deps -p headroom-frontend --target wasm32-unknown-unknown -- -D warnings
 
 test-rust: setup ## unit and integration tests of everything below the binary
-	cargo test -p headroom-model -p headroom-engine -p headroom-infra -p headroom-store -p headroom-service -p headroom-charts
+	cargo test -p headroom-model -p headroom-engine -p headroom-infra -p headroom-store -p headroom-charts
+	cargo test -p headroom-service --lib --test the_loop
+
+test-no-op: setup ## 200 no-op changes: how many are rolled back (three minutes)
+	cargo test -p headroom-service --test no_op
 
 # The server's tests serve the page, so the site comes first.
 test-server: site ## the binary's own stories: command line, REST, sign-in

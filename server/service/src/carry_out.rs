@@ -186,6 +186,11 @@ impl Headroom {
         let cluster = self.cluster_of(&service)?;
         let live = cluster.infrastructure.read(&service.key).await?;
         if let Some(drift) = change.plan.overwritten(&live.state).first() {
+            let newer = live.marks.get(&drift.field).filter(|by| **by != change.id);
+            if let (Substate::Applied, Some(newer)) = (change.state, newer) {
+                let reason = format!("{} took its place", newer.short());
+                return self.advance(ctx, change, Substate::Closed, Some(reason)).await;
+            }
             let reason = format!("{} is {} now: someone else wrote it", drift.field, drift.found.as_deref().unwrap_or("not set"));
             return self.advance(ctx, change, Substate::Drifted, Some(reason)).await;
         }
