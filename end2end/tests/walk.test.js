@@ -1,8 +1,8 @@
-// A newcomer's walk, step by step with a picture each. `npm --prefix end2end run walk` writes docs/WALK.md anew; without WALK=1 it goes to
-// end2end/out, so that a test run leaves the repository as it was.
+// A newcomer's walk, step by step with a picture each. It goes to end2end/out/docs, so that a test run leaves the repository as it was;
+// `npm --prefix end2end run walk` then writes docs/WALK.md anew, if the walk came to its end.
 
 import assert from 'node:assert/strict';
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
@@ -12,11 +12,12 @@ import { clean, launch, open, out, signIn, visit } from '../lib/browser.js';
 import { Demo } from '../lib/demo.js';
 
 const LARGEST_PICTURE = 200_000;
-const folder = process.env.WALK ? fileURLToPath(new URL('../../docs/', import.meta.url)) : join(out, 'docs');
+const folder = join(out, 'docs');
 const steps = [];
 let demo, browser, engineer, approver, api, saving, victim;
 
 before(async () => {
+  rmSync(folder, { recursive: true, force: true });
   mkdirSync(join(folder, 'walk'), { recursive: true });
   // Slow enough to see an observation on its way, fast enough not to wait for it.
   [demo, browser] = await Promise.all([Demo.start({ speed: 600 }), launch()]);
@@ -103,7 +104,15 @@ test('a newcomer from the start to a roll-back', async () => {
   clean(engineer);
   clean(approver);
   write();
+  if (process.env.WALK) publish();
 });
+
+/** Puts the whole walk into the repository, once it has come to its end. */
+function publish() {
+  const docs = fileURLToPath(new URL('../../docs/', import.meta.url));
+  rmSync(join(docs, 'walk'), { recursive: true, force: true });
+  cpSync(folder, docs, { recursive: true });
+}
 
 function write() {
   const intro = [
