@@ -1,10 +1,10 @@
 # Headroom: `make run` and `make test` do all their own set-up on a fresh Debian 12.
 #
 # Compile every dependency as seldom as possible; on two cores that is what the time goes into:
-#   release        once: the server that runs, that `make build` ships and that the browser tests use
+#   release        once: the server that `make build` ships and the browser tests use, `cargo test`, and the bundler; clippy's own
+#                  pass over the dependencies reads metadata only and makes no code
 #   wasm-release   once: the page, small rather than fast
-#   dev            once: `cargo test`, and the bundler, which the tests build anyway; clippy's own pass over the dependencies
-#                  reads metadata only and makes no code
+#   dev            only for `make dev`
 
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
@@ -28,8 +28,8 @@ build: site ## the one file: target/release/headroom, with the site inside
 	cargo build --release -p headroom-server
 
 site: setup ## the site only: target/site
-	cargo build -p headroom-bundle
-	target/debug/headroom-bundle
+	cargo build --release -p headroom-bundle
+	target/release/headroom-bundle
 
 dev: setup ## quick turn-around: unoptimised, assets read from disk
 	cargo build -p headroom-bundle
@@ -42,19 +42,19 @@ fmt-check:
 	cargo fmt --all --check
 
 lint: setup ## clippy, warnings are errors, for the server and for the browser
-	cargo clippy $(NATIVE) --all-targets -- -D warnings
-	cargo clippy --no-deps -p headroom-frontend --target wasm32-unknown-unknown -- -D warnings
+	cargo clippy --release $(NATIVE) --all-targets -- -D warnings
+	cargo clippy --profile wasm-release -p headroom-app -p headroom-frontend --features headroom-app/hydrate --target wasm32-unknown-unknown -- -D warnings
 
 test-rust: setup ## unit and integration tests of everything below the binary
-	cargo test -p headroom-model -p headroom-engine -p headroom-infra -p headroom-store -p headroom-charts
-	cargo test -p headroom-service --lib --test the_loop
+	cargo test --release -p headroom-model -p headroom-engine -p headroom-infra -p headroom-store -p headroom-charts
+	cargo test --release -p headroom-service --lib --test the_loop
 
 test-no-op: setup ## 200 no-op changes: how many are rolled back (three minutes)
-	cargo test -p headroom-service --test no_op
+	cargo test --release -p headroom-service --test no_op
 
 # The server's tests serve the page, so the site comes first.
 test-server: site ## the binary's own stories: command line, REST, sign-in
-	cargo test -p headroom-server -p headroom-app --features headroom-app/ssr
+	cargo test --release -p headroom-server -p headroom-app --features headroom-app/ssr
 
 test-browser: setup-test build ## the loop in a real browser, against the release binary
 	npm --prefix end2end test

@@ -2,6 +2,7 @@
 
 use crate::worker::analyze_work;
 use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_engine::{Analysis, Input, Reason};
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::ids::{JobId, ServiceId};
@@ -38,6 +39,7 @@ impl Headroom {
     /// # Errors
     /// [`Error::Forbidden`] without the engineer's role; [`Error::NotFound`] for an unknown service or team;
     /// [`Error::Invalid`] for a period out of limits.
+    #[boxed]
     pub async fn analyze(&self, ctx: &OpContext, request: &AnalyzeRequest) -> Result<Job> {
         ctx.require(Permission::Analyze)?;
         let scope = self.scope_of(&request.service_name).await?;

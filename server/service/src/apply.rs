@@ -3,6 +3,7 @@
 use crate::approve::not_submitted;
 use crate::worker::change_work;
 use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::RecommendationId;
@@ -13,6 +14,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the approver's role; [`Error::Refusal`] without an approval of this plan, or for another plan.
+    #[boxed]
     pub async fn apply(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash) -> Result<Change> {
         ctx.require(Permission::Apply)?;
         let mut tx = self.store.begin().await?;

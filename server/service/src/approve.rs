@@ -1,6 +1,7 @@
 //! An approver approves exactly the plan that they saw.
 
 use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::Change;
 use headroom_model::ids::RecommendationId;
@@ -12,6 +13,7 @@ impl Headroom {
     /// # Errors
     /// [`Error::Forbidden`] without the approver's role; [`Error::Refusal`] for one's own submission, another plan, or a change
     /// that has moved on.
+    #[boxed]
     pub async fn approve(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash) -> Result<Change> {
         ctx.require(Permission::Approve)?;
         let mut tx = self.store.begin().await?;

@@ -2,6 +2,7 @@
 
 use crate::reject::said;
 use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::ids::RecommendationId;
 use headroom_model::view::Comment;
@@ -11,6 +12,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the role; [`Error::Invalid`] when it is empty or too long.
+    #[boxed]
     pub async fn comment(&self, ctx: &OpContext, id: RecommendationId, text: &str) -> Result<()> {
         ctx.require(Permission::Comment)?;
         let text = said(text, "text", "write something first")?;

@@ -2,6 +2,7 @@
 
 use crate::reject::said;
 use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::ids::RecommendationId;
 use headroom_model::recommendation::RecommendationState;
@@ -11,6 +12,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the engineer's role; [`Error::Conflict`] when it is not open.
+    #[boxed]
     pub async fn dismiss(&self, ctx: &OpContext, id: RecommendationId, reason: &str) -> Result<()> {
         ctx.require(Permission::Submit)?;
         let reason = said(reason, "reason", "say why, so that the next analysis can do better")?;

@@ -1,6 +1,7 @@
 //! Submitted changes that nobody decided on in time end by themselves.
 
 use crate::{Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::OpContext;
 use headroom_model::change::Substate;
 
@@ -9,6 +10,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`crate::Error::Store`].
+    #[boxed]
     pub async fn expire(&self, ctx: &OpContext) -> Result<u32> {
         let mut expired = 0;
         for mut change in self.store.changes_in(&[Substate::PendingApproval, Substate::Approved]).await? {

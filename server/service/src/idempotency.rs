@@ -1,6 +1,7 @@
 //! The same request with the same key has the same answer; another request with that key is refused.
 
 use crate::{Error, Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::OpContext;
 use headroom_store::Remembered;
 
@@ -9,6 +10,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::KeyReused`] if the key belongs to another request; [`Error::Invalid`] for a key that is empty or too long.
+    #[boxed]
     pub async fn replayed(&self, ctx: &OpContext, key: &str, request: &str) -> Result<Option<Remembered>> {
         if key.is_empty() || key.len() > 200 {
             return Err(Error::invalid("Idempotency-Key", "1 to 200 characters"));
@@ -20,6 +22,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Store`].
+    #[boxed]
     pub async fn remember(&self, ctx: &OpContext, key: &str, request: &str, status: u16, body: &[u8]) -> Result<()> {
         if status >= 500 {
             return Ok(());

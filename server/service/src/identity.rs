@@ -4,6 +4,7 @@ use crate::{Error, Headroom, Result, event};
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Role};
 use headroom_model::ids::UserId;
 use headroom_model::time::{Clocks, Timestamp};
@@ -89,6 +90,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Store`].
+    #[boxed]
     pub async fn sign_in_code_user(&self, code: &str) -> Result<Option<String>> {
         let Some(code) = self.store.code(&fingerprint(code), (self.wall)()).await? else { return Ok(None) };
         let Some(id) = code.user_id else { return Ok(None) };
@@ -99,6 +101,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`] for one that is unknown, used or too old, or of a locked user.
+    #[boxed]
     pub async fn sign_in_with_code(&self, code: &str, request_id: &str) -> Result<SignedIn> {
         let now = self.clocks();
         let mut tx = self.store.begin().await?;
@@ -118,6 +121,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Unauthenticated`], with the same words for a wrong name and a wrong password.
+    #[boxed]
     pub async fn sign_in_with_password(&self, name: &str, password: &str, request_id: &str) -> Result<SignedIn> {
         const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let wrong = || Error::Unauthenticated("name and password do not match".to_owned());
@@ -154,6 +158,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Store`].
+    #[boxed]
     pub async fn user(&self, name: &str) -> Result<Option<(Role, bool)>> {
         Ok(self.store.user(name).await?.map(|u| (u.role, u.locked)))
     }
@@ -162,6 +167,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Store`].
+    #[boxed]
     pub async fn token_user(&self, bearer: &str) -> Result<Option<SignedIn>> {
         let Some((token, user)) = self.store.token_user(&fingerprint(bearer)).await? else { return Ok(None) };
         let now = (self.wall)();
@@ -183,6 +189,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Invalid`] for one that is too short, too long, or holds the name.
+    #[boxed]
     pub async fn set_password(&self, ctx: &OpContext, password: &str) -> Result<()> {
         check_password(&ctx.actor, password)?;
         let user = self.store.user(&ctx.actor).await?.ok_or_else(|| Error::not_found("user", &ctx.actor))?;
@@ -198,6 +205,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Store`].
+    #[boxed]
     pub async fn needs_first_run(&self) -> Result<bool> {
         Ok(self.store.user_count().await? == 0)
     }
@@ -206,6 +214,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Store`].
+    #[boxed]
     pub async fn first_run_code(&self) -> Result<OneTimeCode> {
         let code = secret()?;
         let now = (self.wall)();
@@ -219,6 +228,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Refused`] when there are users already; [`Error::Unauthenticated`] for a wrong code; [`Error::Invalid`] for name or password.
+    #[boxed]
     pub async fn first_run(&self, code: &str, name: &str, password: &str, request_id: &str) -> Result<SignedIn> {
         if !self.needs_first_run().await? {
             return Err(Error::Refused("Headroom has users already: sign in, or ask an administrator".to_owned()));

@@ -1,6 +1,7 @@
 //! Brings in an observed cluster from a file: recommendations only, nothing to write to.
 
 use crate::{Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_infra::import::Imported;
 use headroom_model::auth::OpContext;
 use headroom_model::time::Timestamp;
@@ -21,6 +22,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`crate::Error::Store`].
+    #[boxed]
     pub async fn import(&self, ctx: &OpContext, cluster: &str, imported: &Imported) -> Result<ImportSummary> {
         let mut samples = 0;
         let mut newest = None;

@@ -1,6 +1,7 @@
 //! Brings in what clusters have: their clock, their services, and the samples since the last look.
 
 use crate::{Cluster, Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_infra::Frames;
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
@@ -15,6 +16,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`crate::Error::Infra`] of a cluster that does not answer; the others are still looked at.
+    #[boxed]
     pub async fn ingest(&self) -> Result<()> {
         let mut failed = None;
         for cluster in &self.clusters {

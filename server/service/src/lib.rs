@@ -2,6 +2,9 @@
 //!
 //! Every use case takes an [`OpContext`] first, authorises, loads, decides with pure functions of `model` and `engine`, and writes
 //! state, audit entry and outbox event in one transaction. Workers come back through the same doors.
+//!
+//! A use case is `#[boxed]`: an `async fn` is compiled again in every crate that awaits it, a boxed future once, here. With the store
+//! beneath, that is most of what building `app` and `server` would cost.
 
 mod analyze;
 mod apply;
@@ -36,6 +39,7 @@ pub use import::ImportSummary;
 pub use promises::PromiseRow;
 pub use worker::WorkerOptions;
 
+use async_recursion::async_recursion as boxed;
 use headroom_engine::prices::PriceBook;
 use headroom_infra::{Infrastructure, MetricsSource};
 use headroom_model::auth::OpContext;
@@ -144,6 +148,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Infra`] of the first that does not, [`Error::Store`] when the database does not.
+    #[boxed]
     pub async fn ready(&self) -> Result<()> {
         self.store.ping().await?;
         for cluster in &self.clusters {

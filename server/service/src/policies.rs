@@ -1,6 +1,7 @@
 //! Policy: what is in force for a service, and changing it at run time.
 
 use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::Substate;
 use headroom_model::policy::{Policy, PolicyPatch, Scope};
@@ -48,6 +49,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown service.
+    #[boxed]
     pub async fn policy_for(&self, ctx: &OpContext, name: &str) -> Result<Policy> {
         ctx.require(Permission::Read)?;
         let service = self.store.service_named(name).await?;
@@ -58,6 +60,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when nobody is signed in.
+    #[boxed]
     pub async fn policies(&self, ctx: &OpContext) -> Result<Vec<PolicyRow>> {
         ctx.require(Permission::Read)?;
         let mut rows = self.store.policies().await?;
@@ -74,6 +77,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the administrator's role; [`Error::Invalid`] names the rule or the scope.
+    #[boxed]
     pub async fn set_policy(&self, ctx: &OpContext, scope: &Scope, key: &str, value: &str) -> Result<()> {
         ctx.require(Permission::ManagePolicy)?;
         if let Scope::Service(id) = scope {

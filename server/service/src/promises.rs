@@ -1,6 +1,7 @@
 //! Promised against measured, per strategy: how far the engine's word can be trusted.
 
 use crate::{Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::metric::Metric;
 use std::collections::BTreeMap;
@@ -33,6 +34,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`crate::Error::Store`].
+    #[boxed]
     pub async fn promises(&self, ctx: &OpContext) -> Result<Vec<PromiseRow>> {
         ctx.require(Permission::Read)?;
         let mut rows: BTreeMap<String, (PromiseRow, u32)> = BTreeMap::new();

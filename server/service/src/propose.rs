@@ -1,6 +1,7 @@
 //! An engineer proposes own values for a service: the same replay, plan, approval and guards as the engine's proposals.
 
 use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_engine::Input;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::ids::{JobId, RecommendationId};
@@ -8,7 +9,6 @@ use headroom_model::job::{Job, JobScope, JobState};
 use headroom_model::plan::Plan;
 use headroom_model::recommendation::{Recommendation, RecommendationState};
 use headroom_model::view::ProposeRequest;
-use std::sync::Arc;
 use uuid::Uuid;
 
 impl Headroom {
@@ -17,7 +17,8 @@ impl Headroom {
     /// # Errors
     /// [`Error::Forbidden`] without the engineer's role; [`Error::Invalid`] names the field that is wrong;
     /// [`Error::Refused`] where Headroom does not write.
-    pub async fn propose(self: &Arc<Self>, ctx: &OpContext, request: &ProposeRequest) -> Result<RecommendationId> {
+    #[boxed]
+    pub async fn propose(&self, ctx: &OpContext, request: &ProposeRequest) -> Result<RecommendationId> {
         ctx.require(Permission::Propose)?;
         let service = self.store.service_named(&request.service_name).await?;
         if let Some(refusal) = service.managed.refusal() {
@@ -37,10 +38,9 @@ impl Headroom {
         let from = ctx.now.cluster.secs() - policy.analysis_window.secs();
         let mut histories = self.store.history(&[service.id], None, from, ctx.now.cluster.secs() + 1).await?;
         let history = histories.remove(&service.id).unwrap_or_default();
-        let this = Arc::clone(self);
-        let (subject, rules, now, state) = (service.clone(), policy.clone(), ctx.now.cluster, wanted);
+        let (subject, rules, prices, now, state) = (service.clone(), policy.clone(), self.prices.clone(), ctx.now.cluster, wanted);
         let mut proposal = tokio::task::spawn_blocking(move || {
-            let input = Input { service: &subject, history: &history, policy: &rules, prices: &this.prices, types: &[], now };
+            let input = Input { service: &subject, history: &history, policy: &rules, prices: &prices, types: &[], now };
             headroom_engine::evaluate_own(&input, &state)
         })
         .await

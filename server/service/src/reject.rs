@@ -2,6 +2,7 @@
 
 use crate::approve::not_submitted;
 use crate::{Error, Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::RecommendationId;
@@ -14,6 +15,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the approver's role; [`Error::Invalid`] without a reason; [`Error::Refusal`] too late.
+    #[boxed]
     pub async fn reject(&self, ctx: &OpContext, id: RecommendationId, reason: &str) -> Result<Change> {
         ctx.require(Permission::Approve)?;
         let reason = said(reason, "reason", "say why, so that the engineer can do better")?;

@@ -4,6 +4,7 @@ use crate::approve::not_submitted;
 use crate::reject::said;
 use crate::worker::change_work;
 use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::RecommendationId;
@@ -13,6 +14,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the approver's role; [`Error::Conflict`] when there is nothing to take back.
+    #[boxed]
     pub async fn roll_back(&self, ctx: &OpContext, id: RecommendationId, reason: &str) -> Result<Change> {
         ctx.require(Permission::RollBack)?;
         let reason = said(reason, "reason", "say why, so that the team can learn from it")?;

@@ -1,6 +1,7 @@
 //! An engineer submits a recommendation: its exact plan waits for another person's approval.
 
 use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::{ChangeId, RecommendationId};
@@ -14,6 +15,7 @@ impl Headroom {
     /// # Errors
     /// [`Error::Forbidden`] without the engineer's role; [`Error::Refused`] where Headroom does not write;
     /// [`Error::Conflict`] if the recommendation is not open, is out of date, or another change holds the service.
+    #[boxed]
     pub async fn submit(&self, ctx: &OpContext, id: RecommendationId) -> Result<Change> {
         ctx.require(Permission::Submit)?;
         let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;

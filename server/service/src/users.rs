@@ -2,6 +2,7 @@
 
 use crate::identity::{OneTimeCode, fingerprint, one_time_code, secret};
 use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission, Role};
 use headroom_model::ids::UserId;
 use headroom_model::time::Timestamp;
@@ -31,6 +32,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the administrator's role.
+    #[boxed]
     pub async fn users(&self, ctx: &OpContext) -> Result<Vec<UserRow>> {
         ctx.require(Permission::ManageUsers)?;
         Ok(self.store.user_rows().await?)
@@ -40,6 +42,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::Invalid`] for the name; [`Error::Conflict`] if it is taken.
+    #[boxed]
     pub async fn create_user(&self, ctx: &OpContext, name: &str, role: Role) -> Result<OneTimeCode> {
         ctx.require(Permission::ManageUsers)?;
         check_name(name)?;
@@ -63,6 +66,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`].
+    #[boxed]
     pub async fn reset_user(&self, ctx: &OpContext, name: &str) -> Result<OneTimeCode> {
         ctx.require(Permission::ManageUsers)?;
         let user = self.store.user(name).await?.ok_or_else(|| Error::not_found("user", name))?;
@@ -83,6 +87,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`].
+    #[boxed]
     pub async fn issue_code(&self, ctx: &OpContext, name: &str) -> Result<OneTimeCode> {
         ctx.require(Permission::ManageUsers)?;
         let user = self.store.user(name).await?.ok_or_else(|| Error::not_found("user", name))?;
@@ -98,6 +103,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Refused`] for oneself.
+    #[boxed]
     pub async fn lock_user(&self, ctx: &OpContext, name: &str, locked: bool) -> Result<()> {
         ctx.require(Permission::ManageUsers)?;
         if name == ctx.actor && locked {
@@ -119,6 +125,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`].
+    #[boxed]
     pub async fn create_token(&self, ctx: &OpContext, user: &str, label: &str) -> Result<String> {
         if user != ctx.actor {
             ctx.require(Permission::ManageUsers)?;
@@ -147,6 +154,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`].
+    #[boxed]
     pub async fn revoke_token(&self, ctx: &OpContext, id: Uuid) -> Result<()> {
         let all = self.store.tokens().await?;
         let (_, user) = all.into_iter().find(|(token, _)| token.id == id).ok_or_else(|| Error::not_found("token", id))?;

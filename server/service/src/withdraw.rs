@@ -2,6 +2,7 @@
 
 use crate::approve::not_submitted;
 use crate::{Error, Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::RecommendationId;
@@ -11,6 +12,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the engineer's role; [`Error::Refused`] for another person's submission; [`Error::Refusal`] too late.
+    #[boxed]
     pub async fn withdraw(&self, ctx: &OpContext, id: RecommendationId) -> Result<Change> {
         ctx.require(Permission::Submit)?;
         let change = self.store.latest_change(id).await?.ok_or_else(not_submitted)?;

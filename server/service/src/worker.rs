@@ -2,6 +2,7 @@
 
 use crate::carry_out::Next;
 use crate::{Error, Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::OpContext;
 use headroom_model::change::Substate;
 use headroom_model::ids::{ChangeId, JobId};
@@ -45,6 +46,7 @@ pub struct WorkerOptions {
 
 impl Headroom {
     /// Runs ingestion, the schedule and the workers until `stop` turns true; then what is in hand is finished first.
+    #[boxed]
     pub async fn run(self: Arc<Self>, options: WorkerOptions, stop: watch::Receiver<bool>) {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&self).poll_clusters(options.clone(), stop.clone()));

@@ -2,8 +2,11 @@
 //!
 //! Statements are written once, with `$1` placeholders and forms that SQLite and PostgreSQL share. SQLite keeps uuids and JSON as
 //! text and times as microseconds; a back end with native types converts them here.
+//!
+//! What awaits the driver is `#[boxed]`: an `async fn` is compiled again, driver and all, in every crate that awaits it.
 
 use crate::error::{Error, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::time::Timestamp;
 use headroom_model::units::{Currency, Money};
 use serde::Serialize;
@@ -84,6 +87,7 @@ impl Sql {
     }
 
     /// Runs it; the number of rows that it touched.
+    #[boxed]
     pub(crate) async fn run(self, on: &mut Connection) -> Result<u64> {
         let args = bind(self.args)?;
         let done = match self.text {
@@ -93,6 +97,7 @@ impl Sql {
         Ok(done.rows_affected())
     }
     /// Every row.
+    #[boxed]
     pub(crate) async fn all(self, on: &mut Connection) -> Result<Vec<Row>> {
         let args = bind(self.args)?;
         let rows = match self.text {

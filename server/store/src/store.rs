@@ -3,6 +3,7 @@
 use crate::db::{Connection, sql};
 use crate::error::{Error, Result};
 use crate::series::{SeriesIds, SeriesKey};
+use async_recursion::async_recursion as boxed;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::pool::PoolConnection;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -57,6 +58,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Open`], [`Error::BadAddress`], [`Error::NewerSchema`], [`Error::Migrate`].
+    #[boxed]
     pub async fn open(config: &StoreConfig) -> Result<Self> {
         let options = options(config.path()?);
         let open_error = |source| Error::Open { url: config.url.clone(), source };
@@ -84,12 +86,14 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`] if the writer stays busy for longer than a minute.
+    #[boxed]
     pub async fn begin(&self) -> Result<Tx> {
         let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         Ok(Tx { inner, series: Arc::clone(&self.series), new_series: HashMap::new() })
     }
 
     /// A connection that reads.
+    #[boxed]
     pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>> {
         Ok(self.readers.acquire().await?)
     }
@@ -122,6 +126,7 @@ impl Store {
     }
 
     /// Waits for running statements and closes every connection; what was committed is on disk.
+    #[boxed]
     pub async fn close(&self) {
         self.readers.close().await;
         self.writer.close().await;
@@ -146,6 +151,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`Error::Database`]; then nothing was done.
+    #[boxed]
     pub async fn commit(self) -> Result<()> {
         self.inner.commit().await?;
         self.series.learn(self.new_series);
@@ -156,6 +162,7 @@ impl Tx {
     ///
     /// # Errors
     /// [`Error::Database`]; nothing was done in that case either.
+    #[boxed]
     pub async fn roll_back(self) -> Result<()> {
         Ok(self.inner.rollback().await?)
     }

@@ -1,6 +1,7 @@
 //! The list of changes, with live progress.
 
 use crate::{Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::Substate;
 use headroom_model::policy::Policy;
@@ -12,6 +13,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`crate::Error::Invalid`] for a cursor or view that is not known.
+    #[boxed]
     pub async fn changes(&self, ctx: &OpContext, query: &ChangeQuery) -> Result<PageOf<ChangeRow>> {
         ctx.require(Permission::Read)?;
         let policy = self.fleet_policy().await?;

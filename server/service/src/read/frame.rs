@@ -1,6 +1,7 @@
 //! The frame of every page: who is here, what waits.
 
 use crate::{Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::view::Frame;
 
@@ -9,6 +10,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`crate::Error::Store`].
+    #[boxed]
     pub async fn frame(&self, ctx: &OpContext) -> Result<Frame> {
         let approves = ctx.role.is_some_and(|r| r.permits(Permission::Approve));
         let counts = self.store.counts(&ctx.actor).await?;
@@ -29,6 +31,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`crate::Error::Store`].
+    #[boxed]
     pub async fn teams(&self, ctx: &OpContext) -> Result<Vec<String>> {
         ctx.require(Permission::Read)?;
         Ok(self.store.teams().await?)

@@ -1,6 +1,7 @@
 //! Analyses and what came of them.
 
 use crate::{Error, Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::ids::JobId;
 use headroom_model::job::Job;
@@ -11,6 +12,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] when nobody is signed in.
+    #[boxed]
     pub async fn jobs(&self, ctx: &OpContext) -> Result<Vec<JobRow>> {
         ctx.require(Permission::Read)?;
         Ok(self.store.job_rows(50).await?)
@@ -20,6 +22,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::NotFound`].
+    #[boxed]
     pub async fn job(&self, ctx: &OpContext, id: JobId) -> Result<(Job, Vec<RecommendationPage>)> {
         ctx.require(Permission::Read)?;
         let job = self.store.job(id).await?.ok_or_else(|| Error::not_found("job", id))?;

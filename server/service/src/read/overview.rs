@@ -1,6 +1,7 @@
 //! The first page: what is spent, what was achieved, what is open, what needs a person.
 
 use crate::{Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::Substate;
 use headroom_model::recommendation::Verdict;
@@ -15,6 +16,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`crate::Error::Store`].
+    #[boxed]
     pub async fn overview(&self, ctx: &OpContext) -> Result<Overview> {
         ctx.require(Permission::Read)?;
         let numbers = self.store.overview_numbers().await?;

@@ -2,6 +2,7 @@
 
 use crate::read::charts;
 use crate::{Error, Headroom, Result, diff};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::{Change, Substate};
 use headroom_model::chart::ChartModel;
@@ -21,6 +22,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Invalid`] names the filter that is not known.
+    #[boxed]
     pub async fn recommendations(&self, ctx: &OpContext, query: &RecommendationQuery) -> Result<PageOf<RecommendationRow>> {
         ctx.require(Permission::Read)?;
         check::<OptimizationType>("optimization_type", &query.optimization_type)?;
@@ -39,6 +41,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::NotFound`].
+    #[boxed]
     pub async fn recommendation(&self, ctx: &OpContext, id: RecommendationId) -> Result<RecommendationPage> {
         ctx.require(Permission::Read)?;
         let found = self.recommendation_pages(ctx, &[id]).await?.pop();
@@ -98,6 +101,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::NotFound`].
+    #[boxed]
     pub async fn recommendation_charts(&self, ctx: &OpContext, id: RecommendationId) -> Result<Vec<ChartModel>> {
         ctx.require(Permission::Read)?;
         let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
@@ -144,6 +148,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::NotFound`].
+    #[boxed]
     pub async fn recommendation_patch(&self, ctx: &OpContext, id: RecommendationId) -> Result<String> {
         ctx.require(Permission::Read)?;
         let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;

@@ -4,6 +4,7 @@ use crate::analyze::{Analysed, words};
 use crate::read::changes::progress;
 use crate::read::charts;
 use crate::{Error, Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::chart::ChartModel;
 use headroom_model::ids::ServiceId;
@@ -62,6 +63,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Invalid`] for a cursor, sort or verdict that is not known.
+    #[boxed]
     pub async fn services(&self, ctx: &OpContext, query: &ServiceQuery) -> Result<PageOf<ServiceRow>> {
         ctx.require(Permission::Read)?;
         if !query.verdict.is_empty() {
@@ -81,6 +83,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name; [`Error::Invalid`] for one that is ambiguous.
+    #[boxed]
     pub async fn service(&self, ctx: &OpContext, name: &str) -> Result<ServicePage> {
         ctx.require(Permission::Read)?;
         let service = self.store.service_named(name).await?;
@@ -122,6 +125,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown name.
+    #[boxed]
     pub async fn service_charts(&self, ctx: &OpContext, name: &str, range: Span) -> Result<Vec<ChartModel>> {
         ctx.require(Permission::Read)?;
         let service = self.store.service_named(name).await?;

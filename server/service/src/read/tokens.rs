@@ -1,6 +1,7 @@
 //! API tokens, without their secrets.
 
 use crate::{Headroom, Result};
+use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission, Role};
 use headroom_model::view::TokenRow;
 
@@ -9,6 +10,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`crate::Error::Forbidden`] when nobody is signed in.
+    #[boxed]
     pub async fn tokens(&self, ctx: &OpContext) -> Result<Vec<TokenRow>> {
         ctx.require(Permission::Read)?;
         let everybody = ctx.role == Some(Role::Administrator);
