@@ -43,7 +43,7 @@ test('several are submitted from the inbox at once', async () => {
   assert.ok((await boxes.count()) >= 2, 'there are open recommendations to tick');
   const services = [];
   for (let i = 0; i < (await boxes.count()) && services.length < 2; i += 1) {
-    const row = engineer.locator('#batch tbody tr').filter({ has: boxes.nth(i) });
+    const row = boxes.nth(i).locator('xpath=ancestor::tr');
     const id = (await row.locator('a.strong').getAttribute('href')).split('/').pop();
     const { refusal, service_name } = await api.recommendation(id);
     if (refusal || services.includes(service_name)) continue;

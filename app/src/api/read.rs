@@ -101,13 +101,6 @@ pub async fn recommendation_charts(id: RecommendationId) -> Result<Vec<ChartView
     Ok(super::draw_all(&door.service.recommendation_charts(&door.ctx, id).await?, "r"))
 }
 
-/// What to commit where a Git repository is the truth.
-#[server(prefix = "/fn", endpoint = "recommendation/patch", input = Json)]
-pub async fn recommendation_patch(id: RecommendationId) -> Result<String, AppError> {
-    let door = doorway().await?;
-    Ok(door.service.recommendation_patch(&door.ctx, id).await?)
-}
-
 /// A page of changes.
 #[server(prefix = "/fn", endpoint = "changes", input = Json)]
 pub async fn changes(query: ChangeQuery) -> Result<PageOf<ChangeRow>, AppError> {

@@ -18,7 +18,7 @@ use headroom_model::effect::{Effect as Measured, Judgement, MetricEffect};
 use headroom_model::job::OptimizationStatus;
 use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Evidence, Replay, ReplayRow};
-use headroom_model::view::RecommendationPage;
+use headroom_model::view::{DiffObject, RecommendationPage};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
@@ -95,6 +95,15 @@ fn head(p: &RecommendationPage) -> impl IntoView + use<> {
     }
 }
 
+/// What to commit where a Git repository is the truth: the touched objects after the change, one YAML document each.
+fn patch(diff: &[DiffObject]) -> String {
+    let document = |object: &DiffObject| {
+        let after = object.lines.iter().filter(|line| line.new.is_some());
+        after.fold(format!("# {}\n", object.path), |text, line| text + &line.text + "\n") + "---\n"
+    };
+    diff.iter().map(document).collect()
+}
+
 fn warnings(p: &RecommendationPage) -> impl IntoView + use<> {
     let stale = (!p.drift.is_empty()).then(|| {
         view! {
@@ -105,11 +114,9 @@ fn warnings(p: &RecommendationPage) -> impl IntoView + use<> {
         }
     });
     let refusal = p.refusal.clone().map(|why| {
-        let id = p.recommendation.id;
-        let patch = Resource::new_blocking(move || id, read::recommendation_patch);
         view! {
             {note("", Icon::Info, "Headroom does not apply here".to_owned(), why)}
-            <details class="more panel"><summary>"The patch to commit"</summary>{load(patch, "The patch", Shape::Rows, |text| view! { <pre class="code" tabindex="0">{text}</pre> })}</details>
+            <details class="more panel"><summary>"The patch to commit"</summary><pre class="code" tabindex="0">{patch(&p.diff)}</pre></details>
         }
     });
     let ended = p.change.as_ref().and_then(|c| c.reason.clone().filter(|r| !r.is_empty()).map(|r| (c.state, r)));

@@ -19,24 +19,6 @@ pub fn render(service: &Service, changes: &[FieldChange], note: impl Fn(&str) ->
         .collect()
 }
 
-/// The state after `changes` as a patch for Git: one YAML document per object.
-#[must_use]
-pub fn patch(service: &Service, changes: &[FieldChange]) -> String {
-    let objects = render(service, changes, |_| None);
-    let mut out = String::new();
-    for object in objects {
-        out.push_str("# ");
-        out.push_str(&object.path);
-        out.push('\n');
-        for line in object.lines.iter().filter(|l| l.new.is_some()) {
-            out.push_str(&line.text);
-            out.push('\n');
-        }
-        out.push_str("---\n");
-    }
-    out
-}
-
 struct Object {
     path: String,
     lines: Vec<Template>,
@@ -214,6 +196,5 @@ mod tests {
         let diff = render(&service, &Plan::difference(&service.state, &wanted), |_| None);
         assert_eq!(diff.len(), 1);
         assert_eq!(diff[0].lines.len(), 2);
-        assert_eq!(patch(&service, &Plan::difference(&service.state, &wanted)).matches("---").count(), 1);
     }
 }

@@ -143,20 +143,6 @@ impl Headroom {
         }
         Ok(all)
     }
-
-    /// What to commit to Git instead of a live write: the touched objects after the change.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`].
-    #[boxed]
-    pub async fn recommendation_patch(&self, ctx: &OpContext, id: RecommendationId) -> Result<String> {
-        ctx.require(Permission::Read)?;
-        let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
-        let service = self.store.service(recommendation.service_id).await?;
-        let mut service = service.ok_or_else(|| Error::not_found("service", &recommendation.service_name))?;
-        service.state = recommendation.current;
-        Ok(diff::patch(&service, &recommendation.changes))
-    }
 }
 
 fn check<T: std::str::FromStr<Err = String>>(field: &str, text: &str) -> Result<()> {
