@@ -1,6 +1,5 @@
 //! An approver starts an approved change. The write itself is a worker's, not the request's.
 
-use crate::approve::not_submitted;
 use crate::worker::change_work;
 use crate::{Error, Headroom, Result, event};
 use async_recursion::async_recursion as boxed;
@@ -18,7 +17,7 @@ impl Headroom {
     pub async fn apply(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash) -> Result<Change> {
         ctx.require(Permission::Apply)?;
         let mut tx = self.store.begin().await?;
-        let mut change = tx.latest_change(id).await?.ok_or_else(not_submitted)?;
+        let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
         change.same_plan(seen)?;
         if change.state == Substate::PendingApproval {
             return Err(headroom_model::change::Refusal::NotApproved.into());

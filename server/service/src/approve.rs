@@ -17,7 +17,7 @@ impl Headroom {
     pub async fn approve(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash) -> Result<Change> {
         ctx.require(Permission::Approve)?;
         let mut tx = self.store.begin().await?;
-        let mut change = tx.latest_change(id).await?.ok_or_else(not_submitted)?;
+        let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
         let (from, version) = (change.state, change.version);
         change.approve(&ctx.actor, seen, ctx.now.wall)?;
         tx.save_change(&change, version).await?;
@@ -30,9 +30,13 @@ impl Headroom {
         self.announce("changes");
         Ok(change)
     }
-}
 
-/// Nothing can be decided about a recommendation that nobody submitted.
-pub(crate) fn not_submitted() -> Error {
-    Error::Conflict("this recommendation has not been submitted: an engineer submits it first".to_owned())
+    /// Nothing can be decided about a recommendation that nobody submitted, or that is not there.
+    pub(crate) async fn not_submitted(&self, id: RecommendationId) -> Error {
+        match self.store.recommendation_row(id).await {
+            Err(e) => e.into(),
+            Ok(None) => Error::not_found("recommendation", id),
+            Ok(Some(_)) => Error::Conflict("this recommendation has not been submitted: an engineer submits it first".to_owned()),
+        }
+    }
 }

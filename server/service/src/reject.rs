@@ -1,6 +1,5 @@
 //! An approver rejects a change, with a reason; its recommendation is open again.
 
-use crate::approve::not_submitted;
 use crate::{Error, Headroom, Result};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
@@ -24,7 +23,7 @@ impl Headroom {
 
     /// Moves the newest change of a recommendation to an end state.
     pub(crate) async fn end(&self, ctx: &OpContext, id: RecommendationId, to: Substate, reason: String) -> Result<Change> {
-        let mut change = self.store.latest_change(id).await?.ok_or_else(not_submitted)?;
+        let Some(mut change) = self.store.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
         let (from, version) = (change.state, change.version);
         change.advance(to)?;
         change.reason = Some(reason);

@@ -1,6 +1,5 @@
 //! An approver takes a change back: never harder than applying it, and it pre-empts a running apply.
 
-use crate::approve::not_submitted;
 use crate::reject::said;
 use crate::worker::change_work;
 use crate::{Error, Headroom, Result, event};
@@ -19,7 +18,7 @@ impl Headroom {
         ctx.require(Permission::RollBack)?;
         let reason = said(reason, "reason", "say why, so that the team can learn from it")?;
         let mut tx = self.store.begin().await?;
-        let mut change = tx.latest_change(id).await?.ok_or_else(not_submitted)?;
+        let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
         if !change.state.can_roll_back() {
             return Err(Error::Conflict(format!("this change is {}: there is nothing to roll back", change.state.plain().to_lowercase())));
         }

@@ -1,6 +1,5 @@
 //! The requester takes a submission back; its recommendation is open again.
 
-use crate::approve::not_submitted;
 use crate::{Error, Headroom, Result};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
@@ -15,7 +14,7 @@ impl Headroom {
     #[boxed]
     pub async fn withdraw(&self, ctx: &OpContext, id: RecommendationId) -> Result<Change> {
         ctx.require(Permission::Submit)?;
-        let change = self.store.latest_change(id).await?.ok_or_else(not_submitted)?;
+        let Some(change) = self.store.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
         if change.requested_by != ctx.actor {
             return Err(Error::Refused(format!(
                 "{} submitted this: only they can withdraw it, an approver can reject it",

@@ -153,7 +153,8 @@ async fn set_password(
 
 /// Starts a session under a new id, so that an id known before is worth nothing.
 async fn begin(session: &Session, signed_in: &SignedIn) -> Result<(), Refusal> {
-    session.flush().await.map_err(broken)?;
+    session.clear().await;
+    session.cycle_id().await.map_err(broken)?;
     session.insert(USER, &signed_in.name).await.map_err(broken)
 }
 
