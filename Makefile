@@ -18,7 +18,7 @@ unexport RUSTUP_TOOLCHAIN CARGO_TARGET_DIR RUSTFLAGS
 NATIVE := --workspace --exclude headroom-frontend
 ARGS ?=
 
-.PHONY: help run build site dev test fmt-check lint test-rust test-no-op test-browser fmt coverage bench clean setup setup-test
+.PHONY: help run build site dev test fmt-check lint test-rust test-no-op test-browser promises fmt coverage bench clean setup setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | column -t -s "$$(printf '\t')"
@@ -56,6 +56,9 @@ test-no-op: site ## 200 no-op changes: at most two are rolled back (three minute
 
 test-browser: setup-test build ## the loop in a real browser, against the release binary
 	npm --prefix end2end test
+
+promises: setup-test build ## carry out all that the demonstration recommends: promised against measured, by strategy (a minute)
+	node end2end/promises.js $(ARGS)
 
 fmt: ## format all Rust code
 	cargo fmt --all

@@ -53,13 +53,14 @@ export function scratch() {
 /** `headroom demo`, running. */
 export class Demo {
   /** Starts it; with `dir` it goes on where an earlier one ended. */
-  static async start({ speed = 1800, dir = null, services = null } = {}) {
+  static async start({ speed = 1800, dir = null, services = null, seed = null } = {}) {
     const demo = new Demo();
     demo.own = dir ? null : scratch();
     demo.dir = dir ?? demo.own.dir;
     demo.links = {};
     const args = ['demo', '--port', '0', '--speed', String(speed), '--data-dir', demo.dir];
     if (services) args.push('--services', String(services));
+    if (seed) args.push('--seed', String(seed));
     try {
       demo.process = await start(args, (line) => demo.#read(line));
     } catch (e) {
@@ -81,6 +82,11 @@ export class Demo {
     const made = spawnSync(binary, ['token', 'create', '--user', user, '--data-dir', this.dir], { env, encoding: 'utf8' });
     if (made.status !== 0) throw new Error(`headroom token create: ${made.stderr}`);
     return new Api(this.address, made.stdout.trim());
+  }
+
+  /** What `headroom promises` prints. */
+  promises() {
+    return spawnSync(binary, ['promises', '--data-dir', this.dir], { env, encoding: 'utf8' }).stdout;
   }
 
   /** One analysis of the fleet, and then none by itself: at a high speed the next one would replace what a story looks at. */

@@ -48,7 +48,7 @@ pub struct Demo {
     #[arg(long, default_value_t = 3000)]
     pub port: u16,
     /// Simulated seconds per second
-    #[arg(long, default_value_t = 60.0, value_parser = speed)]
+    #[arg(long, default_value_t = 60.0, value_parser = speed, allow_negative_numbers = true)]
     pub speed: f64,
     /// Seed of the simulation: the same seed makes the same cluster
     #[arg(long, default_value_t = 1)]
@@ -98,7 +98,7 @@ pub struct Simulator {
     #[arg(long, default_value = "127.0.0.1:0")]
     pub listen: SocketAddr,
     /// Simulated seconds per second
-    #[arg(long, default_value_t = 60.0, value_parser = speed)]
+    #[arg(long, default_value_t = 60.0, value_parser = speed, allow_negative_numbers = true)]
     pub speed: f64,
     /// Seed of the simulation
     #[arg(long, default_value_t = 1)]

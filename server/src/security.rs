@@ -7,7 +7,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use http::{HeaderName, HeaderValue, header};
+use http::header::Entry;
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use tower_http::csrf::{CsrfLayer, ProtectionError};
 
 /// For answers that set no policy of their own: no script at all.
@@ -35,8 +36,21 @@ pub async fn headers(State(state): State<AppState>, request: Request, next: Next
     out.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     if state.config.secure() {
         out.insert(header::STRICT_TRANSPORT_SECURITY, HeaderValue::from_static("max-age=31536000; includeSubDomains"));
+        only_over_tls(out);
     }
     response
+}
+
+/// Cookies that pages set know nothing of TLS; behind it, none may travel without.
+fn only_over_tls(out: &mut HeaderMap) {
+    let Entry::Occupied(mut cookies) = out.entry(header::SET_COOKIE) else { return };
+    for cookie in cookies.iter_mut() {
+        let text = cookie.to_str().unwrap_or_default();
+        if !text.split(';').any(|part| part.trim().eq_ignore_ascii_case("secure")) {
+            // Text and "; Secure" are visible characters both, so this cannot fail.
+            *cookie = HeaderValue::from_str(&format!("{text}; Secure")).unwrap_or_else(|_| cookie.clone());
+        }
+    }
 }
 
 /// What answers a request from another site.
@@ -55,4 +69,20 @@ pub fn same_site_only(config: &Config) -> Csrf {
 
 fn foreign(_: ProtectionError) -> Response<Body> {
     Refusal::new("forbidden", "this came from another site's page: open Headroom itself and do it there").into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn behind_tls_every_cookie_is_secure_once() {
+        let mut out = HeaderMap::new();
+        for cookie in ["theme=dark; Path=/; HttpOnly", "__Host-headroom=x; Secure; Path=/"] {
+            out.append(header::SET_COOKIE, HeaderValue::from_static(cookie));
+        }
+        only_over_tls(&mut out);
+        let cookies: Vec<&str> = out.get_all(header::SET_COOKIE).iter().map(|c| c.to_str().unwrap()).collect();
+        assert_eq!(cookies, ["theme=dark; Path=/; HttpOnly; Secure", "__Host-headroom=x; Secure; Path=/"]);
+    }
 }

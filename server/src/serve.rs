@@ -11,6 +11,7 @@ use headroom_model::time::Timestamp;
 use headroom_service::{Cluster, Headroom, WorkerOptions};
 use headroom_store::{Store, StoreConfig};
 use std::future::IntoFuture;
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -167,7 +168,8 @@ pub fn start_log(config: &Config) {
     // Checked when the configuration was read.
     let targets = config.log.level.parse::<Targets>().unwrap_or_default();
     let registry = tracing_subscriber::registry().with(targets);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    // Colours are for people: a file or a collector gets plain lines.
+    let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     let started = match config.log.format {
         LogFormat::Text => registry.with(lines.with_target(false)).try_init(),
         LogFormat::Json => registry.with(lines.json()).try_init(),

@@ -116,11 +116,25 @@ pub async fn dismiss(id: String, reason: String, key: String) -> Result<Done, Ap
         let door = doorway().await?;
         door.once(&key, &format!("dismiss {id} {reason}"), async {
             door.service.dismiss(&door.ctx, parse_id(&id)?, &reason).await?;
-            Ok(Done::said("Dismissed."))
+            Ok(Done::said("Dismissed. It can be opened again."))
         })
         .await
     };
     answer("dismiss", &[("reason", &reason)], outcome.await)
+}
+
+/// Takes up again what was put aside.
+#[server(prefix = "/fn", endpoint = "recommendation/reopen")]
+pub async fn reopen(id: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("reopen {id}"), async {
+            door.service.reopen(&door.ctx, parse_id(&id)?).await?;
+            Ok(Done::said("It is open again."))
+        })
+        .await
+    };
+    answer("reopen", &[], outcome.await)
 }
 
 /// Says something about a recommendation.

@@ -7,7 +7,7 @@ use crate::components::chart::Chart;
 use crate::components::diff::{diff, drift};
 use crate::components::figure::Figure;
 use crate::components::icon::{Icon, icon};
-use crate::components::notice::{Notice, note};
+use crate::components::notice::note;
 use crate::components::panel::{Shape, load, load_page};
 use crate::components::stages::stepper;
 use crate::components::timeline::{thread, timeline};
@@ -17,7 +17,7 @@ use crate::live::Live;
 use headroom_model::effect::{Effect as Measured, Judgement, MetricEffect};
 use headroom_model::job::OptimizationStatus;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Evidence, Replay, ReplayRow};
+use headroom_model::recommendation::{Evidence, RecommendationState, Replay, ReplayRow};
 use headroom_model::view::{DiffObject, RecommendationPage};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -39,7 +39,7 @@ pub fn RecommendationDetail() -> impl IntoView {
         |(id, _)| async move { read::recommendation_charts(crate::api::act::parse_id(&id)?).await },
     );
     view! {
-        {acts.outcomes().map(|outcome| view! { <Notice outcome /> }).collect_view()}
+        {acts.notice()}
         {load_page(data, move |p: RecommendationPage| page(&p, charts, acts, &entry))}
     }
 }
@@ -148,6 +148,14 @@ fn figures(p: &RecommendationPage) -> impl IntoView + use<> {
     } else {
         "restarts nothing".to_owned()
     };
+    let ended = matches!(p.row.status, OptimizationStatus::RolledBack | OptimizationStatus::Failed)
+        || matches!(p.recommendation.state, RecommendationState::Dismissed | RecommendationState::Superseded);
+    let money = match (costs, ended) {
+        (true, false) => "Costs",
+        (true, true) => "Would have cost",
+        (false, false) => "Saves",
+        (false, true) => "Would have saved",
+    };
     let slower = if e.latency_reduction_ms < 0.0 { "+" } else { "" };
     let performance = (e.performance_gain_percent.abs() >= 0.05 || e.latency_reduction_ms.abs() >= 0.05).then(|| {
         view! {
@@ -157,7 +165,7 @@ fn figures(p: &RecommendationPage) -> impl IntoView + use<> {
     });
     view! {
         <dl class="figs">
-            <Figure title=if costs { "Costs" } else { "Saves" } value=format::money(proposal.saving_month) unit="a month" tone=if costs { "bad" } else { "good" } detail=saving
+            <Figure title=money value=format::money(proposal.saving_month) unit="a month" tone=if costs { "bad" } else { "good" } detail=saving
                 how="What is asked for now less what the plan asks for, over all replicas, at the price book's rates for a month of 730 hours." />
             <Figure title="Confidence" value=format::share(e.confidence.get()) detail=record
                 how="From this service's own samples: how many days there are, how alike they are, how many samples are missing; and how earlier changes of this kind turned out." />

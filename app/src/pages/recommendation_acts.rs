@@ -2,9 +2,10 @@
 //! disabled with the reason, or not at all where it is never theirs.
 
 use crate::api::Entry;
-use crate::api::act::{Apply, Approve, Comment, Dismiss, Reject, RollBack, Submit, Withdraw};
+use crate::api::act::{Apply, Approve, Comment, Dismiss, Reject, Reopen, RollBack, Submit, Withdraw};
 use crate::components::fields::{FormError, OnceKey, TextField};
 use crate::components::icon::{Icon, icon};
+use crate::components::notice::Notice;
 use crate::components::status::{of_recommendation, status};
 use crate::form::Outcome;
 use crate::format;
@@ -25,6 +26,7 @@ pub struct Acts {
     apply: (ServerAction<Apply>, Outcome),
     roll_back: (ServerAction<RollBack>, Outcome),
     dismiss: (ServerAction<Dismiss>, Outcome),
+    reopen: (ServerAction<Reopen>, Outcome),
     comment: (ServerAction<Comment>, Outcome),
 }
 
@@ -47,6 +49,7 @@ impl Acts {
             apply: act!("apply"),
             roll_back: act!("roll_back"),
             dismiss: act!("dismiss"),
+            reopen: act!("reopen"),
             comment: act!("comment"),
         }
     }
@@ -54,23 +57,36 @@ impl Acts {
     /// Grows with every answer: what the page depends on.
     #[must_use]
     pub fn version(self) -> usize {
-        let versions = [
-            self.submit.0.version(),
-            self.approve.0.version(),
-            self.reject.0.version(),
-            self.withdraw.0.version(),
-            self.apply.0.version(),
-            self.roll_back.0.version(),
-            self.dismiss.0.version(),
-            self.comment.0.version(),
-        ];
-        versions.iter().map(|v| v.get()).sum()
+        self.said().iter().map(|(answers, _)| answers.get()).sum::<usize>() + self.comment.0.version().get()
     }
 
-    /// The outcomes that are said at the top of the page; those of forms with a field are said there.
-    #[must_use]
-    pub fn outcomes(self) -> [Outcome; 7] {
-        [self.submit.1, self.approve.1, self.reject.1, self.withdraw.1, self.apply.1, self.roll_back.1, self.dismiss.1]
+    /// What is said at the top of the page: what became of the newest act. Forms with a field have their own messages beside it.
+    pub fn notice(self) -> impl IntoView {
+        let said = self.said();
+        // How often each was answered, and which was answered last.
+        let newest = Memo::new(move |before: Option<&([usize; 8], Option<usize>)>| {
+            let now = said.map(|(answers, _)| answers.get());
+            let last = before.and_then(|(then, last)| (0..now.len()).find(|i| now[*i] != then[*i]).or(*last));
+            (now, last)
+        });
+        let shown = move |i: usize| newest.with(|(_, last)| last.is_none_or(|last| last == i));
+        let one = |(i, (_, outcome)): (usize, (RwSignal<usize>, Outcome))| view! { <Show when=move || shown(i)><Notice outcome /></Show> };
+        said.into_iter().enumerate().map(one).collect_view()
+    }
+
+    /// Every act whose outcome is said at the top, and how often it was answered.
+    fn said(self) -> [(RwSignal<usize>, Outcome); 8] {
+        let Self { submit, approve, reject, withdraw, apply, roll_back, dismiss, reopen, comment: _ } = self;
+        [
+            (submit.0.version(), submit.1),
+            (approve.0.version(), approve.1),
+            (reject.0.version(), reject.1),
+            (withdraw.0.version(), withdraw.1),
+            (apply.0.version(), apply.1),
+            (roll_back.0.version(), roll_back.1),
+            (dismiss.0.version(), dismiss.1),
+            (reopen.0.version(), reopen.1),
+        ]
     }
 }
 
@@ -94,6 +110,7 @@ pub fn action_bar(p: &RecommendationPage, acts: Acts, entry: &Entry) -> impl Int
     let open = p.recommendation.state == RecommendationState::Open;
     let buttons = view! {
         {open.then(|| dismiss(&id, acts, entry))}
+        {(p.recommendation.state == RecommendationState::Dismissed).then(|| reopen(&id, acts, entry))}
         {(open && p.refusal.is_none()).then(|| submit(&id, acts, entry))}
         {can(ChangeAct::Withdraw).filter(|c| c.requested_by == entry.user).map(|_| withdraw(&id, acts))}
         {can(ChangeAct::Reject).map(|_| reject(&id, acts, entry))}
@@ -147,6 +164,18 @@ fn submit(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
             <OnceKey outcome />
             <input type="hidden" name="id" value=id />
             <button class="btn go" type="submit" disabled=why_not.is_some() title=why_not aria-busy=busy(outcome)>{icon(Icon::Send)}"Submit for approval"</button>
+        </ActionForm>
+    }
+}
+
+fn reopen(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    let (action, outcome) = acts.reopen;
+    let (id, why_not) = (id.to_owned(), entry.why_not(Permission::Submit));
+    view! {
+        <ActionForm action=action>
+            <OnceKey outcome />
+            <input type="hidden" name="id" value=id />
+            <button class="btn" type="submit" disabled=why_not.is_some() title=why_not aria-busy=busy(outcome)>{icon(Icon::Undo)}"Open again"</button>
         </ActionForm>
     }
 }

@@ -18,7 +18,7 @@ use std::path::Path;
 
 /// A file that cannot be read: nothing of it was taken.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: line {line}: {fault}")]
+#[error("{file}: {}{fault}", if *line == 0 { String::new() } else { format!("line {line}: ") })]
 pub struct ImportError {
     /// The file's name, `-` for standard input.
     pub file: String,

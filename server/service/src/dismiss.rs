@@ -16,12 +16,12 @@ impl Headroom {
     pub async fn dismiss(&self, ctx: &OpContext, id: RecommendationId, reason: &str) -> Result<()> {
         ctx.require(Permission::Submit)?;
         let reason = said(reason, "reason", "say why, so that the next analysis can do better")?;
-        let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
+        let mut tx = self.store.begin().await?;
+        let recommendation = tx.recommendation_for_update(id).await?;
         if recommendation.state != RecommendationState::Open {
             let state = recommendation.state.plain().to_lowercase();
             return Err(Error::Conflict(format!("this recommendation is {state}: only an open one can be dismissed")));
         }
-        let mut tx = self.store.begin().await?;
         tx.set_recommendation_state(id, RecommendationState::Dismissed, Some(&reason)).await?;
         let mut entry = event(ctx, "recommendation.dismissed", "recommendation", id);
         entry.service_id = Some(recommendation.service_id.to_string());

@@ -26,6 +26,7 @@ mod promises;
 mod propose;
 mod read;
 mod reject;
+mod reopen;
 mod roll_back;
 mod submit;
 mod supersede;

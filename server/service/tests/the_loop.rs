@@ -125,3 +125,21 @@ async fn a_plan_whose_target_or_rules_have_changed_is_out_of_date() {
     assert_eq!(change.state, Substate::Stale);
     assert!(change.reason.unwrap().contains("policy"));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_dismissed_stays_away_until_it_is_opened_again() {
+    let house = House::start(60.0).await;
+    house.analysed().await;
+    let id = house.open().await.into_iter().find(|p| p.recommendation.proposed_by == "engine").expect("an open recommendation").recommendation.id;
+    assert!(matches!(house.headroom.reopen(&house.engineer(), id).await, Err(Error::Conflict(_))));
+    house.headroom.dismiss(&house.engineer(), id, "the team shrinks it itself").await.unwrap();
+    let before = house.open().await.len();
+    house.analysed().await;
+    assert_eq!(house.page(id).await.recommendation.state, RecommendationState::Dismissed);
+    assert_eq!(house.open().await.len(), before, "the same proposal does not come back under another id");
+    assert!(matches!(house.headroom.submit(&house.engineer(), id).await, Err(Error::Conflict(_))));
+    house.headroom.reopen(&house.engineer(), id).await.unwrap();
+    let page = house.page(id).await;
+    assert_eq!((page.recommendation.state, page.recommendation.reason), (RecommendationState::Open, None));
+    house.headroom.submit(&house.engineer(), id).await.unwrap();
+}

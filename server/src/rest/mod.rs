@@ -38,6 +38,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(recommendations::reject))
         .routes(routes!(recommendations::withdraw))
         .routes(routes!(recommendations::dismiss))
+        .routes(routes!(recommendations::reopen))
         .routes(routes!(recommendations::comment))
         .routes(routes!(recommendations::apply))
         .routes(routes!(recommendations::rollback))
@@ -82,7 +83,7 @@ mod tests {
         wanted.extend(["/optimization/recommendations", "/policy", "/services", "/services/{service_name}", base]);
         let mut wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
         wanted.extend(
-            ["submit", "approve", "reject", "withdraw", "dismiss", "comment", "apply", "rollback"].map(|verb| format!("{base}/{verb}")),
+            ["submit", "approve", "reject", "withdraw", "dismiss", "reopen", "comment", "apply", "rollback"].map(|verb| format!("{base}/{verb}")),
         );
         wanted.sort();
         assert_eq!(paths, wanted);

@@ -183,6 +183,21 @@ pub async fn dismiss(State(state): State<AppState>, Ctx(ctx): Ctx, Id(id): Id<Re
     shown(&state, &ctx, id).await
 }
 
+/// Take it up again after it was put aside
+#[utoipa::path(post, path = "/optimization/recommendations/{recommendation_id}/reopen", tag = "recommendations", request_body = Nothing,
+    params(("recommendation_id" = String, Path, description = "Its id")), responses(
+    (status = 200, description = "The recommendation", body = Recommendation),
+    (status = "default", description = "A problem", body = ProblemAnswer, content_type = "application/problem+json")))]
+pub async fn reopen(
+    State(state): State<AppState>,
+    Ctx(ctx): Ctx,
+    Id(id): Id<RecommendationId>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Answer {
+    state.headroom.reopen(&ctx, id).await?;
+    shown(&state, &ctx, id).await
+}
+
 /// Say something about it
 #[utoipa::path(post, path = "/optimization/recommendations/{recommendation_id}/comment", tag = "recommendations", request_body = Said,
     params(("recommendation_id" = String, Path, description = "Its id")), responses(

@@ -16,6 +16,7 @@ fn acts() -> Vec<(Method, String, Value, Permission)> {
         (Method::POST, on("submit"), json!({}), Permission::Submit),
         (Method::POST, on("withdraw"), json!({}), Permission::Submit),
         (Method::POST, on("dismiss"), json!({ "reason": "later" }), Permission::Submit),
+        (Method::POST, on("reopen"), json!({}), Permission::Submit),
         (Method::POST, on("comment"), json!({ "text": "why?" }), Permission::Comment),
         (Method::POST, on("approve"), json!({ "plan_hash": hash }), Permission::Approve),
         (Method::POST, on("reject"), json!({ "reason": "no" }), Permission::Approve),

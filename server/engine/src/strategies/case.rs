@@ -1,7 +1,7 @@
 //! One service under analysis: its features, what it asks for, and how a draft becomes a proposal.
 
 use super::cpu::SATURATED;
-use super::gain::{Gain, gain, latency};
+use super::gain::{Gain, gain, gain_of_part, latency};
 use crate::analysis::Input;
 use crate::confidence::confidence;
 use crate::features::{Features, Profile, clean};
@@ -125,6 +125,10 @@ impl<'a> Case<'a> {
     }
     pub(crate) fn gain(&self, cause: &Samples, moved: impl Fn(f64) -> f64) -> Option<Gain> {
         gain(&self.samples, cause, moved)
+    }
+    /// What shrinking a part of every request's time to `left` of it is expected to do to p95.
+    pub(crate) fn gain_of_part(&self, part: &Samples, left: f64) -> Option<Gain> {
+        gain_of_part(&self.samples, part, left)
     }
     pub(crate) fn has_latency(&self) -> bool {
         latency(&self.samples).is_some()

@@ -132,31 +132,46 @@ fn asked<'a>(specs: impl Iterator<Item = &'a Spec>) -> (f64, f64, u32) {
     })
 }
 
-/// Quotas leave a fifth of room above what is asked for at the beginning.
+/// The largest request or limit of any container: (cores, bytes).
+fn largest<'a>(specs: impl Iterator<Item = &'a Spec>) -> (f64, f64) {
+    let containers = specs.flat_map(|s| s.state.containers.values());
+    containers.fold((0.0, 0.0), |(cpu, memory), c| {
+        let cores = [c.cpu_request, c.cpu_limit].into_iter().flatten().map(|v| v.get());
+        let bytes = [c.memory_request, c.memory_limit].into_iter().flatten().map(|v| v.as_f64());
+        (cores.fold(cpu, f64::max), bytes.fold(memory, f64::max))
+    })
+}
+
+/// Quotas leave a fifth of room above what is asked for at the beginning. A container may have up to 16 cores and 64 GiB, or twice
+/// what the largest has.
 fn rules(specs: &[Spec]) -> BTreeMap<String, Namespace> {
     let mut names: Vec<&String> = specs.iter().map(|s| &s.key.namespace).collect();
     names.sort();
     names.dedup();
     let rule = |name: &String| {
         let (cpu, memory, _) = asked(specs.iter().filter(|s| s.key.namespace == *name));
+        let (cores, bytes) = largest(specs.iter().filter(|s| s.key.namespace == *name));
         let gib = 1_073_741_824.0;
         Namespace {
             quota_cpu: (cpu * 1.2 + 4.0).ceil(),
             quota_memory: (memory * 1.2 / gib + 8.0).ceil() * gib,
             least_cpu: 0.01,
-            most_cpu: 16.0,
+            most_cpu: (2.0 * cores).ceil().max(16.0),
             least_memory: 16.0 * 1_048_576.0,
-            most_memory: 64.0 * gib,
+            most_memory: (2.0 * bytes / gib).ceil().max(64.0) * gib,
         }
     };
     names.into_iter().map(|name| (name.clone(), rule(name))).collect()
 }
 
-/// Enough nodes for what is asked for, with one to spare.
+/// Enough nodes for what is asked for, with one to spare; none too small for the largest container.
 fn pools(specs: &[Spec]) -> Vec<NodePool> {
     let gib = 1_073_741_824.0;
     let pool = |name: &str, gpu: bool, cores: f64, memory: f64, gpus: u32| {
-        let (cpu, bytes, cards) = asked(specs.iter().filter(|s| (s.state.gpus() > 0) == gpu));
+        let mine = || specs.iter().filter(|s| (s.state.gpus() > 0) == gpu);
+        let (widest, deepest) = largest(mine());
+        let (cores, memory) = ((2.0 * widest).ceil().max(cores), (2.0 * deepest).max(memory));
+        let (cpu, bytes, cards) = asked(mine());
         let nodes = (cpu / cores).max(bytes / memory).max(f64::from(cards) / f64::from(gpus.max(1)) * f64::from(u32::from(gpu)));
         NodePool { name: name.into(), nodes: (nodes / 0.92).ceil() as u32 + 1, cores, memory, gpus }
     };

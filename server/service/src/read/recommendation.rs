@@ -201,6 +201,7 @@ fn entry(row: AuditRow) -> TimelineEntry {
         "recommendation.proposed" => format!("Proposed by {by}"),
         "recommendation.commented" => format!("{by} said"),
         "recommendation.dismissed" => format!("Dismissed by {by}"),
+        "recommendation.reopened" => format!("Opened again by {by}"),
         "change.submitted" => format!("Submitted by {by}"),
         "change.approved" => format!("Approved by {by}"),
         "change.rejected" => format!("Rejected by {by}"),

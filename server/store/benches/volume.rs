@@ -1,6 +1,6 @@
 //! How long a fleet's samples take to write and to read, and how many bytes they are on disk.
 //!
-//! `cargo run --release -p headroom-store --example volume -- [services] [days]`: two metrics every five minutes with a daily shape and
+//! `cargo bench -p headroom-store --bench volume -- [services] [days]`: two metrics every five minutes with a daily shape and
 //! noise; then the lists at that size.
 
 use headroom_model::ids::ServiceId;
@@ -54,7 +54,8 @@ fn values(seed: u64, count: usize, level: f32) -> Vec<f32> {
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let mut args = std::env::args().skip(1);
+    // Cargo adds `--bench`.
+    let mut args = std::env::args().skip(1).filter(|a| a != "--bench");
     let count: usize = args.next().map_or(Ok(10_000), |a| a.parse())?;
     let days: i64 = args.next().map_or(Ok(14), |a| a.parse())?;
     let folder = tempfile::tempdir()?;
