@@ -44,7 +44,7 @@ wasm_std() {
   sysroot=$(rustc --print sysroot); target="$sysroot/lib/rustlib/wasm32-unknown-unknown/lib"
   say "Building the standard library for wasm32 (once, about a minute)"
   work=$(mktemp -d); mkdir "$work/src"; : > "$work/src/lib.rs"
-  printf '[package]\nname = "wasm-std"\nversion = "0.0.0"\nedition = "2024"\n[profile.release]\npanic = "unwind"\n' > "$work/Cargo.toml"
+  printf '[package]\nname = "wasm-std"\nversion = "0.0.0"\nedition = "2024"\n[profile.release]\npanic = "unwind"\nopt-level = "s"\n' > "$work/Cargo.toml"
   (cd "$work" && RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 cargo build --quiet --release --target wasm32-unknown-unknown \
     --target-dir "$work/target" -Z build-std=std,panic_abort,panic_unwind,proc_macro,test)
   rm -f "$work"/target/wasm32-unknown-unknown/release/deps/libwasm_std*

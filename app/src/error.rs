@@ -1,8 +1,8 @@
 //! What pages and server functions get instead of an answer: a [`Problem`], never a back end's own words.
 
+use crate::api::json::JsonText;
 use headroom_model::problem::Problem;
 use leptos::prelude::{FromServerFnError, ServerFnErrorErr};
-use leptos::server_fn::codec::JsonEncoding;
 use serde::{Deserialize, Serialize};
 
 /// A problem on its way to the page.
@@ -30,7 +30,7 @@ impl From<Problem> for AppError {
 }
 
 impl FromServerFnError for AppError {
-    type Encoder = JsonEncoding;
+    type Encoder = JsonText;
 
     fn from_server_fn_error(value: ServerFnErrorErr) -> Self {
         match value {

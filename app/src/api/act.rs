@@ -4,6 +4,7 @@
 #![expect(missing_docs, reason = "the macro makes a struct of the arguments, whose fields cannot be documented; the functions are")]
 
 use super::Done;
+use super::json::Json;
 use crate::error::AppError;
 use headroom_model::ids::RecommendationId;
 use leptos::prelude::*;
@@ -25,7 +26,7 @@ pub fn parse_id(id: &str) -> Result<RecommendationId, AppError> {
 }
 
 /// Submits for approval.
-#[server(prefix = "/fn", endpoint = "recommendation/submit")]
+#[server(prefix = "/fn", endpoint = "recommendation/submit", output = Json)]
 pub async fn submit(id: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -39,7 +40,7 @@ pub async fn submit(id: String, key: String) -> Result<Done, AppError> {
 }
 
 /// Submits several; those that cannot be are named, the others go ahead.
-#[server(prefix = "/fn", endpoint = "recommendations/submit")]
+#[server(prefix = "/fn", endpoint = "recommendations/submit", output = Json)]
 pub async fn submit_many(#[server(default)] ids: Vec<String>, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -67,7 +68,7 @@ pub async fn submit_many(#[server(default)] ids: Vec<String>, key: String) -> Re
 }
 
 /// Approves exactly the plan that was shown.
-#[server(prefix = "/fn", endpoint = "recommendation/approve")]
+#[server(prefix = "/fn", endpoint = "recommendation/approve", output = Json)]
 pub async fn approve(id: String, plan_hash: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -82,7 +83,7 @@ pub async fn approve(id: String, plan_hash: String, key: String) -> Result<Done,
 }
 
 /// Rejects a change, with the reason.
-#[server(prefix = "/fn", endpoint = "recommendation/reject")]
+#[server(prefix = "/fn", endpoint = "recommendation/reject", output = Json)]
 pub async fn reject(id: String, reason: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -96,7 +97,7 @@ pub async fn reject(id: String, reason: String, key: String) -> Result<Done, App
 }
 
 /// Takes a submission back.
-#[server(prefix = "/fn", endpoint = "recommendation/withdraw")]
+#[server(prefix = "/fn", endpoint = "recommendation/withdraw", output = Json)]
 pub async fn withdraw(id: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -110,7 +111,7 @@ pub async fn withdraw(id: String, key: String) -> Result<Done, AppError> {
 }
 
 /// Puts a recommendation aside, with the reason.
-#[server(prefix = "/fn", endpoint = "recommendation/dismiss")]
+#[server(prefix = "/fn", endpoint = "recommendation/dismiss", output = Json)]
 pub async fn dismiss(id: String, reason: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -124,7 +125,7 @@ pub async fn dismiss(id: String, reason: String, key: String) -> Result<Done, Ap
 }
 
 /// Takes up again what was put aside.
-#[server(prefix = "/fn", endpoint = "recommendation/reopen")]
+#[server(prefix = "/fn", endpoint = "recommendation/reopen", output = Json)]
 pub async fn reopen(id: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -138,7 +139,7 @@ pub async fn reopen(id: String, key: String) -> Result<Done, AppError> {
 }
 
 /// Says something about a recommendation.
-#[server(prefix = "/fn", endpoint = "recommendation/comment")]
+#[server(prefix = "/fn", endpoint = "recommendation/comment", output = Json)]
 pub async fn comment(id: String, text: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -152,7 +153,7 @@ pub async fn comment(id: String, text: String, key: String) -> Result<Done, AppE
 }
 
 /// Starts an approved change; a worker carries it out.
-#[server(prefix = "/fn", endpoint = "recommendation/apply")]
+#[server(prefix = "/fn", endpoint = "recommendation/apply", output = Json)]
 pub async fn apply(id: String, plan_hash: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -166,7 +167,7 @@ pub async fn apply(id: String, plan_hash: String, key: String) -> Result<Done, A
 }
 
 /// Takes a change back, with the reason.
-#[server(prefix = "/fn", endpoint = "recommendation/roll-back")]
+#[server(prefix = "/fn", endpoint = "recommendation/roll-back", output = Json)]
 pub async fn roll_back(id: String, reason: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -180,7 +181,7 @@ pub async fn roll_back(id: String, reason: String, key: String) -> Result<Done, 
 }
 
 /// Analyses one service, `team:NAME` or `fleet`.
-#[server(prefix = "/fn", endpoint = "analyze")]
+#[server(prefix = "/fn", endpoint = "analyze", output = Json)]
 pub async fn analyze(service_name: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -195,7 +196,7 @@ pub async fn analyze(service_name: String, key: String) -> Result<Done, AppError
 }
 
 /// Proposes a person's own values. Fields that were not changed or are empty are left as they are.
-#[server(prefix = "/fn", endpoint = "propose")]
+#[server(prefix = "/fn", endpoint = "propose", output = Json)]
 pub async fn propose(
     service_name: String,
     reason: String,
@@ -232,7 +233,7 @@ pub async fn propose(
 }
 
 /// Keeps the choice of light or dark in a cookie for a year; an empty choice leaves it to the system.
-#[server(prefix = "/fn", endpoint = "theme")]
+#[server(prefix = "/fn", endpoint = "theme", output = Json)]
 pub async fn set_theme(theme: String) -> Result<Done, AppError> {
     let known = matches!(theme.as_str(), "light" | "dark");
     set_cookie("theme", if known { &theme } else { "" }, if known { 31_536_000 } else { 0 });

@@ -3,37 +3,37 @@
 #![expect(missing_docs, reason = "the macro makes a struct of the arguments, whose fields cannot be documented; the functions are")]
 
 use super::Done;
+use super::json::Json;
 use crate::error::AppError;
 use headroom_model::view::{PolicyRow, TokenRow, UserRow};
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 
 #[cfg(feature = "ssr")]
 use crate::doorway::{answer, doorway};
 
 /// What each scope sets.
-#[server(prefix = "/fn", endpoint = "policies", input = Json)]
+#[server(prefix = "/fn", endpoint = "policies", input = Json, output = Json)]
 pub async fn policies() -> Result<Vec<PolicyRow>, AppError> {
     let door = doorway().await?;
     Ok(door.service.policies(&door.ctx).await?)
 }
 
 /// The users.
-#[server(prefix = "/fn", endpoint = "users", input = Json)]
+#[server(prefix = "/fn", endpoint = "users", input = Json, output = Json)]
 pub async fn users() -> Result<Vec<UserRow>, AppError> {
     let door = doorway().await?;
     Ok(door.service.users(&door.ctx).await?)
 }
 
 /// One's own tokens; everybody's for an administrator.
-#[server(prefix = "/fn", endpoint = "tokens", input = Json)]
+#[server(prefix = "/fn", endpoint = "tokens", input = Json, output = Json)]
 pub async fn tokens() -> Result<Vec<TokenRow>, AppError> {
     let door = doorway().await?;
     Ok(door.service.tokens(&door.ctx).await?)
 }
 
 /// Sets one rule of one scope; an empty value inherits it again.
-#[server(prefix = "/fn", endpoint = "policy/set")]
+#[server(prefix = "/fn", endpoint = "policy/set", output = Json)]
 pub async fn set_policy(scope: String, rule: String, value: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -54,7 +54,7 @@ pub async fn set_policy(scope: String, rule: String, value: String, key: String)
 }
 
 /// Creates a user, with a one-time code for the first sign-in.
-#[server(prefix = "/fn", endpoint = "user/create")]
+#[server(prefix = "/fn", endpoint = "user/create", output = Json)]
 pub async fn create_user(name: String, role: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -71,7 +71,7 @@ pub async fn create_user(name: String, role: String) -> Result<Done, AppError> {
 }
 
 /// Voids what a user signs in with, and issues a one-time code.
-#[server(prefix = "/fn", endpoint = "user/reset")]
+#[server(prefix = "/fn", endpoint = "user/reset", output = Json)]
 pub async fn reset_user(name: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -86,7 +86,7 @@ pub async fn reset_user(name: String) -> Result<Done, AppError> {
 }
 
 /// Locks or unlocks a user.
-#[server(prefix = "/fn", endpoint = "user/lock")]
+#[server(prefix = "/fn", endpoint = "user/lock", output = Json)]
 pub async fn lock_user(name: String, locked: bool) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -97,7 +97,7 @@ pub async fn lock_user(name: String, locked: bool) -> Result<Done, AppError> {
 }
 
 /// Makes an API token, shown once.
-#[server(prefix = "/fn", endpoint = "token/create")]
+#[server(prefix = "/fn", endpoint = "token/create", output = Json)]
 pub async fn create_token(user: String, label: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
@@ -109,7 +109,7 @@ pub async fn create_token(user: String, label: String) -> Result<Done, AppError>
 }
 
 /// Revokes an API token.
-#[server(prefix = "/fn", endpoint = "token/revoke")]
+#[server(prefix = "/fn", endpoint = "token/revoke", output = Json)]
 pub async fn revoke_token(id: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;

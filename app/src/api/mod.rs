@@ -2,6 +2,7 @@
 
 pub mod act;
 pub mod admin;
+pub mod json;
 pub mod read;
 
 use crate::form::Flash;

@@ -2,6 +2,7 @@
 
 #![expect(missing_docs, reason = "the macro makes a struct of the arguments, whose fields cannot be documented; the functions are")]
 
+use super::json::Json;
 use super::{ChartView, Entry};
 use crate::error::AppError;
 use headroom_model::ids::RecommendationId;
@@ -11,13 +12,12 @@ use headroom_model::view::{
     RecommendationRow, ServicePage, ServiceQuery, ServiceRow,
 };
 use leptos::prelude::*;
-use leptos::server_fn::codec::Json;
 
 #[cfg(feature = "ssr")]
 use crate::doorway::{self, doorway};
 
 /// Who is here, and what the last form did.
-#[server(name = ReadEntry, prefix = "/fn", endpoint = "entry", input = Json)]
+#[server(name = ReadEntry, prefix = "/fn", endpoint = "entry", input = Json, output = Json)]
 pub async fn entry() -> Result<Entry, AppError> {
     let door = doorway().await?;
     let role = door.ctx.role.ok_or_else(|| AppError::new("unauthenticated", "sign in first"))?;
@@ -25,21 +25,21 @@ pub async fn entry() -> Result<Entry, AppError> {
 }
 
 /// The counts and ages around every page.
-#[server(name = ReadFrame, prefix = "/fn", endpoint = "frame", input = Json)]
+#[server(name = ReadFrame, prefix = "/fn", endpoint = "frame", input = Json, output = Json)]
 pub async fn frame() -> Result<Frame, AppError> {
     let door = doorway().await?;
     Ok(door.service.frame(&door.ctx).await?)
 }
 
 /// The first page.
-#[server(name = ReadOverview, prefix = "/fn", endpoint = "overview", input = Json)]
+#[server(name = ReadOverview, prefix = "/fn", endpoint = "overview", input = Json, output = Json)]
 pub async fn overview() -> Result<Overview, AppError> {
     let door = doorway().await?;
     Ok(door.service.overview(&door.ctx).await?)
 }
 
 /// Promised against achieved, as a chart.
-#[server(prefix = "/fn", endpoint = "overview/ledger", input = Json)]
+#[server(prefix = "/fn", endpoint = "overview/ledger", input = Json, output = Json)]
 pub async fn ledger_chart() -> Result<ChartView, AppError> {
     use headroom_model::chart::{ChartModel, ChartSeries, Ink};
     let door = doorway().await?;
@@ -60,70 +60,70 @@ pub async fn ledger_chart() -> Result<ChartView, AppError> {
 }
 
 /// A page of services.
-#[server(prefix = "/fn", endpoint = "services", input = Json)]
+#[server(prefix = "/fn", endpoint = "services", input = Json, output = Json)]
 pub async fn services(query: ServiceQuery) -> Result<PageOf<ServiceRow>, AppError> {
     let door = doorway().await?;
     Ok(door.service.services(&door.ctx, &query).await?)
 }
 
 /// One service.
-#[server(prefix = "/fn", endpoint = "service", input = Json)]
+#[server(prefix = "/fn", endpoint = "service", input = Json, output = Json)]
 pub async fn service(name: String) -> Result<ServicePage, AppError> {
     let door = doorway().await?;
     Ok(door.service.service(&door.ctx, &name).await?)
 }
 
 /// Its charts over the last `range`.
-#[server(prefix = "/fn", endpoint = "service/charts", input = Json)]
+#[server(prefix = "/fn", endpoint = "service/charts", input = Json, output = Json)]
 pub async fn service_charts(name: String, range: Span) -> Result<Vec<ChartView>, AppError> {
     let door = doorway().await?;
     Ok(super::draw_all(&door.service.service_charts(&door.ctx, &name, range).await?, "s"))
 }
 
 /// A page of recommendations.
-#[server(prefix = "/fn", endpoint = "recommendations", input = Json)]
+#[server(prefix = "/fn", endpoint = "recommendations", input = Json, output = Json)]
 pub async fn recommendations(query: RecommendationQuery) -> Result<PageOf<RecommendationRow>, AppError> {
     let door = doorway().await?;
     Ok(door.service.recommendations(&door.ctx, &query).await?)
 }
 
 /// One recommendation.
-#[server(prefix = "/fn", endpoint = "recommendation", input = Json)]
+#[server(prefix = "/fn", endpoint = "recommendation", input = Json, output = Json)]
 pub async fn recommendation(id: String) -> Result<RecommendationPage, AppError> {
     let door = doorway().await?;
     Ok(door.service.recommendation(&door.ctx, super::act::parse_id(&id)?).await?)
 }
 
 /// Its charts.
-#[server(prefix = "/fn", endpoint = "recommendation/charts", input = Json)]
+#[server(prefix = "/fn", endpoint = "recommendation/charts", input = Json, output = Json)]
 pub async fn recommendation_charts(id: RecommendationId) -> Result<Vec<ChartView>, AppError> {
     let door = doorway().await?;
     Ok(super::draw_all(&door.service.recommendation_charts(&door.ctx, id).await?, "r"))
 }
 
 /// A page of changes.
-#[server(prefix = "/fn", endpoint = "changes", input = Json)]
+#[server(prefix = "/fn", endpoint = "changes", input = Json, output = Json)]
 pub async fn changes(query: ChangeQuery) -> Result<PageOf<ChangeRow>, AppError> {
     let door = doorway().await?;
     Ok(door.service.changes(&door.ctx, &query).await?)
 }
 
 /// A page of the audit.
-#[server(prefix = "/fn", endpoint = "audit", input = Json)]
+#[server(prefix = "/fn", endpoint = "audit", input = Json, output = Json)]
 pub async fn audit(query: AuditQuery) -> Result<PageOf<AuditRow>, AppError> {
     let door = doorway().await?;
     Ok(door.service.audit(&door.ctx, &query).await?)
 }
 
 /// The newest analyses.
-#[server(prefix = "/fn", endpoint = "jobs", input = Json)]
+#[server(prefix = "/fn", endpoint = "jobs", input = Json, output = Json)]
 pub async fn jobs() -> Result<Vec<JobRow>, AppError> {
     let door = doorway().await?;
     Ok(door.service.jobs(&door.ctx).await?)
 }
 
 /// The teams' names.
-#[server(prefix = "/fn", endpoint = "teams", input = Json)]
+#[server(prefix = "/fn", endpoint = "teams", input = Json, output = Json)]
 pub async fn teams() -> Result<Vec<String>, AppError> {
     let door = doorway().await?;
     Ok(door.service.teams(&door.ctx).await?)

@@ -130,7 +130,14 @@ async fn a_plan_whose_target_or_rules_have_changed_is_out_of_date() {
 async fn what_was_dismissed_stays_away_until_it_is_opened_again() {
     let house = House::start(60.0).await;
     house.analysed().await;
-    let id = house.open().await.into_iter().find(|p| p.recommendation.proposed_by == "engine").expect("an open recommendation").recommendation.id;
+    let id = house
+        .open()
+        .await
+        .into_iter()
+        .find(|p| p.recommendation.proposed_by == "engine")
+        .expect("an open recommendation")
+        .recommendation
+        .id;
     assert!(matches!(house.headroom.reopen(&house.engineer(), id).await, Err(Error::Conflict(_))));
     house.headroom.dismiss(&house.engineer(), id, "the team shrinks it itself").await.unwrap();
     let before = house.open().await.len();

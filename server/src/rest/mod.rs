@@ -83,7 +83,8 @@ mod tests {
         wanted.extend(["/optimization/recommendations", "/policy", "/services", "/services/{service_name}", base]);
         let mut wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
         wanted.extend(
-            ["submit", "approve", "reject", "withdraw", "dismiss", "reopen", "comment", "apply", "rollback"].map(|verb| format!("{base}/{verb}")),
+            ["submit", "approve", "reject", "withdraw", "dismiss", "reopen", "comment", "apply", "rollback"]
+                .map(|verb| format!("{base}/{verb}")),
         );
         wanted.sort();
         assert_eq!(paths, wanted);

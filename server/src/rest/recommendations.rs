@@ -188,12 +188,7 @@ pub async fn dismiss(State(state): State<AppState>, Ctx(ctx): Ctx, Id(id): Id<Re
     params(("recommendation_id" = String, Path, description = "Its id")), responses(
     (status = 200, description = "The recommendation", body = Recommendation),
     (status = "default", description = "A problem", body = ProblemAnswer, content_type = "application/problem+json")))]
-pub async fn reopen(
-    State(state): State<AppState>,
-    Ctx(ctx): Ctx,
-    Id(id): Id<RecommendationId>,
-    Body(Nothing {}): Body<Nothing>,
-) -> Answer {
+pub async fn reopen(State(state): State<AppState>, Ctx(ctx): Ctx, Id(id): Id<RecommendationId>, Body(Nothing {}): Body<Nothing>) -> Answer {
     state.headroom.reopen(&ctx, id).await?;
     shown(&state, &ctx, id).await
 }

@@ -86,7 +86,10 @@ impl Strategy for Database {
             confidence: case.trust(&gain),
             evidence: vec![
                 says(true, format!("p95 reaches {}, of which the database is {} on average", millis(latency.p95_decayed), millis(db.mean))),
-                says(2 * gain.kept >= gain.judged, format!("the database was a tenth of p95 or more on {} of {} days", gain.kept, gain.judged)),
+                says(
+                    2 * gain.kept >= gain.judged,
+                    format!("the database was a tenth of p95 or more on {} of {} days", gain.kept, gain.judged),
+                ),
                 says(false, format!("that {} of its time remains is assumed: its history knows one level only", percent(left))),
                 case.data_evidence(),
             ],

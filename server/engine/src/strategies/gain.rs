@@ -36,8 +36,8 @@ pub(crate) fn latency(samples: &BTreeMap<Metric, Samples>) -> Option<&Samples> {
 const A_PART: f64 = 0.1;
 /// A regression that explains this share of the variance of p95 is believed.
 const BELIEVED: f64 = 0.3;
-/// Most milliseconds of p95 that one millisecond of a part's mean stands for: the tail of a request's parts is longer than their mean.
-const TAIL: f64 = 3.0;
+/// Most milliseconds of p95 that one millisecond of a part's mean stands for: about where the tail of a single part lies.
+const TAIL: f64 = 2.0;
 
 /// What shrinking a part of every request's own time to `left` of it would do: a millisecond less there is a millisecond less of p95, or
 /// more where the service's own samples show it. Needs no history in which the part ever changed; its days are those on which it was a

@@ -123,11 +123,7 @@ impl House {
             if state.is_some_and(|s| states.contains(&s)) {
                 return page;
             }
-            assert!(
-                began.elapsed() < PATIENCE,
-                "still {state:?}: {:?}",
-                page.change.as_ref().and_then(|c| c.reason.clone())
-            );
+            assert!(began.elapsed() < PATIENCE, "still {state:?}: {:?}", page.change.as_ref().and_then(|c| c.reason.clone()));
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
