@@ -159,7 +159,7 @@ pub async fn apply(id: String, plan_hash: String, key: String) -> Result<Done, A
         let door = doorway().await?;
         door.once(&key, &format!("apply {id} {plan_hash}"), async {
             door.service.apply(&door.ctx, parse_id(&id)?, &parse_plan_hash(&plan_hash)?).await?;
-            Ok(Done::said("It is being applied. This page follows it."))
+            Ok(Done::said("Applying was asked for. This page follows it."))
         })
         .await
     };
@@ -173,7 +173,7 @@ pub async fn roll_back(id: String, reason: String, key: String) -> Result<Done, 
         let door = doorway().await?;
         door.once(&key, &format!("roll back {id} {reason}"), async {
             door.service.roll_back(&door.ctx, parse_id(&id)?, &reason).await?;
-            Ok(Done::said("It is being rolled back. This page follows it."))
+            Ok(Done::said("Rolling back was asked for. This page follows it."))
         })
         .await
     };

@@ -150,11 +150,11 @@ fn figures(p: &RecommendationPage) -> impl IntoView + use<> {
     };
     let ended = matches!(p.row.status, OptimizationStatus::RolledBack | OptimizationStatus::Failed)
         || matches!(p.recommendation.state, RecommendationState::Dismissed | RecommendationState::Superseded);
-    let money = match (costs, ended) {
-        (true, false) => "Costs",
-        (true, true) => "Would have cost",
-        (false, false) => "Saves",
-        (false, true) => "Would have saved",
+    let (money, tone) = match (costs, ended) {
+        (true, false) => ("Costs", "bad"),
+        (true, true) => ("Would have cost", ""),
+        (false, false) => ("Saves", "good"),
+        (false, true) => ("Would have saved", ""),
     };
     let slower = if e.latency_reduction_ms < 0.0 { "+" } else { "" };
     let performance = (e.performance_gain_percent.abs() >= 0.05 || e.latency_reduction_ms.abs() >= 0.05).then(|| {
@@ -165,7 +165,7 @@ fn figures(p: &RecommendationPage) -> impl IntoView + use<> {
     });
     view! {
         <dl class="figs">
-            <Figure title=money value=format::money(proposal.saving_month) unit="a month" tone=if costs { "bad" } else { "good" } detail=saving
+            <Figure title=money value=format::money(proposal.saving_month) unit="a month" tone=tone detail=saving
                 how="What is asked for now less what the plan asks for, over all replicas, at the price book's rates for a month of 730 hours." />
             <Figure title="Confidence" value=format::share(e.confidence.get()) detail=record
                 how="From this service's own samples: how many days there are, how alike they are, how many samples are missing; and how earlier changes of this kind turned out." />
