@@ -87,3 +87,17 @@ test('an approver takes the verified change back by hand', async () => {
   assert.equal(await approver.locator('tbody .st', { hasText: 'Rolled back' }).count(), 2);
   clean(approver);
 });
+
+test('what was dismissed is opened again, and only the newest act is told', async () => {
+  const [aside] = (await api.openSavings()).filter((r) => r.service_name !== saving.service_name);
+  await goTo(engineer, aside.recommendation_id);
+  await engineer.locator('.bar summary', { hasText: 'Dismiss' }).click();
+  await engineer.getByLabel('Why is it put aside?').fill('The team shrinks it itself.');
+  await engineer.getByRole('button', { name: 'Dismiss it' }).click();
+  await becomes(engineer, 'Dismissed');
+  await engineer.getByText('Would have saved').waitFor();
+  await engineer.getByRole('button', { name: 'Open again' }).click();
+  await becomes(engineer, 'New');
+  assert.deepEqual(await engineer.locator('.note.good b').allTextContents(), ['It is open again.']);
+  clean(engineer);
+});
