@@ -151,7 +151,7 @@ fn situation(p: &RecommendationPage, entry: &Entry) -> String {
     }
 }
 
-/// A form of one button.
+/// Whether a form is on its way, for assistive technology.
 fn busy(outcome: Outcome) -> impl Fn() -> Option<&'static str> + Copy + Send + Sync + 'static {
     move || outcome.pending.get().then_some("true")
 }

@@ -172,15 +172,23 @@ impl Headroom {
             JobScope::Fleet => self.store.all_services().await?,
         };
         let policies = self.policy_patches().await?;
-        let mut made = 0;
+        let names = self.store.service_names().await?;
+        let mut found = 0;
         let mut reasons: Vec<Reason> = Vec::new();
         for batch in services.chunks(BATCH) {
             let analysed = self.analyse_batch(ctx, job, batch.to_vec(), &policies).await?;
             if job.include_predictions {
                 job.predictions.extend(analysed.iter().flat_map(|a| self.predictions_of(a)));
             }
-            made += self.keep(ctx, job, &analysed).await?;
+            let open = self.keep(ctx, job, &analysed, &names).await?;
+            if job.auto_apply {
+                self.auto_apply(ctx, job, &analysed, &open).await?;
+            }
+            found += open.len();
             reasons.extend(analysed.into_iter().filter_map(|a| a.analysis.reason));
+        }
+        if job.auto_apply && found == 0 && job.auto_apply_refused.is_none() {
+            job.auto_apply_refused = Some("there is no open recommendation to apply".to_owned());
         }
         let short = |r: &&Reason| matches!(r, Reason::InsufficientData(_));
         job.reason = match (services.len(), reasons.len()) {
@@ -192,7 +200,7 @@ impl Headroom {
                 Some(format!("{n} services analysed: {} without a proposal, {unclear} of them for want of data", r))
             }
         };
-        job.state = if made > 0 || !job.recommendations.is_empty() {
+        job.state = if found > 0 || !job.recommendations.is_empty() {
             JobState::RecommendationsReady
         } else if !reasons.is_empty() && reasons.iter().all(|r| matches!(r, Reason::InsufficientData(_))) {
             JobState::InsufficientData

@@ -4,10 +4,11 @@ use crate::analyze::Analysed;
 use crate::read::services::summary;
 use crate::{Headroom, Result, event};
 use headroom_model::auth::OpContext;
-use headroom_model::ids::RecommendationId;
-use headroom_model::job::{Job, JobScope};
+use headroom_model::ids::{RecommendationId, ServiceId};
+use headroom_model::job::Job;
 use headroom_model::plan::{FieldChange, Plan};
 use headroom_model::recommendation::{Proposal, Recommendation, RecommendationState};
+use std::collections::{BTreeMap, HashSet};
 use uuid::Uuid;
 
 /// A proposal whose values are all this close to those of an open one is the same proposal: what people look at keeps its place.
@@ -16,12 +17,18 @@ const SAME: f64 = 0.1;
 const LISTED: usize = 1000;
 
 impl Headroom {
-    /// Saves the results of some services in one transaction. Returns how many new recommendations there are.
-    pub(crate) async fn keep(&self, ctx: &OpContext, job: &mut Job, analysed: &[Analysed]) -> Result<usize> {
+    /// Saves the results of some services in one transaction. Returns what was found and is open now, new or from an earlier analysis.
+    pub(crate) async fn keep(
+        &self,
+        ctx: &OpContext,
+        job: &mut Job,
+        analysed: &[Analysed],
+        names: &BTreeMap<ServiceId, String>,
+    ) -> Result<Vec<Recommendation>> {
         let ids: Vec<_> = analysed.iter().map(|a| a.service.id).collect();
         let known = self.store.standing_recommendations(&ids).await?;
-        let names = self.store.service_names().await?;
         let mut made = Vec::new();
+        let mut standing_ids: HashSet<RecommendationId> = HashSet::new();
         let mut tx = self.store.begin().await?;
         for one in analysed {
             let name = names.get(&one.service.id).cloned().unwrap_or_else(|| one.service.key.name.clone());
@@ -35,6 +42,7 @@ impl Headroom {
                     None => made.push(recommendation(ctx, job, one, &name, proposal, changes)),
                 }
             }
+            standing_ids.extend(&kept);
             job.recommendations.extend(kept.iter().copied().take(LISTED.saturating_sub(job.recommendations.len())));
             let replaced = mine.iter().filter(|r| {
                 r.state == RecommendationState::Open
@@ -65,33 +73,8 @@ impl Headroom {
             tx.record(&entry).await?;
         }
         tx.commit().await?;
-        self.auto_apply(ctx, job, analysed, &made).await?;
-        Ok(made.len())
-    }
-
-    /// Applies what policy allows without a person; else says why not.
-    async fn auto_apply(&self, ctx: &OpContext, job: &mut Job, analysed: &[Analysed], made: &[Recommendation]) -> Result<()> {
-        if !job.auto_apply {
-            return Ok(());
-        }
-        for one in analysed {
-            for new in made.iter().filter(|r| r.service_id == one.service.id) {
-                if let Err(why) = self.auto_apply_one(ctx, one, new).await? {
-                    job.auto_apply_refused = Some(why);
-                }
-            }
-            if !one.policy.auto_implementation {
-                job.auto_apply_refused =
-                    Some("auto_implementation is off for this service: an administrator can allow it in policy".to_owned());
-            }
-        }
-        if let JobScope::Service(_) = job.scope
-            && made.is_empty()
-            && job.auto_apply_refused.is_none()
-        {
-            job.auto_apply_refused = Some("there is no new recommendation to apply".to_owned());
-        }
-        Ok(())
+        let still = known.into_iter().filter(|r| r.state == RecommendationState::Open && standing_ids.contains(&r.id));
+        Ok(made.into_iter().chain(still).collect())
     }
 }
 

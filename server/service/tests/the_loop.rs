@@ -7,6 +7,7 @@ mod house;
 use headroom_model::auth::Role;
 use headroom_model::change::{Refusal, Substate};
 use headroom_model::effect::Judgement;
+use headroom_model::policy::Scope;
 use headroom_model::recommendation::RecommendationState;
 use headroom_service::Error;
 use house::House;
@@ -120,7 +121,7 @@ async fn a_plan_whose_target_or_rules_have_changed_is_out_of_date() {
 
     let id = second.recommendation.id;
     house.headroom.submit(&house.engineer(), id).await.unwrap();
-    house.headroom.set_policy(&house.admin(), &headroom_model::policy::Scope::Fleet, "rollback_threshold", "-20").await.unwrap();
+    house.headroom.set_policy(&house.admin(), &Scope::Fleet, "rollback_threshold", "-20").await.unwrap();
     let change = house.page(id).await.change.unwrap();
     assert_eq!(change.state, Substate::Stale);
     assert!(change.reason.unwrap().contains("policy"));

@@ -6,6 +6,7 @@ use headroom_infra::simulator::{Client, Options, bind};
 use headroom_model::auth::{OpContext, Role};
 use headroom_model::change::Substate;
 use headroom_model::ids::RecommendationId;
+use headroom_model::job::Job;
 use headroom_model::time::Timestamp;
 use headroom_model::view::{AnalyzeRequest, ProposeRequest, RecommendationPage, RecommendationQuery};
 use headroom_service::{Cluster, Headroom, WorkerOptions};
@@ -71,14 +72,23 @@ impl House {
 
     /// Analyses the fleet and waits for it.
     pub async fn analysed(&self) {
-        let request = AnalyzeRequest { service_name: "fleet".to_owned(), ..AnalyzeRequest::default() };
+        let job = self.analysis(AnalyzeRequest { service_name: "fleet".to_owned(), ..AnalyzeRequest::default() }).await;
+        assert_eq!(job.state.status(), headroom_model::job::OptimizationStatus::RecommendationsReady, "{:?}", job.reason);
+    }
+
+    /// Analyses a service and lets policy apply what it found; why it did not.
+    pub async fn analysed_and_applied(&self, service: &str) -> Option<String> {
+        let request = AnalyzeRequest { service_name: service.to_owned(), auto_apply: true, ..AnalyzeRequest::default() };
+        self.analysis(request).await.auto_apply_refused
+    }
+
+    async fn analysis(&self, request: AnalyzeRequest) -> Job {
         let job = self.headroom.analyze(&self.engineer(), &request).await.unwrap();
         let began = Instant::now();
         loop {
             let (job, _) = self.headroom.job(&self.engineer(), job.id).await.unwrap();
             if job.state.ended() {
-                assert_eq!(job.state.status(), headroom_model::job::OptimizationStatus::RecommendationsReady, "{:?}", job.reason);
-                return;
+                return job;
             }
             assert!(began.elapsed() < PATIENCE, "the analysis does not end");
             tokio::time::sleep(Duration::from_millis(50)).await;
