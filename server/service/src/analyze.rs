@@ -171,6 +171,7 @@ impl Headroom {
             JobScope::Team(team) => self.store.services_of_team(team).await?,
             JobScope::Fleet => self.store.all_services().await?,
         };
+        let services = self.store.in_storage_order(services);
         let policies = self.policy_patches().await?;
         let names = self.store.service_names().await?;
         let mut found = 0;

@@ -1,6 +1,6 @@
 //! The audit chain and the outbox. Every entry's hash covers the hash before it and the entry's canonical bytes (RFC 8785).
 
-use crate::db::{Connection, Row, Sql, Value, beginning, containing, placeholders, sql};
+use crate::db::{Connection, Row, Sql, Value, among, beginning, containing, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, limit, text};
 use crate::store::{Store, Tx};
@@ -230,8 +230,8 @@ async fn with_links(on: &mut Connection, rows: &[Row]) -> Result<Vec<AuditRow>> 
     for row in rows {
         entries.push(AuditRow { seq: row.int("seq")?, event: row.json("body")?, hash: row.text("hash")?, link: None });
     }
-    let changes = look_up(on, &entries, "change", "SELECT id, recommendation_id AS target FROM changes WHERE id IN").await?;
-    let services = look_up(on, &entries, "service", "SELECT id, service_name AS target FROM services WHERE id IN").await?;
+    let changes = look_up(on, &entries, "change", "SELECT id, recommendation_id AS target FROM changes WHERE").await?;
+    let services = look_up(on, &entries, "service", "SELECT id, service_name AS target FROM services WHERE").await?;
     for entry in &mut entries {
         let subject = &entry.event.subject;
         entry.link = match entry.event.subject_kind.as_str() {
@@ -251,11 +251,8 @@ async fn look_up(on: &mut Connection, entries: &[AuditRow], kind: &str, statemen
     ids.sort_unstable();
     ids.dedup();
     let mut found = HashMap::new();
-    for some in ids.chunks(500) {
-        let args = some.iter().map(|id| Value::Uuid(Some(*id))).collect();
-        for row in Sql::built(format!("{statement} ({})", placeholders(1, some.len())), args).all(on).await? {
-            found.insert(row.text("id")?, row.text("target")?);
-        }
+    for row in Sql::built(format!("{statement} {}", among("id", 1)), Vec::new()).uuids(ids).all(on).await? {
+        found.insert(row.text("id")?, row.text("target")?);
     }
     Ok(found)
 }

@@ -31,6 +31,8 @@ pub(crate) enum Value {
     Uuid(Option<Uuid>),
     Time(Option<Timestamp>),
     Json(String),
+    /// A list, for [`among`].
+    List(String),
 }
 
 /// A statement with its arguments.
@@ -81,6 +83,14 @@ impl Sql {
     pub(crate) fn json<T: Serialize>(self, value: &T) -> Self {
         self.arg(Value::Json(to_json(value)))
     }
+    /// The numbers that [`among`] looks through.
+    pub(crate) fn ints(self, values: &[i64]) -> Self {
+        self.arg(Value::List(to_json(&values)))
+    }
+    /// The ids that [`among`] looks through.
+    pub(crate) fn uuids(self, values: impl IntoIterator<Item = Uuid>) -> Self {
+        self.arg(Value::List(to_json(&values.into_iter().collect::<Vec<_>>())))
+    }
     /// Micro-units, then the currency: two arguments.
     pub(crate) fn money(self, value: Option<Money>) -> Self {
         self.int(value.map(|m| m.micros)).maybe_text(value.map(|m| m.currency.code().to_owned()))
@@ -127,7 +137,7 @@ fn bind(values: Vec<Value>) -> Result<SqliteArguments> {
             Value::Bool(v) => args.add(v),
             Value::Uuid(v) => args.add(v.map(|v| v.to_string())),
             Value::Time(v) => args.add(v.map(Timestamp::micros)),
-            Value::Json(v) => args.add(v),
+            Value::Json(v) | Value::List(v) => args.add(v),
         };
         bound.map_err(|e| Error::Database(sqlx::Error::Encode(e)))?;
     }
@@ -227,14 +237,16 @@ fn parse_currency(code: Option<String>) -> Result<Currency> {
     code.map_or(Ok(Currency::default()), |code| Currency::try_from(code).map_err(|fault| Error::Corrupt { what: "currency", fault }))
 }
 
-/// `$3, $4, $5` for `count` arguments from `first` on.
-pub(crate) fn placeholders(first: usize, count: usize) -> String {
-    (first..first + count).map(|n| format!("${n}")).collect::<Vec<_>>().join(", ")
+/// A condition: that `column` is in a list, which is one argument (`$number`) however long it is.
+pub(crate) fn among(column: &str, number: usize) -> String {
+    format!("{column} IN (SELECT value FROM json_each(${number}))")
 }
 
-/// `($1, $2), ($3, $4)` for `rows` rows of `width` arguments.
+/// `(?, ?), (?, ?)` for `rows` rows of `width` arguments, in order. SQLite looks through all names for each that it meets, so
+/// thousands of arguments better have none.
 pub(crate) fn tuples(rows: usize, width: usize) -> String {
-    (0..rows).map(|row| format!("({})", placeholders(row * width + 1, width))).collect::<Vec<_>>().join(", ")
+    let row = format!("({})", vec!["?"; width].join(", "));
+    vec![row; rows].join(", ")
 }
 
 /// A pattern that finds `part` anywhere, for `LIKE … ESCAPE '\'`, compared in lower case.
@@ -266,6 +278,6 @@ mod tests {
     fn patterns_take_their_own_signs_literally() {
         assert_eq!(containing("50%_a\\B"), "%50\\%\\_a\\\\b%");
         assert_eq!(beginning("change."), "change.%");
-        assert_eq!(tuples(2, 2), "($1, $2), ($3, $4)");
+        assert_eq!(tuples(2, 2), "(?, ?), (?, ?)");
     }
 }

@@ -1,6 +1,6 @@
 //! Recommendations. What was proposed never changes; their state does, and the view of their newest change beside it.
 
-use crate::db::{Connection, Row, Sql, Value, placeholders, sql};
+use crate::db::{Connection, Row, Sql, among, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, KeyKind, Order, limit, text, uuid, word};
 use crate::store::{Store, Tx};
@@ -190,19 +190,10 @@ impl Store {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn standing_recommendations(&self, services: &[ServiceId]) -> Result<Vec<Recommendation>> {
-        let on = &mut *self.read().await?;
-        let mut standing = Vec::new();
-        for some in services.chunks(500) {
-            let ids = some.iter().map(|id| Value::Uuid(Some(id.0))).collect();
-            let text = format!(
-                "SELECT body FROM optimization_recommendations WHERE state <> 'SUPERSEDED' AND service_id IN ({}) ORDER BY id",
-                placeholders(1, some.len())
-            );
-            for row in Sql::built(text, ids).all(on).await? {
-                standing.push(row.json("body")?);
-            }
-        }
-        Ok(standing)
+        let text =
+            format!("SELECT body FROM optimization_recommendations WHERE state <> 'SUPERSEDED' AND {} ORDER BY id", among("service_id", 1));
+        let rows = Sql::built(text, Vec::new()).uuids(services.iter().map(|id| id.0)).all(&mut *self.read().await?).await?;
+        rows.iter().map(|row| row.json("body")).collect()
     }
 
     /// The open recommendations of a service, most urgent first.

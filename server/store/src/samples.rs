@@ -3,7 +3,7 @@
 //! Every step has its own grid, aligned to the epoch. Where pieces of different steps meet, the coarsest one wins and finer samples
 //! are merged into it by their metric's rule. The head is newer than a chunk of the same interval.
 
-use crate::db::{Sql, Value, placeholders, sql, tuples};
+use crate::db::{Sql, Value, among, sql, tuples};
 use crate::error::{Error, Result};
 use crate::store::{Store, Tx};
 use headroom_model::ids::ServiceId;
@@ -128,17 +128,14 @@ impl Tx {
         let (Some(first), Some(last)) = (days().min(), days().max()) else { return Ok(BTreeMap::new()) };
         let ids: Vec<i64> = metrics.keys().copied().collect();
         let mut found = BTreeMap::new();
-        for some in ids.chunks(500) {
-            let text = format!(
-                "SELECT series_id, day, start, step, samples FROM sample_chunks WHERE day >= $1 AND day <= $2 AND series_id IN ({})",
-                placeholders(3, some.len())
-            );
-            let args = [first, last].iter().chain(some).map(|v| Value::Int(Some(*v))).collect();
-            for row in Sql::built(text, args).all(self.on()).await? {
-                let (id, day) = (row.int("series_id")?, row.int("day")?);
-                let piece = Piece::unpacked(row.int("start")?, row.int("step")?, row.blob("samples")?)?;
-                found.insert((id, day), (metrics[&id], piece));
-            }
+        let text = format!(
+            "SELECT series_id, day, start, step, samples FROM sample_chunks WHERE day >= $1 AND day <= $2 AND {}",
+            among("series_id", 3)
+        );
+        for row in Sql::built(text, Vec::new()).int(first).int(last).ints(&ids).all(self.on()).await? {
+            let (id, day) = (row.int("series_id")?, row.int("day")?);
+            let piece = Piece::unpacked(row.int("start")?, row.int("step")?, row.blob("samples")?)?;
+            found.insert((id, day), (metrics[&id], piece));
         }
         Ok(found)
     }

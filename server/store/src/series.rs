@@ -36,6 +36,15 @@ impl SeriesIds {
         self.0.read().unwrap_or_else(PoisonError::into_inner).iter().map(|((_, metric), id)| (*id, *metric)).collect()
     }
 
+    /// The smallest number of each service's series.
+    pub(crate) fn first_of_each(&self) -> HashMap<ServiceId, i64> {
+        let mut first: HashMap<ServiceId, i64> = HashMap::new();
+        for ((service, _), id) in self.0.read().unwrap_or_else(PoisonError::into_inner).iter() {
+            first.entry(*service).and_modify(|least| *least = (*least).min(*id)).or_insert(*id);
+        }
+        first
+    }
+
     /// The series of these services (none: of all) and metrics (none: all), by service.
     pub(crate) fn of(&self, services: &[ServiceId], metrics: Option<&[Metric]>) -> BTreeMap<ServiceId, Vec<(i64, Metric)>> {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);

@@ -1,6 +1,6 @@
 //! Clusters and the services in them.
 
-use crate::db::{Connection, Row, Sql, containing, placeholders, sql};
+use crate::db::{Connection, Row, Sql, among, containing, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, KeyKind, Order, limit, text};
 use crate::store::{Store, Tx};
@@ -277,16 +277,9 @@ impl Store {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn service_rows_by_id(&self, ids: &[ServiceId]) -> Result<Vec<ServiceRow>> {
-        let on = &mut *self.read().await?;
-        let mut out = Vec::with_capacity(ids.len());
-        for some in ids.chunks(500) {
-            let statement = format!("{ROW}{FROM} WHERE s.id IN ({}) ORDER BY s.service_name", placeholders(1, some.len()));
-            let args = some.iter().map(|id| crate::db::Value::Uuid(Some(id.0))).collect();
-            for row in &Sql::built(statement, args).all(on).await? {
-                out.push(service_row(row)?);
-            }
-        }
-        Ok(out)
+        let statement = format!("{ROW}{FROM} WHERE {} ORDER BY s.service_name", among("s.id", 1));
+        let rows = Sql::built(statement, Vec::new()).uuids(ids.iter().map(|id| id.0)).all(&mut *self.read().await?).await?;
+        rows.iter().map(service_row).collect()
     }
 
     /// Every team that owns a service.

@@ -3,7 +3,7 @@
 use crate::error::{Error, Result};
 use headroom_model::metric::Aggregation;
 use headroom_model::time::DAY;
-use pco::ChunkConfig;
+use pco::{ChunkConfig, DeltaSpec};
 use pco::standalone::{simple_compress, simple_decompress};
 
 /// How hard chunks are compressed, 0 to 12: above this, time doubles for less than 1 % of the size.
@@ -41,17 +41,20 @@ impl Piece {
 
     /// Cut at midnight (UTC), days without a value left out, gaps at both ends removed.
     pub(super) fn days(&self) -> Vec<Self> {
-        let mut out: Vec<Self> = Vec::new();
-        for (i, value) in self.values.iter().enumerate().filter(|(_, v)| !v.is_nan()) {
-            let at = self.at(i);
-            match out.last_mut() {
-                Some(piece) if piece.start.div_euclid(DAY) == at.div_euclid(DAY) => {
-                    let index = ((at - piece.start) / i64::from(self.step)) as usize;
-                    piece.values.resize(index, f32::NAN);
-                    piece.values.push(*value);
-                }
-                _ => out.push(Self { start: at, step: self.step, values: vec![*value] }),
+        let mut out = Vec::new();
+        let mut rest = self.values.as_slice();
+        let mut start = self.start;
+        while !rest.is_empty() {
+            let until_midnight = DAY - start.rem_euclid(DAY);
+            let count = usize::try_from(until_midnight).unwrap_or(1).div_ceil(self.step as usize).min(rest.len());
+            let (day, later) = rest.split_at(count);
+            let first = day.iter().position(|v| !v.is_nan());
+            let last = day.iter().rposition(|v| !v.is_nan());
+            if let (Some(first), Some(last)) = (first, last) {
+                out.push(Self { start: start + first as i64 * i64::from(self.step), step: self.step, values: day[first..=last].to_vec() });
             }
+            start += count as i64 * i64::from(self.step);
+            rest = later;
         }
         out
     }
@@ -77,6 +80,9 @@ impl Piece {
     /// Lays the values of `other` in `[from, to)` over these. Finer values are merged by `rule`; a coarser grid than this one is not
     /// expected and fills the interval in which its values begin.
     pub(super) fn lay(&mut self, other: &Self, rule: Aggregation, from: i64, to: i64) {
+        if other.step == self.step {
+            return self.lay_like(other, from, to);
+        }
         let mut bucket = Bucket::default();
         for (i, value) in other.values.iter().enumerate().filter(|(_, v)| !v.is_nan()) {
             let at = other.at(i);
@@ -84,16 +90,29 @@ impl Piece {
                 continue;
             }
             let Ok(index) = usize::try_from((align(at, self.step) - self.start).div_euclid(i64::from(self.step))) else { continue };
-            let merged = if other.step == self.step { *value } else { bucket.add(index, *value, rule) };
+            let merged = bucket.add(index, *value, rule);
             if let Some(slot) = self.values.get_mut(index) {
                 *slot = merged;
             }
         }
     }
 
-    /// Compressed, without loss.
+    /// The same for values of the same step, which is nearly always: no division per value.
+    fn lay_like(&mut self, other: &Self, from: i64, to: i64) {
+        let offset = (other.start - self.start).div_euclid(i64::from(self.step));
+        for (i, value) in other.values.iter().enumerate().filter(|(_, v)| !v.is_nan()) {
+            let slot = usize::try_from(offset + i as i64).ok().and_then(|index| self.values.get_mut(index));
+            if let Some(slot) = slot.filter(|_| (from..to).contains(&other.at(i))) {
+                *slot = *value;
+            }
+        }
+    }
+
+    /// Compressed, without loss. Differences of neighbours, where they help: looking for repetition further back takes five times as
+    /// long for one hundredth less.
     pub(super) fn packed(&self) -> Result<Vec<u8>> {
-        simple_compress(&self.values, &ChunkConfig::default().with_compression_level(LEVEL)).map_err(corrupt)
+        let config = ChunkConfig::default().with_compression_level(LEVEL).with_delta_spec(DeltaSpec::TryConsecutive(1));
+        simple_compress(&self.values, &config).map_err(corrupt)
     }
 
     pub(super) fn unpacked(start: i64, step: i64, bytes: &[u8]) -> Result<Self> {

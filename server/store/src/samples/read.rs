@@ -2,18 +2,16 @@
 
 use super::piece::{Piece, align};
 use super::{GROUP, head, on_all_cores};
-use crate::db::{Sql, Value, placeholders};
+use crate::db::{Sql, among};
 use crate::error::Result;
 use crate::store::Store;
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
 use headroom_model::series::{Series, ServiceHistory};
+use headroom_model::service::Service;
 use headroom_model::time::DAY;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-
-/// Series per statement.
-const SERIES: usize = 1000;
 
 /// A service's series: their numbers and metrics.
 type Wanted = (ServiceId, Vec<(i64, Metric)>);
@@ -26,6 +24,14 @@ struct Packed {
 }
 
 impl Store {
+    /// These services in the order in which their samples are stored: what reads a fleet piece by piece then reads every page once.
+    #[must_use]
+    pub fn in_storage_order(&self, mut services: Vec<Service>) -> Vec<Service> {
+        let first = self.series().first_of_each();
+        services.sort_by_key(|service| first.get(&service.id).copied().unwrap_or(i64::MAX));
+        services
+    }
+
     /// The histories of these services (none: of all) in `[from, to)`, seconds since the epoch, for these metrics (`None`: all). All
     /// series of a service share one grid, cut to the time from which to which anything is known of it; a service without a sample is
     /// left out.
@@ -40,7 +46,7 @@ impl Store {
         to: i64,
     ) -> Result<BTreeMap<ServiceId, ServiceHistory>> {
         let mut out = BTreeMap::new();
-        self.for_each_history(services, metrics, from, to, 250, |some| out.extend(some)).await?;
+        self.for_each_history(services, metrics, from, to, 256, |some| out.extend(some)).await?;
         Ok(out)
     }
 
@@ -83,17 +89,13 @@ impl Store {
         let (first, last) = (from.div_euclid(DAY), (to - 1).div_euclid(DAY));
         let on = &mut *self.read().await?;
         let mut out: HashMap<i64, Vec<Packed>> = HashMap::with_capacity(ids.len());
-        for some in ids.chunks(SERIES) {
-            let text = format!(
-                "SELECT series_id, start, step, samples FROM sample_chunks WHERE series_id IN ({}) AND day >= $1 AND day <= $2 \
-                 ORDER BY series_id, day",
-                placeholders(3, some.len())
-            );
-            let args = [first, last].iter().chain(some).map(|v| Value::Int(Some(*v))).collect();
-            for row in Sql::built(text, args).all(on).await? {
-                let packed = Packed { start: row.int("start")?, step: row.int("step")?, bytes: row.blob("samples")?.to_vec() };
-                out.entry(row.int("series_id")?).or_default().push(packed);
-            }
+        let text = format!(
+            "SELECT series_id, start, step, samples FROM sample_chunks WHERE {} AND day >= $1 AND day <= $2 ORDER BY series_id, day",
+            among("series_id", 3)
+        );
+        for row in Sql::built(text, Vec::new()).int(first).int(last).ints(&ids).all(on).await? {
+            let packed = Packed { start: row.int("start")?, step: row.int("step")?, bytes: row.blob("samples")?.to_vec() };
+            out.entry(row.int("series_id")?).or_default().push(packed);
         }
         Ok(out)
     }
@@ -103,15 +105,11 @@ impl Store {
         let groups: BTreeSet<i64> = metrics.keys().map(|id| id / GROUP).collect();
         let on = &mut *self.read().await?;
         let mut collected = head::Collected::default();
-        for some in groups.iter().copied().collect::<Vec<_>>().chunks(100) {
-            let text = format!(
-                "SELECT at, step, samples FROM sample_head WHERE series_group IN ({}) AND at >= $1 AND at < $2 ORDER BY seq",
-                placeholders(3, some.len())
-            );
-            let args = [from, to].iter().chain(some).map(|v| Value::Int(Some(*v))).collect();
-            for row in Sql::built(text, args).all(on).await? {
-                collected.add(row.int("at")?, row.int("step")?, row.blob("samples")?, |id| metrics.get(&id).copied())?;
-            }
+        let text =
+            format!("SELECT at, step, samples FROM sample_head WHERE {} AND at >= $1 AND at < $2 ORDER BY seq", among("series_group", 3));
+        let groups: Vec<i64> = groups.into_iter().collect();
+        for row in Sql::built(text, Vec::new()).int(from).int(to).ints(&groups).all(on).await? {
+            collected.add(row.int("at")?, row.int("step")?, row.blob("samples")?, |id| metrics.get(&id).copied())?;
         }
         let mut out: HashMap<i64, Vec<Piece>> = HashMap::new();
         for (id, _, piece) in collected.pieces() {
