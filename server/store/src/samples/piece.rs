@@ -3,8 +3,8 @@
 use crate::error::{Error, Result};
 use headroom_model::metric::Aggregation;
 use headroom_model::time::DAY;
-use pco::{ChunkConfig, DeltaSpec};
 use pco::standalone::{simple_compress, simple_decompress};
+use pco::{ChunkConfig, DeltaSpec};
 
 /// How hard chunks are compressed, 0 to 12: above this, time doubles for less than 1 % of the size.
 const LEVEL: usize = 4;
