@@ -2,7 +2,7 @@
 # Installs what building Headroom needs and this machine lacks; a second run finds everything in place and does nothing.
 #
 #   scripts/toolchain.sh            compilers, linker, the wasm32 standard library, Node and the packages of frontend/
-#   scripts/toolchain.sh test       the above, and Chromium and curl with the packages of end2end/
+#   scripts/toolchain.sh test       the above, and Chromium, curl and PostgreSQL with the packages of end2end/
 #   scripts/toolchain.sh coverage   the above, and cargo-llvm-cov
 #
 # On Debian 12 it uses Debian's own Rust 1.96 (rustc-web) for everything, server and browser: one toolchain, one target directory.
@@ -65,19 +65,28 @@ npm_packages() {
   printf '%s\n' "$seal" > "$1/node_modules/.seal"
 }
 
+# A PostgreSQL server that tests start themselves; Debian's own cluster is neither made nor started.
+postgres() {
+  ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 && return
+  [ -e /etc/postgresql-common/createcluster.conf ] ||
+    as_root sh -c 'mkdir -p /etc/postgresql-common && echo "create_main_cluster = false" > /etc/postgresql-common/createcluster.conf'
+  packages postgresql
+}
+
 node_ok() { have node && have npm && [ "$(node -p 'parseInt(process.versions.node)')" -ge 18 ]; }
 
 if have apt-get && [ "$(dpkg --print-architecture)" = amd64 ]; then
   packages rustc-web cargo-web rust-web-src rust-web-clippy rustfmt-web lld-22 mold gcc libc6-dev pkg-config ca-certificates git
   node_ok || packages nodejs npm
   wasm_works || wasm_std
-  case $want in test | coverage) have chromium || packages chromium; have curl || packages curl ;; esac
+  case $want in test | coverage) have chromium || packages chromium; have curl || packages curl; postgres ;; esac
   [ "$want" != coverage ] || packages llvm-22
 else
   have rustc && have cargo && have mold && have gcc && node_ok ||
     die "this is not Debian on x86-64, so please install: Rust 1.96 or newer with clippy and rustfmt, gcc, mold, Node 18 or newer with npm."
   wasm_works || die "the browser target is missing: rustup target add wasm32-unknown-unknown"
-  case $want in test | coverage) have chromium && have curl || die "the browser tests need Chromium on the PATH as 'chromium', and curl." ;; esac
+  case $want in test | coverage) have chromium && have curl && have initdb ||
+    die "the tests need Chromium on the PATH as 'chromium', curl, and PostgreSQL's initdb." ;; esac
 fi
 
 npm_packages frontend

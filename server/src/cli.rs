@@ -34,7 +34,13 @@ pub enum Command {
     /// Manage API tokens
     Token(Token),
     /// Check the audit chain: every entry, every link
-    VerifyAudit(Database),
+    VerifyAudit(VerifyAudit),
+    /// Write everything into one file, while Headroom runs on
+    Backup(Backup),
+    /// Put a backup into an empty directory or database
+    Restore(Backup),
+    /// Check configuration, database, audit chain, clocks and clusters
+    Doctor(Database),
     /// Print what was promised against what was measured, by strategy
     Promises(Database),
     /// List the catalogue of metrics: name, unit, kind, scope, aggregation
@@ -174,6 +180,27 @@ pub enum UserAct {
     },
     /// List users
     List,
+}
+
+/// `headroom verify-audit`
+#[derive(Debug, Args)]
+pub struct VerifyAudit {
+    /// The end of the chain as an earlier check or backup printed it, NUMBER:HASH: it must still be there
+    #[arg(long, value_name = "HEAD")]
+    pub head: Option<String>,
+    /// The database
+    #[command(flatten)]
+    pub database: Database,
+}
+
+/// `headroom backup` and `headroom restore`
+#[derive(Debug, Args)]
+pub struct Backup {
+    /// The backup
+    pub file: PathBuf,
+    /// The database
+    #[command(flatten)]
+    pub database: Database,
 }
 
 /// `headroom token`

@@ -3,6 +3,7 @@
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Env, Format, Serialized, Toml};
+use headroom_store::StoreConfig;
 use serde::{Deserialize, Serialize};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -35,7 +36,7 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Database {
-    /// `sqlite:PATH`; `headroom.db` in the data directory without.
+    /// `sqlite:PATH` or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`; `headroom.db` in the data directory without.
     pub url: Option<String>,
 }
 
@@ -138,8 +139,14 @@ impl Config {
         }
         if let Some(url) = &self.database.url
             && !url.starts_with("sqlite:")
+            && !is_postgres(url)
         {
-            return fault("database.url", format!("{url:?} is not supported: write sqlite:PATH"));
+            // What was written may hold a password.
+            let scheme = url.split(':').next().unwrap_or_default();
+            return fault(
+                "database.url",
+                format!("{scheme:?} is not supported: write sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE"),
+            );
         }
         if let Some(url) = &self.simulator.url
             && !valid_origin(url)
@@ -152,12 +159,22 @@ impl Config {
         Ok(self)
     }
 
-    /// The database's file.
+    /// Where the database is.
     #[must_use]
-    pub fn database_file(&self) -> PathBuf {
+    pub fn store(&self) -> StoreConfig {
+        match (&self.database.url, self.database_file()) {
+            (_, Some(file)) => StoreConfig::sqlite(file),
+            (url, None) => StoreConfig::at(url.clone().unwrap_or_default()),
+        }
+    }
+
+    /// The database's file; `None` where it is a server's.
+    #[must_use]
+    pub fn database_file(&self) -> Option<PathBuf> {
         match &self.database.url {
-            Some(url) => PathBuf::from(url.trim_start_matches("sqlite:").trim_start_matches("//")),
-            None => self.data_dir.join("headroom.db"),
+            Some(url) if is_postgres(url) => None,
+            Some(url) => Some(PathBuf::from(url.trim_start_matches("sqlite:").trim_start_matches("//"))),
+            None => Some(self.data_dir.join("headroom.db")),
         }
     }
 
@@ -172,6 +189,10 @@ impl Config {
     pub fn address(&self, bound: SocketAddr) -> String {
         self.public_url.as_deref().map_or_else(|| format!("http://{bound}"), |u| u.trim_end_matches('/').to_owned())
     }
+}
+
+fn is_postgres(url: &str) -> bool {
+    url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
 
 fn valid_origin(url: &str) -> bool {
@@ -247,7 +268,7 @@ mod tests {
     fn a_file_overrides_the_defaults() {
         let config = Config::read("f", "bind = \"127.0.0.1:4000\"\ndata_dir = \"/srv/h\"\n[log]\nformat = \"json\"\n").unwrap();
         assert_eq!(config.bind.port(), 4000);
-        assert_eq!(config.database_file(), PathBuf::from("/srv/h/headroom.db"));
+        assert_eq!(config.database_file(), Some(PathBuf::from("/srv/h/headroom.db")));
         assert_eq!((config.log.format, config.log.level.as_str()), (LogFormat::Json, "info,sqlx=warn"));
         assert!(!config.secure());
         assert_eq!(config.address(config.bind), "http://127.0.0.1:4000");
@@ -273,6 +294,8 @@ mod tests {
         assert!(syntax.starts_with("headroom.toml:"), "{syntax}");
         let url = fault("\n[database]\nurl = \"mysql:x\"\n");
         assert!(url.starts_with("headroom.toml:3: database.url: "), "{url}");
+        let server = Config::read("f", "[database]\nurl = \"postgres://me:secret@db/headroom\"\n").unwrap();
+        assert_eq!((server.database_file(), server.store().url.as_str()), (None, "postgres://me:secret@db/headroom"));
         let public = fault("public_url = \"https://h.example/path\"\n");
         assert!(public.starts_with("headroom.toml:1: public_url: "), "{public}");
         let level = fault("[log]\nlevel = \"a=b=c\"\n");

@@ -41,6 +41,9 @@ impl From<headroom_service::Error> for Failure {
 
 impl From<headroom_store::Error> for Failure {
     fn from(error: headroom_store::Error) -> Self {
-        Self::Fault(error.to_string())
+        match error {
+            headroom_store::Error::BadBackup { .. } => Self::BadInput(error.to_string()),
+            other => Self::Fault(other.to_string()),
+        }
     }
 }

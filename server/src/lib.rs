@@ -53,7 +53,10 @@ async fn run_async(command: Command) -> Result<(), Failure> {
         Command::Token(arguments) => match arguments.act {
             TokenAct::Create { user, database } => commands::token::create(&user, &database).await,
         },
-        Command::VerifyAudit(database) => commands::database::verify_audit(&database).await,
+        Command::VerifyAudit(arguments) => commands::database::verify_audit(&arguments).await,
+        Command::Backup(arguments) => commands::backup::backup(&arguments).await,
+        Command::Restore(arguments) => commands::backup::restore(&arguments).await,
+        Command::Doctor(database) => commands::doctor::run(&database).await,
         Command::Promises(database) => commands::promises::run(&database).await,
         Command::Metrics | Command::Analyze(_) => Ok(()),
     }

@@ -9,10 +9,11 @@ use headroom_engine::prices::PriceBook;
 use headroom_infra::simulator::Client;
 use headroom_model::time::Timestamp;
 use headroom_service::{Cluster, Headroom, WorkerOptions};
-use headroom_store::{Store, StoreConfig};
+use headroom_store::Store;
 use std::future::IntoFuture;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
@@ -60,7 +61,10 @@ pub fn configuration(database: &cli::Database) -> Result<Config, Failure> {
     let mut config = Config::load(database.config.as_deref())?;
     if let Some(dir) = &database.data_dir {
         config.data_dir.clone_from(dir);
-        config.database.url = None;
+        // A directory says where the database's file is, unless the database is a server's.
+        if config.database_file().is_some() {
+            config.database.url = None;
+        }
     }
     Ok(config)
 }
@@ -78,10 +82,10 @@ pub fn wall() -> Timestamp {
 /// [`Failure`] when the directory or the database cannot be used.
 pub async fn open(config: &Config, clusters: Vec<Cluster>, demo: bool) -> Result<Arc<Headroom>, Failure> {
     let file = config.database_file();
-    if let Some(dir) = file.parent().filter(|d| !d.as_os_str().is_empty()) {
+    if let Some(dir) = file.as_deref().and_then(Path::parent).filter(|d| !d.as_os_str().is_empty()) {
         std::fs::create_dir_all(dir).map_err(|e| Failure::Fault(format!("{}: cannot be made: {e}", dir.display())))?;
     }
-    let store = Store::open(&StoreConfig::sqlite(&file)).await?;
+    let store = Store::open(&config.store()).await?;
     Ok(Headroom::new(store, clusters, PriceBook::on_prem_default(), Arc::new(wall), demo))
 }
 

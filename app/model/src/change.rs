@@ -6,6 +6,7 @@ use crate::job::{OptimizationStatus, words};
 use crate::plan::{Plan, PlanHash};
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 words! {
@@ -171,6 +172,9 @@ pub struct Change {
     pub requested_by: String,
     /// Approvals of this plan.
     pub approvals: Vec<Approval>,
+    /// How many it needs, by the policy that it was submitted under.
+    #[serde(default = "one")]
+    pub approvals_required: u32,
     /// Why it ended or was taken back, in words.
     pub reason: Option<String>,
     /// Grows by one with every transition: what optimistic locking compares.
@@ -195,6 +199,11 @@ pub struct Change {
     pub promised_month: Option<crate::units::Money>,
 }
 
+/// What was needed before policy could ask for more.
+const fn one() -> u32 {
+    1
+}
+
 /// Why a change refuses an act.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
@@ -217,9 +226,17 @@ pub enum Refusal {
     /// Four eyes.
     #[error("{0} submitted this change and cannot approve it: someone else has to")]
     OwnSubmission(String),
-    /// It has no approval of this plan.
-    #[error("this plan has no approval yet")]
-    NotApproved,
+    /// One person counts once.
+    #[error("{0} has approved this plan already: someone else has to")]
+    ApprovedBefore(String),
+    /// It has too few approvals of this plan.
+    #[error("this plan has {have} of {need} approvals")]
+    NotApproved {
+        /// How many count.
+        have: u32,
+        /// How many it needs.
+        need: u32,
+    },
 }
 
 impl Change {
@@ -236,18 +253,35 @@ impl Change {
         Ok(())
     }
 
-    /// Records an approval of exactly the plan that the approver saw.
+    /// Records an approval of exactly the plan that the approver saw; the last one that is needed moves the change on.
     ///
     /// # Errors
-    /// [`Refusal`] for another plan, one's own submission, or a change that has moved on.
+    /// [`Refusal`] for another plan, one's own submission, a second approval by one person, or a change that has moved on.
     pub fn approve(&mut self, by: &str, seen: &PlanHash, wall: Timestamp) -> Result<(), Refusal> {
         self.same_plan(seen)?;
         if self.requested_by == by {
             return Err(Refusal::OwnSubmission(by.to_owned()));
         }
-        self.advance(Substate::Approved)?;
+        if !self.state.allows(Substate::Approved) {
+            return Err(Refusal::IllegalTransition { from: self.state, to: Substate::Approved });
+        }
+        if self.approvals.iter().any(|a| a.by == by && a.plan_hash == *seen) {
+            return Err(Refusal::ApprovedBefore(by.to_owned()));
+        }
         self.approvals.push(Approval { by: by.to_owned(), plan_hash: seen.clone(), at: wall });
+        if self.approvals_by_others() >= self.approvals_required {
+            return self.advance(Substate::Approved);
+        }
+        self.version += 1;
         Ok(())
+    }
+
+    /// How many people other than the requester have approved this plan.
+    #[must_use]
+    pub fn approvals_by_others(&self) -> u32 {
+        let people: BTreeSet<&str> =
+            self.approvals.iter().filter(|a| a.plan_hash == self.plan_hash && a.by != self.requested_by).map(|a| a.by.as_str()).collect();
+        u32::try_from(people.len()).unwrap_or(u32::MAX)
     }
 
     /// Whether `seen` is this change's plan.
@@ -261,14 +295,14 @@ impl Change {
         Err(Refusal::PlanMismatch { seen: seen.short(), now: self.plan_hash.short() })
     }
 
-    /// Checked again at apply: the plan still has its hash, and someone other than the requester approved it.
+    /// Checked again at apply: the plan still has its hash, and enough people other than the requester approved it.
     ///
     /// # Errors
     /// [`Refusal`].
     pub fn approved_by_other(&self) -> Result<(), Refusal> {
         self.same_plan(&self.plan.hash())?;
-        let approved = self.approvals.iter().any(|a| a.plan_hash == self.plan_hash && a.by != self.requested_by);
-        approved.then_some(()).ok_or(Refusal::NotApproved)
+        let (have, need) = (self.approvals_by_others(), self.approvals_required);
+        if have >= need { Ok(()) } else { Err(Refusal::NotApproved { have, need }) }
     }
 }
 
@@ -297,6 +331,7 @@ mod tests {
             state,
             requested_by: "engineer".into(),
             approvals: Vec::new(),
+            approvals_required: 1,
             reason: None,
             version: 0,
             submitted_at: Timestamp::default(),
@@ -322,6 +357,19 @@ mod tests {
         c.approve("approver", &seen, Timestamp::default()).unwrap();
         c.approved_by_other().unwrap();
         assert!(matches!(c.approve("approver", &seen, Timestamp::default()), Err(Refusal::IllegalTransition { .. })));
+    }
+
+    #[test]
+    fn two_approvals_are_two_people_s() {
+        let mut c = Change { approvals_required: 2, ..change(Substate::PendingApproval) };
+        let seen = c.plan_hash.clone();
+        c.approve("ann", &seen, Timestamp::default()).unwrap();
+        assert_eq!((c.state, c.version), (Substate::PendingApproval, 1));
+        assert!(matches!(c.approve("ann", &seen, Timestamp::default()), Err(Refusal::ApprovedBefore(_))));
+        assert!(matches!(c.approved_by_other(), Err(Refusal::NotApproved { have: 1, need: 2 })));
+        c.approve("bob", &seen, Timestamp::default()).unwrap();
+        assert_eq!(c.state, Substate::Approved);
+        c.approved_by_other().unwrap();
     }
 
     #[test]

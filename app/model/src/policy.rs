@@ -94,6 +94,7 @@ policies! {
     observation_max: Span = Span::hours(24), "How long an inconclusive observation may be extended.";
     observation_min_samples: u32 = 12, "Fewest samples for a verdict.";
     guard_period: Span = Span::days(7), "How long the guards stay armed after a change is verified.";
+    approvals_required: u32 = 1, "How many people other than the requester must approve a change.";
     approval_expiry: Span = Span::days(7), "How long a submitted change waits for approval before it expires.";
     enable_optimization_alerts: bool = true, "Tell people about recommendations, rollbacks and failures.";
 }
@@ -114,7 +115,7 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`] names the first key that is out of its limits.
     pub fn check(&self) -> Result<(), PolicyError> {
-        let limits: [(&str, f64, f64, f64); 14] = [
+        let limits: [(&str, f64, f64, f64); 15] = [
             ("analysis_interval", self.analysis_interval.0 as f64, 60.0, 30.0 * 86_400.0),
             ("analysis_window", self.analysis_window.0 as f64, 3_600.0, 90.0 * 86_400.0),
             ("max_analysis_duration", self.max_analysis_duration.0 as f64, 1.0, 86_400.0),
@@ -129,6 +130,7 @@ impl Policy {
             ("observation", self.observation.0 as f64, 60.0, 30.0 * 86_400.0),
             ("observation_max", self.observation_max.0 as f64, self.observation.0 as f64, 30.0 * 86_400.0),
             ("observation_min_samples", f64::from(self.observation_min_samples), 1.0, 100_000.0),
+            ("approvals_required", f64::from(self.approvals_required), 1.0, 5.0),
         ];
         for (key, value, min, max) in limits {
             if !(min..=max).contains(&value) {
@@ -156,6 +158,7 @@ impl Policy {
             self.observation_max,
             self.observation_min_samples,
             self.guard_period,
+            self.approvals_required,
         ))
     }
 

@@ -227,6 +227,8 @@ pub struct ChangePage {
     pub requested_by: String,
     /// Approvals so far.
     pub approvals: Vec<Approval>,
+    /// How many it needs.
+    pub approvals_required: u32,
     /// Why it ended or was taken back.
     pub reason: Option<String>,
     /// What was measured.
@@ -251,6 +253,8 @@ pub struct ChangePage {
 pub enum ChangeAct {
     /// Approve the plan.
     Approve,
+    /// Send it back with a wish.
+    RequestChanges,
     /// Reject it.
     Reject,
     /// Take the submission back.

@@ -74,12 +74,31 @@ pub async fn approve(id: String, plan_hash: String, key: String) -> Result<Done,
         let door = doorway().await?;
         door.once(&key, &format!("approve {id} {plan_hash}"), async {
             let seen = parse_plan_hash(&plan_hash)?;
-            door.service.approve(&door.ctx, parse_id(&id)?, &seen).await?;
-            Ok(Done::said(format!("Plan {} is approved. It can be applied now.", seen.short())))
+            let change = door.service.approve(&door.ctx, parse_id(&id)?, &seen).await?;
+            let (have, need) = (change.approvals_by_others(), change.approvals_required);
+            Ok(Done::said(if have < need {
+                format!("Your approval of plan {} counts: {have} of {need}.", seen.short())
+            } else {
+                format!("Plan {} is approved. It can be applied now.", seen.short())
+            }))
         })
         .await
     };
     answer("approve", &[], outcome.await)
+}
+
+/// Sends a change back with a wish.
+#[server(prefix = "/fn", endpoint = "recommendation/request-changes", output = Json)]
+pub async fn request_changes(id: String, reason: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("request-changes {id} {reason}"), async {
+            door.service.request_changes(&door.ctx, parse_id(&id)?, &reason).await?;
+            Ok(Done::said("Sent back. The recommendation is open again, with your wish."))
+        })
+        .await
+    };
+    answer("request_changes", &[("reason", &reason)], outcome.await)
 }
 
 /// Rejects a change, with the reason.

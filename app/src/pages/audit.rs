@@ -17,6 +17,11 @@ fn address(q: &AuditQuery) -> String {
     link::with("/audit", &[("q", &q.q), ("actor", &q.actor), ("event", &q.event)])
 }
 
+/// Where everything that is found can be taken away as a file.
+fn export(form: &str, q: &AuditQuery) -> String {
+    link::with(&format!("/audit/export.{form}"), &[("q", &q.q), ("actor", &q.actor), ("event", &q.event)])
+}
+
 /// The page.
 #[component]
 pub fn AuditPage() -> impl IntoView {
@@ -41,6 +46,8 @@ pub fn AuditPage() -> impl IntoView {
             <label class="sr" for="event">"Event begins with"</label>
             <input class="input" id="event" name="event" placeholder="Event, such as change." value=move || event.get() />
             <button class="btn" type="submit">{icon(Icon::Search)}"Search"</button>
+            <a class="btn" href=move || export("csv", &asked.get()) rel="external" download>"CSV"</a>
+            <a class="btn" href=move || export("json", &asked.get()) rel="external" download>"JSON"</a>
         </Form>
         <section class="panel">
             {load(data, "The audit", Shape::Rows, move |page: PageOf<AuditRow>| {

@@ -2,7 +2,7 @@
 //! disabled with the reason, or not at all where it is never theirs.
 
 use crate::api::Entry;
-use crate::api::act::{Apply, Approve, Comment, Dismiss, Reject, Reopen, RollBack, Submit, Withdraw};
+use crate::api::act::{Apply, Approve, Comment, Dismiss, Reject, Reopen, RequestChanges, RollBack, Submit, Withdraw};
 use crate::components::fields::{FormError, OnceKey, TextField};
 use crate::components::icon::{Icon, icon};
 use crate::components::notice::Notice;
@@ -21,6 +21,7 @@ use leptos::prelude::*;
 pub struct Acts {
     submit: (ServerAction<Submit>, Outcome),
     approve: (ServerAction<Approve>, Outcome),
+    request_changes: (ServerAction<RequestChanges>, Outcome),
     reject: (ServerAction<Reject>, Outcome),
     withdraw: (ServerAction<Withdraw>, Outcome),
     apply: (ServerAction<Apply>, Outcome),
@@ -44,6 +45,7 @@ impl Acts {
         Self {
             submit: act!("submit"),
             approve: act!("approve"),
+            request_changes: act!("request_changes"),
             reject: act!("reject"),
             withdraw: act!("withdraw"),
             apply: act!("apply"),
@@ -64,7 +66,7 @@ impl Acts {
     pub fn notice(self) -> impl IntoView {
         let said = self.said();
         // How often each was answered, and which was answered last.
-        let newest = Memo::new(move |before: Option<&([usize; 8], Option<usize>)>| {
+        let newest = Memo::new(move |before: Option<&([usize; 9], Option<usize>)>| {
             let now = said.map(|(answers, _)| answers.get());
             let last = before.and_then(|(then, last)| (0..now.len()).find(|i| now[*i] != then[*i]).or(*last));
             (now, last)
@@ -75,11 +77,12 @@ impl Acts {
     }
 
     /// Every act whose outcome is said at the top, and how often it was answered.
-    fn said(self) -> [(RwSignal<usize>, Outcome); 8] {
-        let Self { submit, approve, reject, withdraw, apply, roll_back, dismiss, reopen, comment: _ } = self;
+    fn said(self) -> [(RwSignal<usize>, Outcome); 9] {
+        let Self { submit, approve, request_changes, reject, withdraw, apply, roll_back, dismiss, reopen, comment: _ } = self;
         [
             (submit.0.version(), submit.1),
             (approve.0.version(), approve.1),
+            (request_changes.0.version(), request_changes.1),
             (reject.0.version(), reject.1),
             (withdraw.0.version(), withdraw.1),
             (apply.0.version(), apply.1),
@@ -99,7 +102,11 @@ impl Default for Acts {
 /// Why this person may not approve: their role, or their own submission.
 fn approve_refusal(change: &ChangePage, entry: &Entry) -> Option<String> {
     let own = change.requested_by == entry.user;
-    entry.why_not(Permission::Approve).or_else(|| own.then(|| "You submitted this: someone else has to approve it.".to_owned()))
+    let mine = change.approvals.iter().any(|a| a.by == entry.user);
+    entry
+        .why_not(Permission::Approve)
+        .or_else(|| own.then(|| "You submitted this: someone else has to approve it.".to_owned()))
+        .or_else(|| mine.then(|| format!("You approved it; {} of {} have.", change.approvals.len(), change.approvals_required)))
 }
 
 /// The bar at the foot of the page.
@@ -113,6 +120,7 @@ pub fn action_bar(p: &RecommendationPage, acts: Acts, entry: &Entry) -> impl Int
         {(p.recommendation.state == RecommendationState::Dismissed).then(|| reopen(&id, acts, entry))}
         {(open && p.refusal.is_none()).then(|| submit(&id, acts, entry))}
         {can(ChangeAct::Withdraw).filter(|c| c.requested_by == entry.user).map(|_| withdraw(&id, acts))}
+        {can(ChangeAct::RequestChanges).map(|_| request_changes(&id, acts, entry))}
         {can(ChangeAct::Reject).map(|_| reject(&id, acts, entry))}
         {can(ChangeAct::Approve).map(|c| approve(&id, c, acts, entry))}
         {can(ChangeAct::RollBack).map(|c| roll_back(&id, c, acts, entry))}
@@ -244,6 +252,21 @@ macro_rules! with_reason {
             .into_any()
         }
     }};
+}
+
+fn request_changes(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    with_reason!(
+        id,
+        acts.request_changes,
+        "Request changes",
+        "Send it back",
+        "What should be different?",
+        "btn",
+        "btn",
+        entry.why_not(Permission::Approve),
+        Icon::Undo,
+        "request-changes"
+    )
 }
 
 fn reject(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {

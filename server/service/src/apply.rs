@@ -20,7 +20,7 @@ impl Headroom {
         let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
         change.same_plan(seen)?;
         if change.state == Substate::PendingApproval {
-            return Err(headroom_model::change::Refusal::NotApproved.into());
+            change.approved_by_other()?;
         }
         if change.state != Substate::Approved {
             return Err(Error::Conflict(format!("this change is {}: it cannot be started now", change.state.plain().to_lowercase())));

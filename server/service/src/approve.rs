@@ -24,7 +24,8 @@ impl Headroom {
         let mut entry = event(ctx, "change.approved", "change", change.id);
         entry.service_id = Some(change.service_id.to_string());
         entry.before = Some(serde_json::json!({ "state": from }));
-        entry.after = Some(serde_json::json!({ "state": change.state, "plan_hash": seen }));
+        let approvals = format!("{} of {}", change.approvals_by_others(), change.approvals_required);
+        entry.after = Some(serde_json::json!({ "state": change.state, "plan_hash": seen, "approvals": approvals }));
         tx.record(&entry).await?;
         tx.commit().await?;
         self.announce("changes");

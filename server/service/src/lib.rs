@@ -27,6 +27,7 @@ mod propose;
 mod read;
 mod reject;
 mod reopen;
+mod request_changes;
 mod roll_back;
 mod submit;
 mod supersede;
@@ -83,6 +84,8 @@ pub struct Headroom {
     /// When each API token's use was last noted, wall time.
     token_used: Mutex<HashMap<Uuid, Timestamp>>,
     demo: bool,
+    /// This process among those on one database.
+    me: Uuid,
 }
 
 impl Headroom {
@@ -101,6 +104,7 @@ impl Headroom {
             wake: Notify::new(),
             token_used: Mutex::default(),
             demo,
+            me: Uuid::now_v7(),
         })
     }
 
@@ -158,7 +162,20 @@ impl Headroom {
         Ok(())
     }
 
+    /// Says here, and to the other processes on this database, that something changed.
     fn announce(&self, topic: &str) {
+        self.announce_here(topic);
+        if self.store.is_shared() {
+            let (store, me, topic) = (self.store.clone(), self.me.to_string(), topic.to_owned());
+            tokio::spawn(async move {
+                if let Err(error) = store.tell(&me, &topic).await {
+                    tracing::warn!(%error, topic, "other processes were not told; their pages show it with the next change");
+                }
+            });
+        }
+    }
+
+    fn announce_here(&self, topic: &str) {
         let rev = self.rev.fetch_add(1, Ordering::Relaxed) + 1;
         // Nobody listening is no fault.
         let _ = self.live.send(LiveEvent { topic: topic.to_owned(), rev });

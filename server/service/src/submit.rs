@@ -58,6 +58,7 @@ impl Headroom {
             state: Substate::PendingApproval,
             requested_by: ctx.actor.clone(),
             approvals: Vec::new(),
+            approvals_required: policy.approvals_required,
             reason: None,
             version: 1,
             submitted_at: ctx.now.wall,

@@ -7,7 +7,7 @@ use headroom_model::auth::OpContext;
 use headroom_model::change::Substate;
 use headroom_model::ids::{ChangeId, JobId};
 use headroom_model::time::Timestamp;
-use headroom_store::{Leased, Work};
+use headroom_store::{Leadership, Leased, Work};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -50,17 +50,57 @@ impl Headroom {
     pub async fn run(self: Arc<Self>, options: WorkerOptions, stop: watch::Receiver<bool>) {
         let mut tasks = JoinSet::new();
         tasks.spawn(Arc::clone(&self).poll_clusters(options.clone(), stop.clone()));
+        tasks.spawn(Arc::clone(&self).hear_others(stop.clone()));
         tasks.spawn(Arc::clone(&self).work(options.clone(), stop.clone(), &[WORK_CHANGE]));
         tasks.spawn(Arc::clone(&self).work(options, stop, &[WORK_ANALYZE]));
         while tasks.join_next().await.is_some() {}
     }
 
+    /// One process of those on a database looks at the clusters and keeps the schedule; the others keep time and stand by.
     async fn poll_clusters(self: Arc<Self>, options: WorkerOptions, mut stop: watch::Receiver<bool>) {
+        let mut lead = None;
         while !*stop.borrow() {
-            if let Err(error) = self.tick().await {
+            lead = self.still_leading(lead).await;
+            let looked = if lead.is_some() { self.tick().await } else { self.keep_time().await };
+            if let Err(error) = looked {
                 tracing::warn!(%error, "a look at the clusters failed; it is repeated");
             }
             tokio::select! { () = tokio::time::sleep(options.poll) => {}, _ = stop.changed() => {} }
+        }
+    }
+
+    async fn still_leading(&self, lead: Option<Leadership>) -> Option<Leadership> {
+        if let Some(mut lead) = lead
+            && lead.confirm().await.is_ok()
+        {
+            return Some(lead);
+        }
+        self.store.try_lead().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "whether another process looks at the clusters is not known; asked again");
+            None
+        })
+    }
+
+    /// Passes on to this process's pages what other processes tell.
+    async fn hear_others(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow() {
+            let heard = tokio::select! { heard = self.listen() => heard, _ = stop.changed() => return };
+            match heard {
+                Ok(()) => return,
+                Err(error) => tracing::warn!(%error, "other processes are not heard; listening again"),
+            }
+            tokio::select! { () = tokio::time::sleep(Duration::from_secs(RETRY_SECS.unsigned_abs())) => {}, _ = stop.changed() => {} }
+        }
+    }
+
+    async fn listen(&self) -> Result<()> {
+        let Some(mut ears) = self.store.hear().await? else { return Ok(()) };
+        let me = self.me.to_string();
+        loop {
+            let (from, topic) = ears.next().await?;
+            if from != me {
+                self.announce_here(&topic);
+            }
         }
     }
 

@@ -12,9 +12,32 @@ use headroom_model::recommendation::RecommendationState;
 use headroom_service::Error;
 use house::House;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_good_change_is_verified_and_a_harmful_one_takes_itself_back() {
-    let house = House::start(3600.0).await;
+macro_rules! on_both_databases {
+    ($($story:ident: $speed:literal),* $(,)?) => {
+        mod on_sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                crate::$story(crate::House::start($speed).await).await;
+            })*
+        }
+        mod on_postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $story() {
+                crate::$story(crate::House::start_on_postgres($speed).await).await;
+            })*
+        }
+    };
+}
+
+on_both_databases! {
+    a_good_change_is_verified_and_a_harmful_one_takes_itself_back: 3600.0,
+    every_refusal_names_its_cause_and_changes_nothing: 60.0,
+    a_plan_whose_target_or_rules_have_changed_is_out_of_date: 60.0,
+    what_was_dismissed_stays_away_until_it_is_opened_again: 60.0,
+    two_people_approve_and_a_wish_sends_a_change_back: 60.0,
+}
+
+async fn a_good_change_is_verified_and_a_harmful_one_takes_itself_back(house: House) {
     house.analysed().await;
     let open = house.open().await;
     assert!(open.len() >= 10, "only {} recommendations", open.len());
@@ -64,9 +87,7 @@ async fn a_good_change_is_verified_and_a_harmful_one_takes_itself_back() {
     assert!(house.headroom.store().verify_audit(None).await.unwrap().fault.is_none());
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn every_refusal_names_its_cause_and_changes_nothing() {
-    let house = House::start(60.0).await;
+async fn every_refusal_names_its_cause_and_changes_nothing(house: House) {
     house.analysed().await;
     let page = house.open().await.into_iter().find(|p| p.refusal.is_none()).expect("an open recommendation");
     let id = page.recommendation.id;
@@ -81,7 +102,10 @@ async fn every_refusal_names_its_cause_and_changes_nothing() {
     let own = house.as_role("engineer", Role::Approver);
     assert!(matches!(house.headroom.approve(&own, id, &change.plan_hash).await, Err(Error::Refusal(Refusal::OwnSubmission(_)))));
     assert!(matches!(house.headroom.approve(&house.approver(), id, &nothing).await, Err(Error::Refusal(Refusal::PlanMismatch { .. }))));
-    assert!(matches!(house.headroom.apply(&house.approver(), id, &change.plan_hash).await, Err(Error::Refusal(Refusal::NotApproved))));
+    assert!(matches!(
+        house.headroom.apply(&house.approver(), id, &change.plan_hash).await,
+        Err(Error::Refusal(Refusal::NotApproved { have: 0, need: 1 }))
+    ));
     assert!(matches!(house.headroom.roll_back(&house.approver(), id, "no").await, Err(Error::Conflict(_))));
     assert!(matches!(house.headroom.reject(&house.approver(), id, "  ").await, Err(Error::Invalid { .. })));
     assert_eq!(house.page(id).await.change.unwrap().state, Substate::PendingApproval);
@@ -104,9 +128,7 @@ async fn every_refusal_names_its_cause_and_changes_nothing() {
     assert!(matches!(house.headroom.propose(&house.engineer(), &request).await, Err(Error::Refused(_))));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_plan_whose_target_or_rules_have_changed_is_out_of_date() {
-    let house = House::start(60.0).await;
+async fn a_plan_whose_target_or_rules_have_changed_is_out_of_date(house: House) {
     house.analysed().await;
     let mut open = house.open().await.into_iter().filter(|p| p.refusal.is_none());
     let (first, second) = (open.next().unwrap(), open.next().unwrap());
@@ -127,9 +149,7 @@ async fn a_plan_whose_target_or_rules_have_changed_is_out_of_date() {
     assert!(change.reason.unwrap().contains("policy"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_dismissed_stays_away_until_it_is_opened_again() {
-    let house = House::start(60.0).await;
+async fn what_was_dismissed_stays_away_until_it_is_opened_again(house: House) {
     house.analysed().await;
     let id = house
         .open()
@@ -150,4 +170,31 @@ async fn what_was_dismissed_stays_away_until_it_is_opened_again() {
     let page = house.page(id).await;
     assert_eq!((page.recommendation.state, page.recommendation.reason), (RecommendationState::Open, None));
     house.headroom.submit(&house.engineer(), id).await.unwrap();
+}
+
+async fn two_people_approve_and_a_wish_sends_a_change_back(house: House) {
+    house.analysed().await;
+    house.headroom.set_policy(&house.admin(), &Scope::Fleet, "approvals_required", "2").await.unwrap();
+    let id = house.open().await.into_iter().find(|p| p.refusal.is_none()).expect("an open recommendation").recommendation.id;
+    let first = house.headroom.submit(&house.engineer(), id).await.unwrap();
+    assert!(matches!(house.headroom.request_changes(&house.engineer(), id, "less").await, Err(Error::Forbidden(_))));
+    assert!(matches!(house.headroom.request_changes(&house.approver(), id, " ").await, Err(Error::Invalid { .. })));
+    house.headroom.request_changes(&house.approver(), id, "after the release").await.unwrap();
+    let page = house.page(id).await;
+    assert_eq!(page.recommendation.state, RecommendationState::Open);
+    let sent_back = page.change.unwrap();
+    assert_eq!((sent_back.state, sent_back.reason.as_deref()), (Substate::ChangesRequested, Some("after the release")));
+
+    let second = house.headroom.submit(&house.engineer(), id).await.unwrap();
+    assert_ne!(first.id, second.id);
+    let (approver, other) = (house.approver(), house.as_role("bob", Role::Approver));
+    let half = house.headroom.approve(&approver, id, &second.plan_hash).await.unwrap();
+    assert_eq!(half.state, Substate::PendingApproval);
+    let again = house.headroom.approve(&approver, id, &second.plan_hash).await;
+    assert!(matches!(again, Err(Error::Refusal(Refusal::ApprovedBefore(_)))));
+    let early = house.headroom.apply(&approver, id, &second.plan_hash).await;
+    assert!(matches!(early, Err(Error::Refusal(Refusal::NotApproved { have: 1, need: 2 }))));
+    assert_eq!(house.headroom.approve(&other, id, &second.plan_hash).await.unwrap().state, Substate::Approved);
+    house.headroom.apply(&other, id, &second.plan_hash).await.unwrap();
+    house.until(id, &[Substate::Observing]).await;
 }

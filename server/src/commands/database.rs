@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::error::Failure;
 use crate::serve::{configuration, open};
 use headroom_service::Headroom;
+use headroom_store::AuditHead;
 use std::sync::Arc;
 
 /// Opens the database that the arguments name.
@@ -22,8 +23,7 @@ pub async fn headroom(arguments: &cli::Database) -> Result<Arc<Headroom>, Failur
 /// [`Failure::BadInput`] when it is not.
 pub async fn existing(arguments: &cli::Database) -> Result<Arc<Headroom>, Failure> {
     let config: Config = configuration(arguments)?;
-    let file = config.database_file();
-    if !file.exists() {
+    if let Some(file) = config.database_file().filter(|file| !file.exists()) {
         let fault = "there is no Headroom database here: name its directory with --data-dir";
         return Err(Failure::BadInput(format!("{}: {fault}", file.display())));
     }
@@ -45,13 +45,22 @@ pub async fn migrate(arguments: &cli::Database) -> Result<(), Failure> {
 ///
 /// # Errors
 /// [`Failure`] names the first entry that does not fit.
-pub async fn verify_audit(arguments: &cli::Database) -> Result<(), Failure> {
-    let headroom = existing(arguments).await?;
-    let report = headroom.store().verify_audit(None).await?;
+pub async fn verify_audit(arguments: &cli::VerifyAudit) -> Result<(), Failure> {
+    let known = arguments.head.as_deref().map(head).transpose()?;
+    let headroom = existing(&arguments.database).await?;
+    let report = headroom.store().verify_audit(known.as_ref()).await?;
     headroom.store().close().await;
     if let Some(fault) = report.fault {
         return Err(Failure::Fault(format!("the audit chain is broken at entry {}: {}", fault.seq, fault.what)));
     }
-    let head = report.head.map_or_else(|| "empty".to_owned(), |h| format!("head {} {}", h.seq, h.hash));
+    let head = report.head.map_or_else(|| "empty".to_owned(), |h| format!("head {}:{}", h.seq, h.hash));
     print(&format!("{} entries, every link holds; {head}\n", report.entries))
+}
+
+fn head(text: &str) -> Result<AuditHead, Failure> {
+    let parts = text.split_once(':').and_then(|(seq, hash)| Some((seq.parse().ok()?, hash)));
+    let (seq, hash) = parts
+        .filter(|(_, hash)| hash.len() == 64 && hash.bytes().all(|b| b.is_ascii_hexdigit()))
+        .ok_or_else(|| Failure::BadInput(format!("--head: {text:?} is not an end of a chain: write it as it was printed, NUMBER:HASH")))?;
+    Ok(AuditHead { seq, hash: hash.to_lowercase() })
 }

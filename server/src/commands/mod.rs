@@ -1,7 +1,9 @@
 //! What the command line does without a server, or beside one: one file per command.
 
 pub mod analyze;
+pub mod backup;
 pub mod database;
+pub mod doctor;
 pub mod import;
 pub mod metrics;
 pub mod promises;

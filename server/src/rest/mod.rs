@@ -2,7 +2,7 @@
 
 mod changes;
 mod docs;
-mod extract;
+pub mod extract;
 mod idempotency;
 mod openapi;
 mod optimization;
@@ -35,6 +35,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(recommendations::show))
         .routes(routes!(recommendations::submit))
         .routes(routes!(recommendations::approve))
+        .routes(routes!(recommendations::request_changes))
         .routes(routes!(recommendations::reject))
         .routes(routes!(recommendations::withdraw))
         .routes(routes!(recommendations::dismiss))
@@ -83,7 +84,7 @@ mod tests {
         wanted.extend(["/optimization/recommendations", "/policy", "/services", "/services/{service_name}", base]);
         let mut wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
         wanted.extend(
-            ["submit", "approve", "reject", "withdraw", "dismiss", "reopen", "comment", "apply", "rollback"]
+            ["submit", "approve", "request-changes", "reject", "withdraw", "dismiss", "reopen", "comment", "apply", "rollback"]
                 .map(|verb| format!("{base}/{verb}")),
         );
         wanted.sort();

@@ -148,6 +148,21 @@ pub async fn approve(State(state): State<AppState>, Ctx(ctx): Ctx, Id(id): Id<Re
     shown(&state, &ctx, id).await
 }
 
+/// Send it back with a wish
+#[utoipa::path(post, path = "/optimization/recommendations/{recommendation_id}/request-changes", tag = "recommendations", request_body = Because,
+    params(("recommendation_id" = String, Path, description = "Its id")), responses(
+    (status = 200, description = "The recommendation", body = Recommendation),
+    (status = "default", description = "A problem", body = ProblemAnswer, content_type = "application/problem+json")))]
+pub async fn request_changes(
+    State(state): State<AppState>,
+    Ctx(ctx): Ctx,
+    Id(id): Id<RecommendationId>,
+    Body(because): Body<Because>,
+) -> Answer {
+    state.headroom.request_changes(&ctx, id, &because.reason).await?;
+    shown(&state, &ctx, id).await
+}
+
 /// Reject it
 #[utoipa::path(post, path = "/optimization/recommendations/{recommendation_id}/reject", tag = "recommendations", request_body = Because,
     params(("recommendation_id" = String, Path, description = "Its id")), responses(

@@ -2,6 +2,7 @@
 
 pub mod account;
 pub mod events;
+pub mod export;
 pub mod health;
 pub mod pages;
 
@@ -29,6 +30,7 @@ pub fn router(state: &AppState) -> Router {
     let people = pages::router(state)
         .merge(account::router())
         .merge(events::router())
+        .merge(export::router())
         .layer(from_fn_with_state(state.clone(), identity::from_session))
         .layer(sessions(state))
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY));

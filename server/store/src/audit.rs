@@ -1,6 +1,6 @@
 //! The audit chain and the outbox. Every entry's hash covers the hash before it and the entry's canonical bytes (RFC 8785).
 
-use crate::db::{Connection, Row, Sql, Value, among, beginning, containing, sql};
+use crate::db::{Connection, Row, Value, beginning, containing, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, limit, text};
 use crate::store::{Store, Tx};
@@ -49,7 +49,7 @@ fn chained(prev_hash: &str, body: &str) -> String {
 }
 
 fn canonical(event: &Event) -> Result<String> {
-    serde_json_canonicalizer::to_string(event).map_err(|fault| Error::Corrupt { what: "event", fault: fault.to_string() })
+    serde_json_canonicalizer::to_string(event).map_err(|fault| Error::Corrupt { what: "event".into(), fault: fault.to_string() })
 }
 
 impl Tx {
@@ -106,7 +106,7 @@ impl Store {
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn unpublished(&self, limit: u32) -> Result<Vec<(i64, Event)>> {
         let rows = sql("SELECT seq, event FROM outbox WHERE published_at IS NULL ORDER BY seq LIMIT $1").int(i64::from(limit));
-        rows.all(&mut *self.read().await?).await?.iter().map(|row| Ok((row.int("seq")?, row.json("event")?))).collect()
+        rows.all(&mut self.read().await?).await?.iter().map(|row| Ok((row.int("seq")?, row.json_text("event")?))).collect()
     }
 
     /// One page of the audit log, newest first.
@@ -121,7 +121,7 @@ impl Store {
             page.and("seq < ?", [Value::Int(Some(before))]);
         }
         let limit = limit(query.limit);
-        let on = &mut *self.read().await?;
+        let on = &mut self.read().await?;
         let total = filter.sql("SELECT COUNT(*) AS n FROM audit", "").one(on).await?.int("n")?;
         let mut rows = page.sql("SELECT seq, hash, body FROM audit", &format!(" ORDER BY seq DESC LIMIT {}", limit + 1)).all(on).await?;
         let more = rows.len() > limit as usize;
@@ -141,7 +141,7 @@ impl Store {
         }
         let mut filter = Filter::default();
         filter.one_of("subject", subjects);
-        let on = &mut *self.read().await?;
+        let on = &mut self.read().await?;
         let rows = filter.sql("SELECT seq, hash, body FROM audit", " ORDER BY seq DESC").all(on).await?;
         with_links(on, &rows).await
     }
@@ -152,7 +152,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`]. A broken chain is not an error but a [`AuditReport::fault`].
     pub async fn verify_audit(&self, known: Option<&AuditHead>) -> Result<AuditReport> {
-        let on = &mut *self.read().await?;
+        let on = &mut self.read().await?;
         let mut report = AuditReport { entries: 0, head: None, fault: None };
         let mut met_known = known.is_none();
         loop {
@@ -228,10 +228,11 @@ fn filter(query: &AuditQuery) -> Filter {
 async fn with_links(on: &mut Connection, rows: &[Row]) -> Result<Vec<AuditRow>> {
     let mut entries = Vec::with_capacity(rows.len());
     for row in rows {
-        entries.push(AuditRow { seq: row.int("seq")?, event: row.json("body")?, hash: row.text("hash")?, link: None });
+        entries.push(AuditRow { seq: row.int("seq")?, event: row.json_text("body")?, hash: row.text("hash")?, link: None });
     }
-    let changes = look_up(on, &entries, "change", "SELECT id, recommendation_id AS target FROM changes WHERE").await?;
-    let services = look_up(on, &entries, "service", "SELECT id, service_name AS target FROM services WHERE").await?;
+    let changes =
+        look_up(on, &entries, "change", "SELECT id, CAST(recommendation_id AS TEXT) AS target FROM changes WHERE id AMONG $1").await?;
+    let services = look_up(on, &entries, "service", "SELECT id, service_name AS target FROM services WHERE id AMONG $1").await?;
     for entry in &mut entries {
         let subject = &entry.event.subject;
         entry.link = match entry.event.subject_kind.as_str() {
@@ -245,14 +246,14 @@ async fn with_links(on: &mut Connection, rows: &[Row]) -> Result<Vec<AuditRow>> 
     Ok(entries)
 }
 
-async fn look_up(on: &mut Connection, entries: &[AuditRow], kind: &str, statement: &str) -> Result<HashMap<String, String>> {
+async fn look_up(on: &mut Connection, entries: &[AuditRow], kind: &str, statement: &'static str) -> Result<HashMap<String, String>> {
     let mut ids: Vec<uuid::Uuid> =
         entries.iter().filter(|e| e.event.subject_kind == kind).filter_map(|e| e.event.subject.parse().ok()).collect();
     ids.sort_unstable();
     ids.dedup();
     let mut found = HashMap::new();
-    for row in Sql::built(format!("{statement} {}", among("id", 1)), Vec::new()).uuids(ids).all(on).await? {
-        found.insert(row.text("id")?, row.text("target")?);
+    for row in sql(statement).uuids(ids).all(on).await? {
+        found.insert(row.uuid("id")?.to_string(), row.text("target")?);
     }
     Ok(found)
 }

@@ -12,7 +12,7 @@ use headroom_model::view::{ChangeQuery, ChangeRow, PageOf};
 const ROW: &str = "SELECT c.body, s.service_name, r.title, o.achieved_micros, o.currency";
 const FROM: &str = " FROM changes c JOIN services s ON s.id = c.service_id \
     JOIN optimization_recommendations r ON r.id = c.recommendation_id LEFT JOIN ledger o ON o.change_id = c.id";
-const ORDERS: &[(&str, &str, KeyKind, bool)] = &[("submitted", "c.submitted_at", KeyKind::Int, true)];
+const ORDERS: &[(&str, &str, KeyKind, bool)] = &[("submitted", "c.submitted_at", KeyKind::Time, true)];
 
 impl Tx {
     /// Stores a new change.
@@ -29,14 +29,16 @@ impl Tx {
         .text(&change.plan.target.cluster)
         .text(&change.team)
         .uuid(change.service_id.0);
-        match bind_moving(statement, change).run(self.on()).await {
+        self.free_for(change).await?;
+        match bind_moving(statement, change).attempt(self.on()).await {
             Ok(_) => follow_change(self.on(), change).await,
             Err(fault) if fault.is_missing_reference() => Err(Error::not_found("recommendation", change.recommendation_id)),
-            Err(fault) => self.busy_or(change, fault).await,
+            Err(fault) if fault.is_unique_violation() => Err(Error::Taken { what: "change", name: change.id.to_string() }),
+            Err(fault) => Err(fault),
         }
     }
 
-    /// A change as this transaction sees it; nobody else writes until it ends.
+    /// A change as this transaction sees it; nobody else writes until the transaction ends.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -58,17 +60,16 @@ impl Tx {
     /// [`Error::Stale`] if someone wrote it since; [`Error::TargetBusy`] if it would hold a service that another change holds;
     /// [`Error::NotFound`].
     pub async fn save_change(&mut self, change: &Change, expected_version: u64) -> Result<()> {
-        let statement = sql("UPDATE changes SET state = $2, holds_target = $3, requested_by = $4, plan_hash = $5, version = $6, \
-             submitted_at = $7, expires_at = $8, applied_at = $9, rolled_back_at = $10, judgement = $11, body = $12 WHERE id = $1 AND version = $13")
-        .uuid(change.id.0);
-        match bind_moving(statement, change).int(version(expected_version)).run(self.on()).await {
-            Ok(0) => {
-                let found = self.change_for_update(change.id).await?.version;
-                Err(Error::Stale { what: "change", id: change.id.to_string(), expected: expected_version, found })
-            }
-            Ok(_) => self.follow_if_newest(change).await,
-            Err(fault) => self.busy_or(change, fault).await,
+        let found = self.change_for_update(change.id).await?.version;
+        if found != expected_version {
+            return Err(Error::Stale { what: "change", id: change.id.to_string(), expected: expected_version, found });
         }
+        self.free_for(change).await?;
+        let statement = sql("UPDATE changes SET state = $2, holds_target = $3, requested_by = $4, plan_hash = $5, version = $6, \
+             submitted_at = $7, expires_at = $8, applied_at = $9, rolled_back_at = $10, judgement = $11, body = $12 WHERE id = $1")
+        .uuid(change.id.0);
+        bind_moving(statement, change).run(self.on()).await?;
+        self.follow_if_newest(change).await
     }
 
     /// An older change of the same recommendation does not overwrite the view of the newest.
@@ -79,14 +80,14 @@ impl Tx {
         }
     }
 
-    /// Turns a refused key into the change that is in the way.
-    async fn busy_or(&mut self, change: &Change, fault: Error) -> Result<()> {
-        if !fault.is_unique_violation() {
-            return Err(fault);
+    /// Whether this change may hold its service. Nobody else writes meanwhile, so that what is free now stays so.
+    async fn free_for(&mut self, change: &Change) -> Result<()> {
+        if !change.state.holds_target() {
+            return Ok(());
         }
         match holder(self.on(), change.service_id).await? {
             Some(by) if by != change.id => Err(Error::TargetBusy { by }),
-            _ => Err(Error::Taken { what: "change", name: change.id.to_string() }),
+            _ => Ok(()),
         }
     }
 }
@@ -132,7 +133,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn change(&self, id: ChangeId) -> Result<Option<Change>> {
-        by_id(&mut *self.read().await?, id).await
+        by_id(&mut self.read().await?, id).await
     }
 
     /// The newest change of a recommendation.
@@ -140,7 +141,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn latest_change(&self, id: RecommendationId) -> Result<Option<Change>> {
-        latest(&mut *self.read().await?, id).await
+        latest(&mut self.read().await?, id).await
     }
 
     /// The change that holds a service, if one does.
@@ -148,7 +149,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn held_by(&self, service: ServiceId) -> Result<Option<ChangeId>> {
-        holder(&mut *self.read().await?, service).await
+        holder(&mut self.read().await?, service).await
     }
 
     /// Every change in one of these states, oldest first.
@@ -158,7 +159,7 @@ impl Store {
     pub async fn changes_in(&self, states: &[Substate]) -> Result<Vec<Change>> {
         let mut filter = Filter::default();
         filter.one_of("state", states);
-        let rows = filter.sql("SELECT body FROM changes", " ORDER BY submitted_at, id").all(&mut *self.read().await?).await?;
+        let rows = filter.sql("SELECT body FROM changes", " ORDER BY submitted_at, id").all(&mut self.read().await?).await?;
         rows.iter().map(|row| row.json("body")).collect()
     }
 
@@ -173,7 +174,7 @@ impl Store {
         let mut page = filter.clone();
         order.after(&mut page, &query.cursor)?;
         let limit = limit(query.limit);
-        let on = &mut *self.read().await?;
+        let on = &mut self.read().await?;
         let total = filter.sql(&format!("SELECT COUNT(*) AS n{FROM}"), "").one(on).await?.int("n")?;
         let mut rows = page.sql(&format!("{ROW}{}{FROM}", order.columns()), &order.tail(limit)).all(on).await?;
         let next_cursor = order.cut(&mut rows, limit)?;
@@ -187,7 +188,7 @@ impl Store {
     pub async fn changes_of(&self, service: ServiceId) -> Result<Vec<ChangeRow>> {
         let mut filter = Filter::default();
         filter.and("c.service_id = ?", [uuid(service.0)]);
-        let rows = filter.sql(&format!("{ROW}{FROM}"), " ORDER BY c.submitted_at DESC, c.id DESC").all(&mut *self.read().await?).await?;
+        let rows = filter.sql(&format!("{ROW}{FROM}"), " ORDER BY c.submitted_at DESC, c.id DESC").all(&mut self.read().await?).await?;
         rows.iter().map(change_row).collect()
     }
 }

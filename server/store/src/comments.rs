@@ -33,7 +33,7 @@ impl Store {
     /// [`Error::Database`].
     pub async fn comments(&self, recommendation: RecommendationId) -> Result<Vec<Comment>> {
         let rows = sql("SELECT author, at, text FROM comments WHERE recommendation_id = $1 ORDER BY at, id").uuid(recommendation.0);
-        let rows = rows.all(&mut *self.read().await?).await?;
+        let rows = rows.all(&mut self.read().await?).await?;
         rows.iter().map(|row| Ok(Comment { by: row.text("author")?, at: row.time("at")?, text: row.text("text")? })).collect()
     }
 }

@@ -1,6 +1,7 @@
 //! What can go wrong in the store.
 
 use headroom_model::ids::ChangeId;
+use std::path::PathBuf;
 
 /// The store's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -102,11 +103,22 @@ pub enum Error {
         /// The key.
         key: String,
     },
+    /// A backup that cannot be written or read.
+    #[error("{}: {fault}", .path.display())]
+    BadBackup {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        fault: String,
+    },
+    /// There is something where a backup was to go.
+    #[error("the database is not empty, and nothing of it is overwritten: restore into an empty directory or database")]
+    NotEmpty,
     /// What is stored cannot be read back.
     #[error("stored {what} cannot be read: {fault}. The database may be damaged; restore a backup")]
     Corrupt {
         /// The column.
-        what: &'static str,
+        what: String,
         /// Why.
         fault: String,
     },

@@ -21,7 +21,7 @@ impl Store {
     /// [`Error::KeyReused`] if the key belongs to another request.
     pub async fn replayed(&self, actor: &str, key: &str, request_hash: &str) -> Result<Option<Remembered>> {
         let row = sql("SELECT request_hash, status, body FROM idempotency_keys WHERE actor = $1 AND key = $2").text(actor).text(key);
-        let Some(row) = row.maybe(&mut *self.read().await?).await? else { return Ok(None) };
+        let Some(row) = row.maybe(&mut self.read().await?).await? else { return Ok(None) };
         if row.text("request_hash")? != request_hash {
             return Err(Error::KeyReused { key: key.to_owned() });
         }
@@ -33,7 +33,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn forget_keys(&self, before: Timestamp) -> Result<u64> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_beside_others().await?;
         let gone = sql("DELETE FROM idempotency_keys WHERE at < $1").time(before).run(tx.on()).await?;
         tx.commit().await?;
         Ok(gone)
@@ -54,7 +54,7 @@ impl Tx {
             .int(i64::from(status))
             .blob(body.to_vec())
             .time(at)
-            .run(self.on())
+            .attempt(self.on())
             .await;
         match done {
             Err(fault) if fault.is_unique_violation() => Err(Error::KeyReused { key: key.to_owned() }),

@@ -50,7 +50,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database), [`Error::Corrupt`](crate::Error::Corrupt).
     pub async fn job(&self, id: JobId) -> Result<Option<Job>> {
-        let row = sql("SELECT body FROM optimization_jobs WHERE id = $1").uuid(id.0).maybe(&mut *self.read().await?).await?;
+        let row = sql("SELECT body FROM optimization_jobs WHERE id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
         row.map(|row| row.json("body")).transpose()
     }
 
@@ -63,7 +63,7 @@ impl Store {
              (SELECT COUNT(*) FROM optimization_recommendations r WHERE r.job_id = j.job_id) AS made \
              FROM optimization_jobs j ORDER BY j.created_at DESC, j.id DESC LIMIT $1")
         .int(i64::from(limit));
-        rows.all(&mut *self.read().await?).await?.iter().map(job_row).collect()
+        rows.all(&mut self.read().await?).await?.iter().map(job_row).collect()
     }
 
     /// Analyses that have not ended, oldest first: a restart takes these up again.
@@ -72,7 +72,7 @@ impl Store {
     /// [`Error::Database`](crate::Error::Database), [`Error::Corrupt`](crate::Error::Corrupt).
     pub async fn unfinished_jobs(&self) -> Result<Vec<Job>> {
         let rows = sql("SELECT body FROM optimization_jobs WHERE completed_at IS NULL ORDER BY created_at, id");
-        rows.all(&mut *self.read().await?).await?.iter().map(|row| row.json("body")).collect()
+        rows.all(&mut self.read().await?).await?.iter().map(|row| row.json("body")).collect()
     }
 }
 

@@ -54,7 +54,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn ledger(&self) -> Result<Vec<LedgerEntry>> {
-        let rows = sql("SELECT * FROM ledger ORDER BY at, change_id").all(&mut *self.read().await?).await?;
+        let rows = sql("SELECT * FROM ledger ORDER BY at, change_id").all(&mut self.read().await?).await?;
         rows.iter()
             .map(|row| {
                 Ok(LedgerEntry {

@@ -4,6 +4,7 @@
 //! are committed together or not at all. Statements are shared by the back ends; `db.rs` is the one place that knows which one it is.
 
 mod audit;
+mod backup;
 mod changes;
 mod comments;
 mod db;
@@ -22,11 +23,13 @@ mod services;
 mod sessions;
 mod store;
 mod summaries;
+mod together;
 mod tokens;
 mod users;
 mod work;
 
 pub use audit::{AuditFault, AuditHead, AuditReport};
+pub use backup::BackupReport;
 pub use error::{Error, Result};
 pub use idempotency::Remembered;
 pub use ledger::LedgerEntry;
@@ -37,6 +40,7 @@ pub use services::{Cluster, Inventory};
 pub use sessions::SessionRecord;
 pub use store::{Store, StoreConfig, Tx};
 pub use summaries::{LiveNumbers, ServiceSummary};
+pub use together::{Ears, Leadership};
 pub use tokens::{ApiToken, OneTimeCode};
 pub use users::User;
 pub use work::{Leased, OpenWork, Work};

@@ -80,7 +80,7 @@ impl Store {
     pub async fn outcomes(&self, strategy: Option<&str>) -> Result<Vec<Outcome>> {
         let mut filter = Filter::default();
         filter.exactly("strategy = ?", strategy.unwrap_or_default());
-        let rows = filter.sql("SELECT * FROM outcomes", " ORDER BY at, change_id").all(&mut *self.read().await?).await?;
+        let rows = filter.sql("SELECT * FROM outcomes", " ORDER BY at, change_id").all(&mut self.read().await?).await?;
         rows.iter().map(outcome).collect()
     }
 
@@ -93,7 +93,7 @@ impl Store {
         let row = sql("SELECT COUNT(*) AS judged, SUM(CASE WHEN kept THEN 1 ELSE 0 END) AS kept FROM outcomes \
              WHERE strategy = $1 AND kept IS NOT NULL")
         .text(strategy)
-        .one(&mut *self.read().await?)
+        .one(&mut self.read().await?)
         .await?;
         let (kept, judged) = (row.count("kept")?, row.count("judged")?);
         Ok((judged > 0).then_some((kept, judged)))

@@ -75,7 +75,7 @@ impl Store {
              FROM clusters c ORDER BY c.name"
             ),
         );
-        let rows = statement.text(user).all(&mut *self.read().await?).await?;
+        let rows = statement.text(user).all(&mut self.read().await?).await?;
         let mut counts = Counts::default();
         for row in &rows {
             counts.services = row.count("services")?;
@@ -96,15 +96,15 @@ impl Store {
         let row = sql("SELECT s.*, r.*, c.*, l.* FROM \
              (SELECT COUNT(*) AS services, COUNT(DISTINCT s.team) AS teams, \
                 SUM(CASE WHEN m.cost_micros IS NULL THEN 1 ELSE 0 END) AS unpriced, \
-                SUM(m.cost_micros) AS spend_micros, MAX(m.analysed_at) AS analysed_at, MAX(m.currency) AS currency \
+                CAST(SUM(m.cost_micros) AS BIGINT) AS spend_micros, MAX(m.analysed_at) AS analysed_at, MAX(m.currency) AS currency \
               FROM services s LEFT JOIN service_summary m ON m.service_id = s.id WHERE s.gone_at IS NULL) s, \
-             (SELECT COUNT(*) AS open_count, SUM(saving_micros) AS open_micros FROM optimization_recommendations WHERE state = 'OPEN') r, \
+             (SELECT COUNT(*) AS open_count, CAST(SUM(saving_micros) AS BIGINT) AS open_micros FROM optimization_recommendations WHERE state = 'OPEN') r, \
              (SELECT SUM(CASE WHEN state IN ('APPLIED', 'DRIFTED', 'CLOSED') AND judgement <> 'inconclusive' THEN 1 ELSE 0 END) AS verified, \
                 SUM(CASE WHEN state IN ('APPLIED', 'DRIFTED', 'CLOSED', 'ROLLED_BACK') THEN 1 ELSE 0 END) AS finished, \
                 SUM(CASE WHEN state = 'ROLLED_BACK' THEN 1 ELSE 0 END) AS rolled_back FROM changes) c, \
-             (SELECT SUM(achieved_micros) AS achieved_micros, \
-                SUM(CASE WHEN achieved_micros IS NULL THEN 0 ELSE promised_micros END) AS promised_micros FROM ledger WHERE in_force) l")
-        .one(&mut *self.read().await?)
+             (SELECT CAST(SUM(achieved_micros) AS BIGINT) AS achieved_micros, \
+                CAST(SUM(CASE WHEN achieved_micros IS NULL THEN 0 ELSE promised_micros END) AS BIGINT) AS promised_micros FROM ledger WHERE in_force) l")
+        .one(&mut self.read().await?)
         .await?;
         Ok(OverviewNumbers {
             services: row.count("services")?,
@@ -127,10 +127,12 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database).
     pub async fn team_costs(&self) -> Result<Vec<TeamCost>> {
-        let rows = sql("SELECT s.team AS team, COUNT(*) AS services, SUM(m.cost_micros) AS cost_micros, MAX(m.currency) AS currency, \
+        let rows = sql(
+            "SELECT s.team AS team, COUNT(*) AS services, CAST(SUM(m.cost_micros) AS BIGINT) AS cost_micros, MAX(m.currency) AS currency, \
              SUM(m.cost_micros * m.idle_share) AS idle_micros FROM services s LEFT JOIN service_summary m ON m.service_id = s.id \
-             WHERE s.gone_at IS NULL GROUP BY s.team ORDER BY COALESCE(SUM(m.cost_micros), 0) DESC, s.team")
-        .all(&mut *self.read().await?)
+             WHERE s.gone_at IS NULL GROUP BY s.team ORDER BY COALESCE(SUM(m.cost_micros), 0) DESC, s.team",
+        )
+        .all(&mut self.read().await?)
         .await?;
         rows.iter()
             .map(|row| {
@@ -149,7 +151,7 @@ impl Store {
     pub async fn headroom_dots(&self) -> Result<(Vec<HeadroomDot>, Vec<HeadroomDot>)> {
         let rows = sql("SELECT s.service_name, m.cpu_peak_share, m.memory_peak_share, m.cost_micros FROM services s \
              JOIN service_summary m ON m.service_id = s.id WHERE s.gone_at IS NULL AND m.cost_micros IS NOT NULL ORDER BY s.service_name")
-        .all(&mut *self.read().await?)
+        .all(&mut self.read().await?)
         .await?;
         let (mut cpu, mut memory) = (Vec::new(), Vec::new());
         for row in &rows {

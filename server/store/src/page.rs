@@ -72,12 +72,13 @@ pub(crate) fn word<T: std::str::FromStr + Display>(field: &'static str, value: &
     value.parse().map_err(|_| Error::BadFilter { field, value: value.to_owned(), allowed: allowed() })
 }
 
-/// What a list is ordered by. Every form has a value for every row, so that pages never lose one.
+/// What a list is ordered by. Every form has a value for every row, so that pages never lose one; texts and times are never unknown.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum KeyKind {
     Text,
     Int,
     Real,
+    Time,
 }
 
 /// An order: an SQL expression, its kind, and which way is natural. Ties are broken by `id`, ascending.
@@ -102,7 +103,7 @@ impl Order {
         };
         let descending = *natural != turned;
         let last = match (kind, descending) {
-            (KeyKind::Text, _) => None,
+            (KeyKind::Text | KeyKind::Time, _) => None,
             (KeyKind::Int, true) => Some("-9223372036854775807"),
             (KeyKind::Int, false) => Some("9223372036854775807"),
             (KeyKind::Real, true) => Some("-1e300"),
@@ -133,6 +134,7 @@ impl Order {
             KeyKind::Text => Value::Text(Some(cursor.key)),
             KeyKind::Int => Value::Int(Some(cursor.key.parse().map_err(|_| Error::BadCursor)?)),
             KeyKind::Real => Value::Real(Some(f64::from_bits(cursor.key.parse().map_err(|_| Error::BadCursor)?))),
+            KeyKind::Time => time(Timestamp::from_micros(cursor.key.parse().map_err(|_| Error::BadCursor)?)),
         };
         let (expression, id) = (&self.expression, self.id);
         let beyond = if self.descending { "<" } else { ">" };
@@ -152,6 +154,7 @@ impl Order {
             KeyKind::Text => last.text("page_key")?,
             KeyKind::Int => last.int("page_key")?.to_string(),
             KeyKind::Real => last.real("page_key")?.to_bits().to_string(),
+            KeyKind::Time => last.time("page_key")?.micros().to_string(),
         };
         Ok(Some(Cursor { order: self.name.clone(), key, id: last.uuid("page_id")? }.write()))
     }

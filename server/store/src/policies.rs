@@ -55,8 +55,8 @@ impl Store {
     /// [`Error::Corrupt`](crate::Error::Corrupt).
     pub async fn policies(&self) -> Result<Vec<PolicyRow>> {
         let rows = sql("SELECT p.scope, p.patch, p.by, p.at, s.service_name FROM policies p \
-             LEFT JOIN services s ON p.scope = 'service:' || s.id ORDER BY p.scope")
-        .all(&mut *self.read().await?)
+             LEFT JOIN services s ON p.scope = 'service:' || CAST(s.id AS TEXT) ORDER BY p.scope")
+        .all(&mut self.read().await?)
         .await?;
         let mut policies = Vec::with_capacity(rows.len());
         for row in &rows {
@@ -80,7 +80,7 @@ impl Store {
     /// [`Error::Corrupt`](crate::Error::Corrupt).
     pub async fn policy_patches(&self, environment: &str, team: &str, service: ServiceId) -> Result<Vec<PolicyPatch>> {
         let scopes = [Scope::Fleet, Scope::Environment(environment.into()), Scope::Team(team.into()), Scope::Service(service.to_string())];
-        let on = &mut *self.read().await?;
+        let on = &mut self.read().await?;
         let mut patches = Vec::new();
         for scope in scopes {
             let row = sql("SELECT patch FROM policies WHERE scope = $1").text(scope.to_string()).maybe(on).await?;
@@ -94,7 +94,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database).
     pub async fn setting(&self, key: &str) -> Result<Option<String>> {
-        let row = sql("SELECT value FROM settings WHERE key = $1").text(key).maybe(&mut *self.read().await?).await?;
+        let row = sql("SELECT value FROM settings WHERE key = $1").text(key).maybe(&mut self.read().await?).await?;
         row.map(|row| row.text("value")).transpose()
     }
 }

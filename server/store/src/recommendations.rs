@@ -1,6 +1,6 @@
 //! Recommendations. What was proposed never changes; their state does, and the view of their newest change beside it.
 
-use crate::db::{Connection, Row, Sql, among, sql};
+use crate::db::{Connection, Row, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, KeyKind, Order, limit, text, uuid, word};
 use crate::store::{Store, Tx};
@@ -19,7 +19,7 @@ const ORDERS: &[(&str, &str, KeyKind, bool)] = &[
     ("saving", "r.saving_micros", KeyKind::Int, true),
     ("confidence", "r.confidence", KeyKind::Real, true),
     ("service", "s.service_name", KeyKind::Text, false),
-    ("created", "r.created_at", KeyKind::Int, true),
+    ("created", "r.created_at", KeyKind::Time, true),
 ];
 
 impl Tx {
@@ -59,7 +59,7 @@ impl Tx {
         .json(&r.current.api_view())
         .json(&r.proposal.recommended.api_view())
         .json(r)
-        .run(self.on())
+        .attempt(self.on())
         .await;
         match done {
             Ok(0) => Err(Error::not_found("service", r.service_id)),
@@ -133,7 +133,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn recommendation(&self, id: RecommendationId) -> Result<Option<Recommendation>> {
-        by_id(&mut *self.read().await?, id).await
+        by_id(&mut self.read().await?, id).await
     }
 
     /// Its row in lists.
@@ -143,7 +143,7 @@ impl Store {
     pub async fn recommendation_row(&self, id: RecommendationId) -> Result<Option<RecommendationRow>> {
         let mut filter = Filter::default();
         filter.and("r.id = ?", [uuid(id.0)]);
-        let row = filter.sql(&format!("{ROW}{FROM}"), "").maybe(&mut *self.read().await?).await?;
+        let row = filter.sql(&format!("{ROW}{FROM}"), "").maybe(&mut self.read().await?).await?;
         row.as_ref().map(recommendation_row).transpose()
     }
 
@@ -158,7 +158,7 @@ impl Store {
         let mut page = filter.clone();
         order.after(&mut page, &query.cursor)?;
         let limit = limit(query.limit);
-        let on = &mut *self.read().await?;
+        let on = &mut self.read().await?;
         let total = filter.sql(&format!("SELECT COUNT(*) AS n{FROM}"), "").one(on).await?.int("n")?;
         let mut rows = page.sql(&format!("{ROW}{}{FROM}", order.columns()), &order.tail(limit)).all(on).await?;
         let next_cursor = order.cut(&mut rows, limit)?;
@@ -172,7 +172,7 @@ impl Store {
     pub async fn recommendation_rows_of(&self, service: ServiceId) -> Result<Vec<RecommendationRow>> {
         let mut filter = Filter::default();
         filter.and("r.service_id = ? AND r.state = 'OPEN'", [uuid(service.0)]);
-        let rows = filter.sql(&format!("{ROW}{FROM}"), " ORDER BY r.priority DESC, r.id").all(&mut *self.read().await?).await?;
+        let rows = filter.sql(&format!("{ROW}{FROM}"), " ORDER BY r.priority DESC, r.id").all(&mut self.read().await?).await?;
         rows.iter().map(recommendation_row).collect()
     }
 
@@ -182,7 +182,7 @@ impl Store {
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn recommendations_of_job(&self, job: JobId) -> Result<Vec<Recommendation>> {
         let rows = sql("SELECT body FROM optimization_recommendations WHERE job_id = $1 ORDER BY priority DESC, id").text(job.to_string());
-        rows.all(&mut *self.read().await?).await?.iter().map(|row| row.json("body")).collect()
+        rows.all(&mut self.read().await?).await?.iter().map(|row| row.json("body")).collect()
     }
 
     /// What stands for these services: open, submitted or dismissed; a few statements for any number of services.
@@ -190,9 +190,8 @@ impl Store {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn standing_recommendations(&self, services: &[ServiceId]) -> Result<Vec<Recommendation>> {
-        let text =
-            format!("SELECT body FROM optimization_recommendations WHERE state <> 'SUPERSEDED' AND {} ORDER BY id", among("service_id", 1));
-        let rows = Sql::built(text, Vec::new()).uuids(services.iter().map(|id| id.0)).all(&mut *self.read().await?).await?;
+        let rows = sql("SELECT body FROM optimization_recommendations WHERE state <> 'SUPERSEDED' AND service_id AMONG $1 ORDER BY id");
+        let rows = rows.uuids(services.iter().map(|id| id.0)).all(&mut self.read().await?).await?;
         rows.iter().map(|row| row.json("body")).collect()
     }
 
@@ -202,7 +201,7 @@ impl Store {
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn open_recommendations(&self, service: ServiceId) -> Result<Vec<Recommendation>> {
         let rows = sql("SELECT body FROM optimization_recommendations WHERE service_id = $1 AND state = 'OPEN' ORDER BY priority DESC, id");
-        rows.uuid(service.0).all(&mut *self.read().await?).await?.iter().map(|row| row.json("body")).collect()
+        rows.uuid(service.0).all(&mut self.read().await?).await?.iter().map(|row| row.json("body")).collect()
     }
 }
 

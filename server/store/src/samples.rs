@@ -3,7 +3,7 @@
 //! Every step has its own grid, aligned to the epoch. Where pieces of different steps meet, the coarsest one wins and finer samples
 //! are merged into it by their metric's rule. The head is newer than a chunk of the same interval.
 
-use crate::db::{Sql, Value, among, sql, tuples};
+use crate::db::{Sql, Value, sql, tuples};
 use crate::error::{Error, Result};
 use crate::store::{Store, Tx};
 use headroom_model::ids::ServiceId;
@@ -128,11 +128,9 @@ impl Tx {
         let (Some(first), Some(last)) = (days().min(), days().max()) else { return Ok(BTreeMap::new()) };
         let ids: Vec<i64> = metrics.keys().copied().collect();
         let mut found = BTreeMap::new();
-        let text = format!(
-            "SELECT series_id, day, start, step, samples FROM sample_chunks WHERE day >= $1 AND day <= $2 AND {}",
-            among("series_id", 3)
-        );
-        for row in Sql::built(text, Vec::new()).int(first).int(last).ints(&ids).all(self.on()).await? {
+        let rows =
+            sql("SELECT series_id, day, start, step, samples FROM sample_chunks WHERE day >= $1 AND day <= $2 AND series_id AMONG $3");
+        for row in rows.int(first).int(last).ints(ids).all(self.on()).await? {
             let (id, day) = (row.int("series_id")?, row.int("day")?);
             let piece = Piece::unpacked(row.int("start")?, row.int("step")?, row.blob("samples")?)?;
             found.insert((id, day), (metrics[&id], piece));
@@ -162,7 +160,7 @@ impl Store {
         let open = sql("SELECT DISTINCT series_group, at / 86400 AS day FROM sample_head WHERE cluster = $1 AND at < $2 ORDER BY 2, 1")
             .text(cluster)
             .int(today)
-            .all(&mut *self.read().await?)
+            .all(&mut self.read().await?)
             .await?;
         let metrics = self.series().metrics();
         let mut done = Compacted::default();
@@ -175,27 +173,21 @@ impl Store {
 
     async fn close_day(&self, cluster: &str, group: i64, day: i64, metrics: &HashMap<i64, Metric>) -> Result<u32> {
         let mut tx = self.begin().await?;
-        let rows = sql(
-            "SELECT seq, at, step, samples FROM sample_head WHERE cluster = $1 AND series_group = $2 AND at >= $3 AND at < $4 ORDER BY seq",
-        )
+        // Taken out and read by one statement: what is appended meanwhile stays for the next time.
+        let mut rows = sql("DELETE FROM sample_head WHERE cluster = $1 AND series_group = $2 AND at >= $3 AND at < $4 \
+             RETURNING seq, at, step, samples")
         .text(cluster)
         .int(group)
         .int(day * DAY)
         .int((day + 1) * DAY)
         .all(tx.on())
         .await?;
+        rows.sort_by_key(|row| row.int("seq").unwrap_or(i64::MAX));
         let mut day_of = head::Collected::default();
         for row in &rows {
             day_of.add(row.int("at")?, row.int("step")?, row.blob("samples")?, |id| metrics.get(&id).copied())?;
         }
         let written = tx.put_chunks(day_of.pieces()).await?;
-        sql("DELETE FROM sample_head WHERE cluster = $1 AND series_group = $2 AND at >= $3 AND at < $4")
-            .text(cluster)
-            .int(group)
-            .int(day * DAY)
-            .int((day + 1) * DAY)
-            .run(tx.on())
-            .await?;
         tx.commit().await?;
         Ok(written)
     }
@@ -245,5 +237,5 @@ impl Store {
 /// Runs number work away from the threads that wait for the database.
 async fn on_all_cores<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T> {
     let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|fault| Error::Corrupt { what: "samples", fault: fault.to_string() })
+    done.map_err(|fault| Error::Corrupt { what: "samples".into(), fault: fault.to_string() })
 }

@@ -1,6 +1,6 @@
 //! Clusters and the services in them.
 
-use crate::db::{Connection, Row, Sql, among, containing, sql};
+use crate::db::{Connection, Row, Sql, containing, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, KeyKind, Order, limit, text};
 use crate::store::{Store, Tx};
@@ -39,7 +39,7 @@ pub struct Inventory {
 const ROW: &str = "SELECT s.id, s.service_name, s.namespace, s.team, s.managed, s.replicas, m.verdict, m.cpu, m.memory, \
     m.latency_p99_ms, m.request_rate, m.cost_micros, m.currency, m.spark, \
     (SELECT COUNT(*) FROM optimization_recommendations r WHERE r.service_id = s.id AND r.state = 'OPEN') AS open_count, \
-    (SELECT SUM(r.saving_micros) FROM optimization_recommendations r WHERE r.service_id = s.id AND r.state = 'OPEN') AS saving_micros";
+    (SELECT CAST(SUM(r.saving_micros) AS BIGINT) FROM optimization_recommendations r WHERE r.service_id = s.id AND r.state = 'OPEN') AS saving_micros";
 const FROM: &str = " FROM services s LEFT JOIN service_summary m ON m.service_id = s.id";
 
 /// What the list can be ordered by.
@@ -52,7 +52,7 @@ const ORDERS: &[(&str, &str, KeyKind, bool)] = &[
     ("requests", "m.request_rate", KeyKind::Real, true),
     (
         "saving",
-        "(SELECT SUM(r.saving_micros) FROM optimization_recommendations r WHERE r.service_id = s.id AND r.state = 'OPEN')",
+        "(SELECT CAST(SUM(r.saving_micros) AS BIGINT) FROM optimization_recommendations r WHERE r.service_id = s.id AND r.state = 'OPEN')",
         KeyKind::Int,
         true,
     ),
@@ -85,15 +85,14 @@ impl Tx {
             .run(self.on())
             .await?;
         let known = sql("SELECT id, body, gone_at FROM services WHERE cluster = $1").text(cluster).all(self.on()).await?;
-        let mut before: HashMap<ServiceId, (String, bool)> = HashMap::with_capacity(known.len());
+        let mut before: HashMap<ServiceId, (Service, bool)> = HashMap::with_capacity(known.len());
         for row in &known {
-            before.insert(ServiceId(row.uuid("id")?), (row.text("body")?, row.maybe_int("gone_at")?.is_some()));
+            before.insert(ServiceId(row.uuid("id")?), (row.json("body")?, row.maybe_time("gone_at")?.is_some()));
         }
         let mut counts = Inventory::default();
         for service in services {
-            let body = crate::db::to_json(service);
             match before.remove(&service.id) {
-                Some((same, false)) if same == body => continue,
+                Some((same, false)) if same == *service => continue,
                 Some((_, false)) => counts.changed += 1,
                 _ => counts.added += 1,
             }
@@ -138,7 +137,7 @@ async fn upsert(on: &mut Connection, service: &Service, now: Timestamp) -> Resul
     .int(service.state.replicas.map(i64::from))
     .time(now)
     .json(service)
-    .run(on)
+    .attempt(on)
     .await;
     match done {
         Err(fault) if fault.is_missing_reference() => Err(Error::not_found("cluster", cluster)),
@@ -166,7 +165,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn clusters(&self) -> Result<Vec<Cluster>> {
-        let rows = sql("SELECT name, kind, created_at, newest_sample FROM clusters ORDER BY name").all(&mut *self.read().await?).await?;
+        let rows = sql("SELECT name, kind, created_at, newest_sample FROM clusters ORDER BY name").all(&mut self.read().await?).await?;
         rows.iter()
             .map(|row| {
                 Ok(Cluster {
@@ -184,7 +183,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn service(&self, id: ServiceId) -> Result<Option<Service>> {
-        let row = sql("SELECT body FROM services WHERE id = $1").uuid(id.0).maybe(&mut *self.read().await?).await?;
+        let row = sql("SELECT body FROM services WHERE id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
         row.map(|row| row.json("body")).transpose()
     }
 
@@ -208,7 +207,7 @@ impl Store {
         for (column, part) in columns.iter().zip(parts) {
             filter.and(&format!("{column} = ?"), [text(part)]);
         }
-        let rows = filter.sql("SELECT body, service_name FROM services", " ORDER BY service_name").all(&mut *self.read().await?).await?;
+        let rows = filter.sql("SELECT body, service_name FROM services", " ORDER BY service_name").all(&mut self.read().await?).await?;
         match rows.as_slice() {
             [] => Err(Error::not_found("service", name)),
             [row] => row.json("body"),
@@ -224,7 +223,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn service_name(&self, id: ServiceId) -> Result<Option<String>> {
-        let row = sql("SELECT service_name FROM services WHERE id = $1").uuid(id.0).maybe(&mut *self.read().await?).await?;
+        let row = sql("SELECT service_name FROM services WHERE id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
         row.map(|row| row.text("service_name")).transpose()
     }
 
@@ -233,7 +232,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn service_names(&self) -> Result<BTreeMap<ServiceId, String>> {
-        let rows = sql("SELECT id, service_name FROM services WHERE gone_at IS NULL").all(&mut *self.read().await?).await?;
+        let rows = sql("SELECT id, service_name FROM services WHERE gone_at IS NULL").all(&mut self.read().await?).await?;
         rows.iter().map(|row| Ok((ServiceId(row.uuid("id")?), row.text("service_name")?))).collect()
     }
 
@@ -242,7 +241,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn all_services(&self) -> Result<Vec<Service>> {
-        bodies(sql("SELECT body FROM services WHERE gone_at IS NULL ORDER BY service_name").all(&mut *self.read().await?).await?)
+        bodies(sql("SELECT body FROM services WHERE gone_at IS NULL ORDER BY service_name").all(&mut self.read().await?).await?)
     }
 
     /// A team's services, by name.
@@ -251,7 +250,7 @@ impl Store {
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn services_of_team(&self, team: &str) -> Result<Vec<Service>> {
         let rows = sql("SELECT body FROM services WHERE gone_at IS NULL AND team = $1 ORDER BY service_name").text(team);
-        bodies(rows.all(&mut *self.read().await?).await?)
+        bodies(rows.all(&mut self.read().await?).await?)
     }
 
     /// One page of the list of services.
@@ -264,7 +263,7 @@ impl Store {
         let mut page = filter.clone();
         order.after(&mut page, &query.cursor)?;
         let limit = limit(query.limit);
-        let on = &mut *self.read().await?;
+        let on = &mut self.read().await?;
         let total = filter.sql(&format!("SELECT COUNT(*) AS n{FROM}"), "").one(on).await?.int("n")?;
         let mut rows = page.sql(&format!("{ROW}{}{FROM}", order.columns()), &order.tail(limit)).all(on).await?;
         let next_cursor = order.cut(&mut rows, limit)?;
@@ -277,8 +276,8 @@ impl Store {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn service_rows_by_id(&self, ids: &[ServiceId]) -> Result<Vec<ServiceRow>> {
-        let statement = format!("{ROW}{FROM} WHERE {} ORDER BY s.service_name", among("s.id", 1));
-        let rows = Sql::built(statement, Vec::new()).uuids(ids.iter().map(|id| id.0)).all(&mut *self.read().await?).await?;
+        let statement = format!("{ROW}{FROM} WHERE s.id AMONG $1 ORDER BY s.service_name");
+        let rows = Sql::built(statement, Vec::new()).uuids(ids.iter().map(|id| id.0)).all(&mut self.read().await?).await?;
         rows.iter().map(service_row).collect()
     }
 
@@ -288,7 +287,7 @@ impl Store {
     /// [`Error::Database`].
     pub async fn teams(&self) -> Result<Vec<String>> {
         let rows =
-            sql("SELECT DISTINCT team AS word FROM services WHERE gone_at IS NULL ORDER BY team").all(&mut *self.read().await?).await?;
+            sql("SELECT DISTINCT team AS word FROM services WHERE gone_at IS NULL ORDER BY team").all(&mut self.read().await?).await?;
         rows.iter().map(|row| row.text("word")).collect()
     }
 
@@ -298,7 +297,7 @@ impl Store {
     /// [`Error::Database`].
     pub async fn namespaces(&self) -> Result<Vec<String>> {
         let rows = sql("SELECT DISTINCT namespace AS word FROM services WHERE gone_at IS NULL ORDER BY namespace");
-        rows.all(&mut *self.read().await?).await?.iter().map(|row| row.text("word")).collect()
+        rows.all(&mut self.read().await?).await?.iter().map(|row| row.text("word")).collect()
     }
 }
 
@@ -356,6 +355,6 @@ fn managed(word: &str) -> Result<Managed> {
         "direct" => Ok(Managed::Direct),
         "git" => Ok(Managed::Git),
         "observed" => Ok(Managed::Observed),
-        other => Err(Error::Corrupt { what: "managed", fault: format!("{other:?} is not a way of managing") }),
+        other => Err(Error::Corrupt { what: "managed".into(), fault: format!("{other:?} is not a way of managing") }),
     }
 }

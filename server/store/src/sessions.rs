@@ -24,13 +24,13 @@ impl Store {
     /// # Errors
     /// [`Error::Taken`] if the id is in use.
     pub async fn create_session(&self, session: &SessionRecord) -> Result<()> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_beside_others().await?;
         let done = sql("INSERT INTO sessions (id, data, expires_at, user_name) VALUES ($1, $2, $3, $4)")
             .text(&session.id)
             .blob(session.data.clone())
             .time(session.expires_at)
             .maybe_text(session.user.as_deref())
-            .run(tx.on())
+            .attempt(tx.on())
             .await;
         match done {
             Err(fault) if fault.is_unique_violation() => Err(Error::Taken { what: "session", name: "with this id".into() }),
@@ -44,7 +44,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn save_session(&self, session: &SessionRecord) -> Result<()> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_beside_others().await?;
         sql("INSERT INTO sessions (id, data, expires_at, user_name) VALUES ($1, $2, $3, $4) ON CONFLICT (id) DO UPDATE SET \
              data = excluded.data, expires_at = excluded.expires_at, user_name = excluded.user_name")
         .text(&session.id)
@@ -61,8 +61,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn load_session(&self, id: &str, now: Timestamp) -> Result<Option<SessionRecord>> {
-        let row =
-            sql("SELECT * FROM sessions WHERE id = $1 AND expires_at > $2").text(id).time(now).maybe(&mut *self.read().await?).await?;
+        let row = sql("SELECT * FROM sessions WHERE id = $1 AND expires_at > $2").text(id).time(now).maybe(&mut self.read().await?).await?;
         row.map(|row| {
             Ok(SessionRecord {
                 id: row.text("id")?,
@@ -79,7 +78,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn delete_session(&self, id: &str) -> Result<()> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_beside_others().await?;
         sql("DELETE FROM sessions WHERE id = $1").text(id).run(tx.on()).await?;
         tx.commit().await
     }
@@ -89,7 +88,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn delete_expired_sessions(&self, now: Timestamp) -> Result<u64> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_beside_others().await?;
         let gone = sql("DELETE FROM sessions WHERE expires_at <= $1").time(now).run(tx.on()).await?;
         tx.commit().await?;
         Ok(gone)

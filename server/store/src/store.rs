@@ -4,25 +4,33 @@ use crate::db::{Connection, sql};
 use crate::error::{Error, Result};
 use crate::series::{SeriesIds, SeriesKey};
 use async_recursion::async_recursion as boxed;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::pool::PoolConnection;
+use headroom_model::time::Timestamp;
+use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{SqlSafeStr, Sqlite, SqlitePool, Transaction};
+use sqlx::{Acquire, PgPool, SqlSafeStr, SqlitePool};
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Every migration of SQLite, oldest first: version, name, text.
-const MIGRATIONS: &[(i64, &str, &str)] = &[(1, "first", include_str!("../../../migrations/sqlite/0001_first.sql"))];
+/// Every migration, oldest first: version, name, text.
+type Migrations = &'static [(i64, &'static str, &'static str)];
+const SQLITE: Migrations = &[(1, "first", include_str!("../../../migrations/sqlite/0001_first.sql"))];
+const POSTGRES: Migrations = &[(1, "first", include_str!("../../../migrations/postgres/0001_first.sql"))];
 
 /// How long a writer waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(15);
+/// How long anyone waits for a connection.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The lock that makes the writers of one PostgreSQL database take turns. Any number will do that nobody else uses.
+const WRITERS: i64 = 0x4865_6164_726f_6f6d;
 
 /// Where the state lives.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StoreConfig {
-    /// `sqlite:PATH`, `sqlite://PATH` or a bare path.
+    /// `sqlite:PATH`, `sqlite://PATH`, a bare path, or `postgres://USER:PASSWORD@HOST:PORT/DATABASE`.
     pub url: String,
     /// Connections that read at the same time, at least 1.
     pub readers: u32,
@@ -32,7 +40,23 @@ impl StoreConfig {
     /// SQLite in a file that is made if it is not there.
     #[must_use]
     pub fn sqlite(path: impl AsRef<Path>) -> Self {
-        Self { url: path.as_ref().to_string_lossy().into_owned(), readers: 8 }
+        Self::at(path.as_ref().to_string_lossy())
+    }
+
+    /// Any address.
+    #[must_use]
+    pub fn at(url: impl Into<String>) -> Self {
+        Self { url: url.into(), readers: 8 }
+    }
+
+    fn is_postgres(&self) -> bool {
+        ["postgres://", "postgresql://"].iter().any(|scheme| self.url.starts_with(scheme))
+    }
+
+    /// The database's file, where it is one.
+    #[must_use]
+    pub fn file(&self) -> Option<&Path> {
+        if self.is_postgres() { None } else { self.path().ok().map(Path::new) }
     }
 
     fn path(&self) -> Result<&str> {
@@ -41,68 +65,97 @@ impl StoreConfig {
             Some((_, rest)) if rest.starts_with("//") => "",
             _ => self.url.as_str(),
         };
-        if path.is_empty() { Err(Error::BadAddress(self.url.clone())) } else { Ok(path) }
+        if path.is_empty() { Err(Error::BadAddress(self.without_password())) } else { Ok(path) }
+    }
+
+    /// The address as it may be shown.
+    fn without_password(&self) -> String {
+        let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
+        let Some((login, place)) = rest.rsplit_once('@') else { return self.url.clone() };
+        let user = login.split(':').next().unwrap_or_default();
+        format!("{scheme}://{user}@{place}")
     }
 }
 
 /// The durable state. Cheap to clone; clones share connections and caches.
 #[derive(Debug, Clone)]
 pub struct Store {
-    readers: SqlitePool,
-    writer: SqlitePool,
+    pools: Pools,
     series: Arc<SeriesIds>,
 }
 
+#[derive(Debug, Clone)]
+pub(crate) enum Pools {
+    /// One connection writes.
+    Sqlite {
+        readers: SqlitePool,
+        writer: SqlitePool,
+    },
+    Postgres(PgPool),
+}
+
 impl Store {
-    /// Opens the database, makes it if it is not there, and brings its schema up to date.
+    /// Opens the database, makes it if it is not there (SQLite), and brings its schema up to date.
     ///
     /// # Errors
     /// [`Error::Open`], [`Error::BadAddress`], [`Error::NewerSchema`], [`Error::Migrate`].
     #[boxed]
     pub async fn open(config: &StoreConfig) -> Result<Self> {
-        let options = options(config.path()?);
-        let open_error = |source| Error::Open { url: config.url.clone(), source };
-        let writer = SqlitePoolOptions::new()
-            .max_connections(1)
-            .acquire_timeout(Duration::from_secs(60))
-            .idle_timeout(None)
-            .max_lifetime(None)
-            .connect_with(options.clone())
-            .await
-            .map_err(open_error)?;
-        migrate(&writer).await?;
-        let readers = SqlitePoolOptions::new()
-            .max_connections(config.readers.max(1))
-            .acquire_timeout(Duration::from_secs(60))
-            .connect_with(options.pragma("query_only", "ON"))
-            .await
-            .map_err(open_error)?;
-        let store = Self { readers, writer, series: Arc::default() };
+        let pools = if config.is_postgres() { open_postgres(config).await? } else { open_sqlite(config).await? };
+        let store = Self { pools, series: Arc::default() };
         store.learn_series().await?;
         Ok(store)
     }
 
-    /// Begins a write transaction; dropping it takes everything back.
+    /// Begins a write transaction; dropping it takes everything back. Writers take turns, on either back end: what a transaction has
+    /// read stays true until it ends, and none can be in another's way.
     ///
     /// # Errors
-    /// [`Error::Database`] if the writer stays busy for longer than a minute.
+    /// [`Error::Database`] if another writer stays busy for longer than a minute.
     #[boxed]
     pub async fn begin(&self) -> Result<Tx> {
-        let inner = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let mut tx = self.begin_beside_others().await?;
+        if tx.inner.is_postgres() {
+            sql("SELECT pg_advisory_xact_lock($1)").int(WRITERS).run(&mut tx.inner).await?;
+        }
+        Ok(tx)
+    }
+
+    /// Begins a write transaction that touches nothing but rows of its own, such as a lease or a session: it need not wait for its turn
+    /// where the back end can do without.
+    #[boxed]
+    pub(crate) async fn begin_beside_others(&self) -> Result<Tx> {
+        let inner = match &self.pools {
+            Pools::Sqlite { writer, .. } => Connection::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres(pool) => Connection::PostgresTx(pool.begin().await?),
+        };
         Ok(Tx { inner, series: Arc::clone(&self.series), new_series: HashMap::new() })
     }
 
     /// A connection that reads.
     #[boxed]
-    pub(crate) async fn read(&self) -> Result<PoolConnection<Sqlite>> {
-        Ok(self.readers.acquire().await?)
+    pub(crate) async fn read(&self) -> Result<Connection> {
+        Ok(match &self.pools {
+            Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
+            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+        })
     }
 
     /// Makes series known that another process has added.
     pub(crate) async fn learn_series(&self) -> Result<()> {
-        let added = crate::series::load(&mut *self.read().await?, self.series.newest()).await?;
+        let added = crate::series::load(&mut self.read().await?, self.series.newest()).await?;
         self.series.learn(added);
         Ok(())
+    }
+
+    pub(crate) fn pools(&self) -> &Pools {
+        &self.pools
+    }
+
+    /// Whether other processes may work on the same database.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        matches!(self.pools, Pools::Postgres(_))
     }
 
     pub(crate) fn series(&self) -> &SeriesIds {
@@ -114,7 +167,18 @@ impl Store {
     /// # Errors
     /// [`Error::Database`] if it does not.
     pub async fn ping(&self) -> Result<()> {
-        sql("SELECT 1 AS one").one(&mut *self.read().await?).await.map(drop)
+        sql("SELECT 1 AS one").one(&mut self.read().await?).await.map(drop)
+    }
+
+    /// The clock of the database's machine; `None` where that is this one.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn clock(&self) -> Result<Option<Timestamp>> {
+        if !self.is_shared() {
+            return Ok(None);
+        }
+        Ok(Some(sql("SELECT clock_timestamp() AS now").one(&mut self.read().await?).await?.time("now")?))
     }
 
     /// The version of the schema.
@@ -122,21 +186,70 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn schema_version(&self) -> Result<i64> {
-        schema_version(&mut *self.read().await?).await
+        schema_version(&mut self.read().await?).await
     }
 
     /// Waits for running statements and closes every connection; what was committed is on disk.
     #[boxed]
     pub async fn close(&self) {
-        self.readers.close().await;
-        self.writer.close().await;
+        match &self.pools {
+            Pools::Sqlite { readers, writer } => {
+                readers.close().await;
+                writer.close().await;
+            }
+            Pools::Postgres(pool) => pool.close().await,
+        }
     }
+}
+
+async fn open_sqlite(config: &StoreConfig) -> Result<Pools> {
+    let options = sqlite_options(config.path()?);
+    let failed = |source| Error::Open { url: config.url.clone(), source };
+    let writer = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(PATIENCE)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .connect_with(options.clone())
+        .await
+        .map_err(failed)?;
+    let version = schema_version(&mut Connection::Sqlite(writer.acquire().await?)).await?;
+    migrate(&writer, SQLITE, version).await?;
+    let readers = SqlitePoolOptions::new()
+        .max_connections(config.readers.max(1))
+        .acquire_timeout(PATIENCE)
+        .connect_with(options.pragma("query_only", "ON"))
+        .await
+        .map_err(failed)?;
+    Ok(Pools::Sqlite { readers, writer })
+}
+
+async fn open_postgres(config: &StoreConfig) -> Result<Pools> {
+    let failed = |source| Error::Open { url: config.without_password(), source };
+    let options: PgConnectOptions = config.url.parse().map_err(failed)?;
+    // A writer or leader that hangs, or whose machine is gone, must not hold up the others for ever.
+    let options = options.application_name("headroom").options([
+        ("idle_in_transaction_session_timeout", "60s"),
+        ("tcp_keepalives_idle", "10"),
+        ("tcp_keepalives_interval", "5"),
+        ("tcp_keepalives_count", "3"),
+        ("timezone", "UTC"),
+    ]);
+    let pool = PgPoolOptions::new()
+        .max_connections(config.readers.max(1) + 4)
+        .acquire_timeout(PATIENCE)
+        .connect_with(options)
+        .await
+        .map_err(failed)?;
+    let version = schema_version(&mut Connection::Postgres(pool.acquire().await?)).await?;
+    migrate(&pool, POSTGRES, version).await?;
+    Ok(Pools::Postgres(pool))
 }
 
 /// A write transaction. What is done in it becomes visible at [`Tx::commit`], all of it or nothing.
 #[derive(Debug)]
 pub struct Tx {
-    inner: Transaction<'static, Sqlite>,
+    inner: Connection,
     pub(crate) series: Arc<SeriesIds>,
     /// Series made in this transaction: others may know them once it is committed.
     pub(crate) new_series: HashMap<SeriesKey, i64>,
@@ -164,11 +277,11 @@ impl Tx {
     /// [`Error::Database`]; nothing was done in that case either.
     #[boxed]
     pub async fn roll_back(self) -> Result<()> {
-        Ok(self.inner.rollback().await?)
+        self.inner.roll_back().await
     }
 }
 
-fn options(path: &str) -> SqliteConnectOptions {
+fn sqlite_options(path: &str) -> SqliteConnectOptions {
     // The busy time-out comes first: switching to WAL takes a lock itself.
     SqliteConnectOptions::new()
         .filename(path)
@@ -181,23 +294,22 @@ fn options(path: &str) -> SqliteConnectOptions {
         .pragma("cache_size", "-16384")
 }
 
-fn migrations() -> Migrator {
-    let all = MIGRATIONS
-        .iter()
-        .map(|(version, name, text)| Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false));
-    Migrator::with_migrations(all.collect())
-}
-
 /// Brings the schema up to date; refuses one that is newer than what is known here.
-async fn migrate(writer: &SqlitePool) -> Result<()> {
-    let known = MIGRATIONS.last().map_or(0, |m| m.0);
+async fn migrate<'p, P>(pool: &'p P, known: Migrations, found: i64) -> Result<()>
+where
+    &'p P: Acquire<'p>,
+    <<&'p P as Acquire<'p>>::Connection as Deref>::Target: Migrate,
+{
+    let newest = known.last().map_or(0, |m| m.0);
+    if found > newest {
+        return Err(Error::NewerSchema { found, known: newest });
+    }
+    let migration = |(version, name, text): &(i64, &'static str, &'static str)| {
+        Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
+    };
     let mut attempts = 0;
     loop {
-        let found = schema_version(&mut *writer.acquire().await?).await?;
-        if found > known {
-            return Err(Error::NewerSchema { found, known });
-        }
-        match migrations().run(writer).await {
+        match Migrator::with_migrations(known.iter().map(migration).collect()).run(pool).await {
             Ok(()) => return Ok(()),
             // Another process may be doing the same at this moment: look again.
             Err(_) if attempts < 5 => {
@@ -210,8 +322,12 @@ async fn migrate(writer: &SqlitePool) -> Result<()> {
 }
 
 async fn schema_version(on: &mut Connection) -> Result<i64> {
-    let exists = sql("SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'").one(on).await?;
-    if exists.int("n")? == 0 {
+    let tables = if on.is_postgres() {
+        sql("SELECT COUNT(*) AS n FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'")
+    } else {
+        sql("SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'")
+    };
+    if tables.one(on).await?.int("n")? == 0 {
         return Ok(0);
     }
     sql("SELECT COALESCE(MAX(version), 0) AS version FROM _sqlx_migrations").one(on).await?.int("version")
@@ -223,20 +339,31 @@ mod tests {
 
     #[test]
     fn every_migration_in_the_folder_is_built_in() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/sqlite");
-        let mut files: Vec<String> = std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
-        files.sort();
-        let listed: Vec<String> = MIGRATIONS.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
-        assert_eq!(files, listed);
+        for (folder, known) in [("sqlite", SQLITE), ("postgres", POSTGRES)] {
+            let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations").join(folder);
+            let mut files: Vec<String> =
+                std::fs::read_dir(folder).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
+            files.sort();
+            let listed: Vec<String> = known.iter().map(|(version, name, _)| format!("{version:04}_{name}.sql")).collect();
+            assert_eq!(files, listed);
+        }
     }
 
     #[test]
     fn addresses_are_paths_or_urls() {
         for (url, path) in [("a.db", "a.db"), ("sqlite:a.db", "a.db"), ("sqlite:///x/a.db", "/x/a.db"), ("sqlite://a.db", "a.db")] {
-            assert_eq!(StoreConfig { url: url.into(), readers: 1 }.path().unwrap(), path);
+            assert_eq!(StoreConfig::at(url).path().unwrap(), path);
         }
-        for url in ["", "sqlite:", "mysql://host/db", "postgres://host/db"] {
-            assert!(StoreConfig { url: url.into(), readers: 1 }.path().is_err(), "{url}");
+        for url in ["", "sqlite:", "mysql://host/db"] {
+            assert!(StoreConfig::at(url).path().is_err(), "{url}");
         }
+        assert!(StoreConfig::at("postgres://host/db").is_postgres());
+    }
+
+    #[test]
+    fn a_password_is_never_shown() {
+        let shown = StoreConfig::at("postgres://me:se:cr@et@host:5432/db?sslmode=require").without_password();
+        assert_eq!(shown, "postgres://me@host:5432/db?sslmode=require");
+        assert_eq!(StoreConfig::at("postgres://host/db").without_password(), "postgres://host/db");
     }
 }

@@ -118,7 +118,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn summary(&self, id: ServiceId) -> Result<Option<ServiceSummary>> {
-        let row = sql("SELECT * FROM service_summary WHERE service_id = $1").uuid(id.0).maybe(&mut *self.read().await?).await?;
+        let row = sql("SELECT * FROM service_summary WHERE service_id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
         let Some(row) = row else { return Ok(None) };
         Ok(Some(ServiceSummary {
             service_id: id,

@@ -51,7 +51,7 @@ impl Tx {
             .uuid(code.user_id.map(|id| id.0))
             .text(&code.purpose)
             .time(code.expires_at)
-            .run(self.on())
+            .attempt(self.on())
             .await;
         match done {
             Err(fault) if fault.is_missing_reference() => {
@@ -93,7 +93,7 @@ impl Tx {
                 .time(token.created_at)
                 .time(token.last_used)
                 .time(token.revoked_at)
-                .run(self.on())
+                .attempt(self.on())
                 .await;
         match done {
             Err(fault) if fault.is_missing_reference() => Err(Error::not_found("user", token.user_id)),
@@ -136,7 +136,7 @@ impl Store {
     /// [`Error::Database`].
     pub async fn code(&self, hash: &str, now: Timestamp) -> Result<Option<OneTimeCode>> {
         let row = sql("SELECT * FROM one_time_codes WHERE hash = $1 AND used_at IS NULL AND expires_at > $2").text(hash).time(now);
-        row.maybe(&mut *self.read().await?).await?.as_ref().map(code).transpose()
+        row.maybe(&mut self.read().await?).await?.as_ref().map(code).transpose()
     }
 
     /// The token of this hash and its user, if it is not revoked and they are not locked.
@@ -147,7 +147,7 @@ impl Store {
         let row = sql("SELECT u.*, t.id AS token_id FROM api_tokens t JOIN users u ON u.id = t.user_id \
              WHERE t.hash = $1 AND t.revoked_at IS NULL AND NOT u.locked")
         .text(hash)
-        .maybe(&mut *self.read().await?)
+        .maybe(&mut self.read().await?)
         .await?;
         row.map(|row| Ok((row.uuid("token_id")?, user(&row)?))).transpose()
     }
@@ -159,7 +159,7 @@ impl Store {
     pub async fn tokens(&self) -> Result<Vec<(ApiToken, String)>> {
         let rows =
             sql("SELECT t.*, u.name AS user_name FROM api_tokens t JOIN users u ON u.id = t.user_id ORDER BY t.created_at DESC, t.id DESC");
-        rows.all(&mut *self.read().await?).await?.iter().map(|row| Ok((token(row)?, row.text("user_name")?))).collect()
+        rows.all(&mut self.read().await?).await?.iter().map(|row| Ok((token(row)?, row.text("user_name")?))).collect()
     }
 }
 

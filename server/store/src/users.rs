@@ -38,7 +38,7 @@ impl Tx {
             .bool(user.locked)
             .time(user.created_at)
             .time(user.last_sign_in)
-            .run(self.on())
+            .attempt(self.on())
             .await;
         match done {
             Err(fault) if fault.is_unique_violation() => Err(Error::Taken { what: "user", name: user.name.clone() }),
@@ -73,7 +73,7 @@ impl Tx {
         .uuid(id.0)
         .text(hash)
         .time(at)
-        .run(self.on())
+        .attempt(self.on())
         .await;
         match done {
             Err(fault) if fault.is_missing_reference() => Err(Error::not_found("user", id)),
@@ -117,7 +117,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn user(&self, name: &str) -> Result<Option<User>> {
-        let row = sql("SELECT * FROM users WHERE name = $1").text(name).maybe(&mut *self.read().await?).await?;
+        let row = sql("SELECT * FROM users WHERE name = $1").text(name).maybe(&mut self.read().await?).await?;
         row.as_ref().map(user).transpose()
     }
 
@@ -126,7 +126,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn user_by_id(&self, id: UserId) -> Result<Option<User>> {
-        let row = sql("SELECT * FROM users WHERE id = $1").uuid(id.0).maybe(&mut *self.read().await?).await?;
+        let row = sql("SELECT * FROM users WHERE id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
         row.as_ref().map(user).transpose()
     }
 
@@ -136,11 +136,11 @@ impl Store {
     /// [`Error::Database`].
     pub async fn user_rows(&self) -> Result<Vec<UserRow>> {
         let rows = sql("SELECT u.*, c.user_id AS with_password FROM users u LEFT JOIN credentials c ON c.user_id = u.id ORDER BY u.name");
-        let rows = rows.all(&mut *self.read().await?).await?;
+        let rows = rows.all(&mut self.read().await?).await?;
         rows.iter()
             .map(|row| {
                 let user = user(row)?;
-                let has_password = row.maybe_text("with_password")?.is_some();
+                let has_password = row.maybe_uuid("with_password")?.is_some();
                 let User { name, role, locked, created_at, last_sign_in, .. } = user;
                 Ok(UserRow { name, role, locked, has_password, created_at, last_sign_in })
             })
@@ -152,7 +152,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn user_count(&self) -> Result<u64> {
-        Ok(sql("SELECT COUNT(*) AS n FROM users").one(&mut *self.read().await?).await?.int("n")?.unsigned_abs())
+        Ok(sql("SELECT COUNT(*) AS n FROM users").one(&mut self.read().await?).await?.int("n")?.unsigned_abs())
     }
 
     /// The hash of a user's password, if they have set one.
@@ -160,7 +160,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn password_hash(&self, id: UserId) -> Result<Option<String>> {
-        let row = sql("SELECT hash FROM credentials WHERE user_id = $1").uuid(id.0).maybe(&mut *self.read().await?).await?;
+        let row = sql("SELECT hash FROM credentials WHERE user_id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
         row.map(|row| row.text("hash")).transpose()
     }
 }

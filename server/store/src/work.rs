@@ -86,7 +86,7 @@ impl Tx {
     /// # Errors
     /// [`Error::Fenced`] if the work has passed to another worker or is done.
     pub async fn fence(&mut self, leased: &Leased) -> Result<()> {
-        let row = sql("SELECT id FROM work WHERE id = $1 AND fence = $2 AND lease_owner = $3").uuid(leased.id).int(leased.fence);
+        let row = sql("SELECT id FROM work WHERE id = $1 AND fence = $2 AND lease_owner = $3 FOR UPDATE").uuid(leased.id).int(leased.fence);
         let held = row.text(&leased.owner).maybe(self.on()).await?;
         if held.is_some() { Ok(()) } else { Err(fenced(leased)) }
     }
@@ -145,12 +145,12 @@ impl Store {
             due.one_of("kind", kinds);
         }
         // Looking costs no write lock; taking looks again.
-        let next = |due: Filter| due.sql("SELECT id FROM work", " ORDER BY run_at, id LIMIT 1");
-        if next(due.clone()).maybe(&mut *self.read().await?).await?.is_none() {
+        let next = |due: Filter, lock: &str| due.sql("SELECT id FROM work", &format!(" ORDER BY run_at, id LIMIT 1{lock}"));
+        if next(due.clone(), "").maybe(&mut self.read().await?).await?.is_none() {
             return Ok(None);
         }
-        let mut tx = self.begin().await?;
-        let Some(row) = next(due).maybe(tx.on()).await? else { return Ok(None) };
+        let mut tx = self.begin_beside_others().await?;
+        let Some(row) = next(due, " FOR UPDATE SKIP LOCKED").maybe(tx.on()).await? else { return Ok(None) };
         let until = now.plus_secs(lease_secs);
         let row =
             sql("UPDATE work SET lease_owner = $2, lease_until = $3, fence = fence + 1, attempts = attempts + 1 WHERE id = $1 RETURNING *")
@@ -169,7 +169,7 @@ impl Store {
     /// # Errors
     /// [`Error::Fenced`].
     pub async fn renew_lease(&self, leased: &Leased, now: Timestamp, lease_secs: i64) -> Result<Leased> {
-        let mut tx = self.begin().await?;
+        let mut tx = self.begin_beside_others().await?;
         tx.fence(leased).await?;
         let until = now.plus_secs(lease_secs);
         sql("UPDATE work SET lease_until = $2 WHERE id = $1").uuid(leased.id).time(until).run(tx.on()).await?;
@@ -182,7 +182,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn open_work(&self) -> Result<Vec<OpenWork>> {
-        let rows = sql("SELECT * FROM work ORDER BY run_at, id").all(&mut *self.read().await?).await?;
+        let rows = sql("SELECT * FROM work ORDER BY run_at, id").all(&mut self.read().await?).await?;
         rows.iter()
             .map(|row| {
                 Ok(OpenWork {

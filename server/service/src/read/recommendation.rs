@@ -162,6 +162,7 @@ fn change_page(ctx: &OpContext, change: &Change, policy: &Policy) -> ChangePage 
         version: change.version,
         requested_by: change.requested_by.clone(),
         approvals: change.approvals.clone(),
+        approvals_required: change.approvals_required,
         reason: change.reason.clone(),
         effect: change.effect.clone(),
         expires_at: change.expires_at,
@@ -177,10 +178,12 @@ fn change_page(ctx: &OpContext, change: &Change, policy: &Policy) -> ChangePage 
 fn acts(ctx: &OpContext, change: &Change) -> Vec<ChangeAct> {
     let may = |p: Permission| ctx.require(p).is_ok();
     let own = change.requested_by == ctx.actor;
+    let approved = change.approvals.iter().any(|a| a.by == ctx.actor);
     let pending = change.state == Substate::PendingApproval;
     let startable = change.state == Substate::Approved && change.apply_requested_by.is_none();
     [
-        (ChangeAct::Approve, pending && !own && may(Permission::Approve)),
+        (ChangeAct::Approve, pending && !own && !approved && may(Permission::Approve)),
+        (ChangeAct::RequestChanges, pending && may(Permission::Approve)),
         (ChangeAct::Reject, pending && may(Permission::Approve)),
         (ChangeAct::Withdraw, change.state.allows(Substate::Withdrawn) && own && may(Permission::Submit)),
         (ChangeAct::Apply, startable && may(Permission::Apply)),

@@ -16,6 +16,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use tokio::sync::watch;
 
+#[path = "../../../store/tests/contract/postgres.rs"]
+mod postgres;
+
 /// How long a test waits for what takes seconds: enough for a machine that is busy with something else.
 const PATIENCE: Duration = Duration::from_secs(180);
 
@@ -33,8 +36,17 @@ pub struct House {
 }
 
 impl House {
-    /// Starts everything; cluster time runs `speed` times as fast as the wall.
+    /// Starts everything, with SQLite; cluster time runs `speed` times as fast as the wall.
     pub async fn start(speed: f64) -> Self {
+        Self::with_store(speed, None).await
+    }
+
+    /// The same, with PostgreSQL.
+    pub async fn start_on_postgres(speed: f64) -> Self {
+        Self::with_store(speed, Some(postgres::database().await)).await
+    }
+
+    async fn with_store(speed: f64, postgres: Option<String>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let start = "2026-11-18T10:00:00Z".parse().unwrap();
         let options = Options { speed, ..Options::new(dir.path().join("simulator"), start) };
@@ -48,7 +60,8 @@ impl House {
         let simulator = Client::connect(&url).await.unwrap();
         let client = Arc::new(simulator.clone());
         let cluster = Cluster { name: "demo".to_owned(), infrastructure: client.clone(), metrics: client };
-        let store = Store::open(&StoreConfig::sqlite(dir.path().join("headroom.db"))).await.unwrap();
+        let place = postgres.map_or_else(|| StoreConfig::sqlite(dir.path().join("headroom.db")), StoreConfig::at);
+        let store = Store::open(&place).await.unwrap();
         let headroom = Headroom::new(store, vec![cluster], PriceBook::on_prem_default(), Arc::new(wall), true);
         headroom.ingest().await.unwrap();
         let options = WorkerOptions { owner: "test".to_owned(), lease_secs: 30, poll: Duration::from_millis(50) };

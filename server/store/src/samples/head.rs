@@ -15,7 +15,7 @@ pub(super) fn encode(values: &[(i64, f32)]) -> Vec<u8> {
 fn decode(bytes: &[u8]) -> Result<impl Iterator<Item = (i64, f32)>> {
     let (pairs, rest) = bytes.as_chunks::<PAIR>();
     if !rest.is_empty() {
-        return Err(Error::Corrupt { what: "samples", fault: "a row of the head is cut off".to_owned() });
+        return Err(Error::Corrupt { what: "samples".into(), fault: "a row of the head is cut off".to_owned() });
     }
     Ok(pairs.iter().map(|pair| {
         let [a, b, c, d, e, f, g, h, i, j, k, l] = *pair;
@@ -37,7 +37,7 @@ impl Collected {
     /// Adds the pairs whose series `wanted` knows.
     pub(super) fn add(&mut self, at: i64, step: i64, bytes: &[u8], wanted: impl Fn(i64) -> Option<Metric>) -> Result<()> {
         let step = u32::try_from(step).ok().filter(|s| *s > 0);
-        let step = step.ok_or_else(|| Error::Corrupt { what: "step", fault: "a row of the head has none".to_owned() })?;
+        let step = step.ok_or_else(|| Error::Corrupt { what: "step".into(), fault: "a row of the head has none".to_owned() })?;
         for (id, value) in decode(bytes)? {
             if let Some(metric) = wanted(id) {
                 self.series.entry((id, step)).or_insert_with(|| (metric, Vec::new())).1.push((at, value));

@@ -25,7 +25,7 @@ pub(super) fn align(at: i64, step: u32) -> i64 {
 }
 
 fn corrupt(fault: impl ToString) -> Error {
-    Error::Corrupt { what: "samples", fault: fault.to_string() }
+    Error::Corrupt { what: "samples".into(), fault: fault.to_string() }
 }
 
 impl Piece {

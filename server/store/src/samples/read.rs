@@ -2,7 +2,7 @@
 
 use super::piece::{Piece, align};
 use super::{GROUP, head, on_all_cores};
-use crate::db::{Sql, among};
+use crate::db::sql;
 use crate::error::Result;
 use crate::store::Store;
 use headroom_model::ids::ServiceId;
@@ -87,13 +87,11 @@ impl Store {
         let mut ids: Vec<i64> = wanted.iter().flat_map(|(_, series)| series.iter().map(|s| s.0)).collect();
         ids.sort_unstable();
         let (first, last) = (from.div_euclid(DAY), (to - 1).div_euclid(DAY));
-        let on = &mut *self.read().await?;
+        let on = &mut self.read().await?;
         let mut out: HashMap<i64, Vec<Packed>> = HashMap::with_capacity(ids.len());
-        let text = format!(
-            "SELECT series_id, start, step, samples FROM sample_chunks WHERE {} AND day >= $1 AND day <= $2 ORDER BY series_id, day",
-            among("series_id", 3)
-        );
-        for row in Sql::built(text, Vec::new()).int(first).int(last).ints(&ids).all(on).await? {
+        let rows = sql("SELECT series_id, start, step, samples FROM sample_chunks WHERE series_id AMONG $3 AND day >= $1 AND day <= $2 \
+             ORDER BY series_id, day");
+        for row in rows.int(first).int(last).ints(ids).all(on).await? {
             let packed = Packed { start: row.int("start")?, step: row.int("step")?, bytes: row.blob("samples")?.to_vec() };
             out.entry(row.int("series_id")?).or_default().push(packed);
         }
@@ -103,12 +101,11 @@ impl Store {
     async fn head(&self, wanted: &[Wanted], from: i64, to: i64) -> Result<HashMap<i64, Vec<Piece>>> {
         let metrics: HashMap<i64, Metric> = wanted.iter().flat_map(|(_, series)| series.iter().copied()).collect();
         let groups: BTreeSet<i64> = metrics.keys().map(|id| id / GROUP).collect();
-        let on = &mut *self.read().await?;
+        let on = &mut self.read().await?;
         let mut collected = head::Collected::default();
-        let text =
-            format!("SELECT at, step, samples FROM sample_head WHERE {} AND at >= $1 AND at < $2 ORDER BY seq", among("series_group", 3));
+        let rows = sql("SELECT at, step, samples FROM sample_head WHERE series_group AMONG $3 AND at >= $1 AND at < $2 ORDER BY seq");
         let groups: Vec<i64> = groups.into_iter().collect();
-        for row in Sql::built(text, Vec::new()).int(from).int(to).ints(&groups).all(on).await? {
+        for row in rows.int(from).int(to).ints(groups).all(on).await? {
             collected.add(row.int("at")?, row.int("step")?, row.blob("samples")?, |id| metrics.get(&id).copied())?;
         }
         let mut out: HashMap<i64, Vec<Piece>> = HashMap::new();

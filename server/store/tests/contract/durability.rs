@@ -1,4 +1,4 @@
-//! What SQLite itself promises: tampering shows, a killed process loses nothing that was committed, a newer schema is refused.
+//! What each database itself promises: tampering shows, a killed process loses nothing that was committed, a newer schema is refused.
 
 use crate::fixtures::{event, record, service, with_services};
 use headroom_store::{Error, Store, StoreConfig};
@@ -130,4 +130,36 @@ async fn another_process_sees_what_was_committed_and_writes_beside() {
     tx.append_frame(&service.key.cluster, 0, 60, &[(service.id, headroom_model::metric::Metric::CpuUsage, 1.0)]).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(store.history(&[service.id], None, 0, 60).await.unwrap().len(), 1, "a series that another process made is found");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_refuses_edits_of_the_chain_too_and_betrays_those_that_get_round() {
+    let url = crate::postgres::database().await;
+    let store = Store::open(&StoreConfig::at(&url)).await.unwrap();
+    for n in 0..5 {
+        record(&store, &event("change.approved", "change", &format!("c{n}"))).await;
+    }
+    let mut on = sqlx::PgConnection::connect(&url).await.unwrap();
+    for statement in ["UPDATE audit SET actor = 'somebody' WHERE seq = 2", "DELETE FROM audit WHERE seq = 3", "TRUNCATE audit"] {
+        let refused = sqlx::raw_sql(AssertSqlSafe(statement)).execute(&mut on).await.unwrap_err().to_string();
+        assert!(refused.contains("append-only"), "{statement}: {refused}");
+    }
+    assert_eq!(store.verify_audit(None).await.unwrap().fault, None);
+    sqlx::raw_sql("ALTER TABLE audit DISABLE TRIGGER ALL; UPDATE audit SET actor = 'somebody' WHERE seq = 2")
+        .execute(&mut on)
+        .await
+        .unwrap();
+    assert_eq!(store.verify_audit(None).await.unwrap().fault.map(|f| f.seq), Some(2));
+    store.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn postgres_with_a_newer_schema_is_refused() {
+    let url = crate::postgres::database().await;
+    Store::open(&StoreConfig::at(&url)).await.unwrap().close().await;
+    let mut on = sqlx::PgConnection::connect(&url).await.unwrap();
+    let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', TRUE, '', 0)";
+    sqlx::raw_sql(later).execute(&mut on).await.unwrap();
+    let fault = Store::open(&StoreConfig::at(&url)).await.unwrap_err();
+    assert!(matches!(fault, Error::NewerSchema { found: 99, known: 1 }), "{fault}");
 }

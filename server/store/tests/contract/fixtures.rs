@@ -150,6 +150,7 @@ pub fn change(service: &Service, recommendation: &Recommendation, state: Substat
         plan_hash: plan_hash.clone(),
         state,
         requested_by: "engineer".into(),
+        approvals_required: 1,
         approvals: vec![Approval { by: "approver".into(), plan_hash, at: at(210) }],
         reason: None,
         version: 0,

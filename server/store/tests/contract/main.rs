@@ -6,15 +6,24 @@ use headroom_store::{Store, StoreConfig};
 use tempfile::TempDir;
 
 mod audit;
+mod backups;
 mod durability;
 mod figures;
 mod fixtures;
 mod identity;
 mod lists;
+mod postgres;
 mod proposals;
 mod queue;
 mod samples;
+mod schema;
 mod services;
+mod together;
+
+/// A fresh database in a PostgreSQL that goes when this process ends.
+async fn fresh_postgres() -> Store {
+    Store::open(&StoreConfig::at(postgres::database().await)).await.unwrap()
+}
 
 /// A fresh SQLite database in a folder that goes when the test ends.
 async fn sqlite() -> (TempDir, Store) {
@@ -31,6 +40,16 @@ macro_rules! contract {
                 async fn $promise() {
                     let (_folder, store) = crate::sqlite().await;
                     crate::$module::$promise(&store).await;
+                })*
+            })*
+        }
+        mod on_postgres {
+            $(mod $module {
+                $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+                async fn $promise() {
+                    let store = crate::fresh_postgres().await;
+                    crate::$module::$promise(&store).await;
+                    store.close().await;
                 })*
             })*
         }
@@ -97,6 +116,11 @@ contract! {
         old_samples_are_forgotten_in_whole_days,
         the_newest_values_are_known,
         an_aborted_frame_leaves_no_series,
+    }
+    backups {
+        a_backup_goes_back_into_either_back_end,
+        a_damaged_backup_is_refused_and_changes_nothing,
+        a_backup_is_taken_while_others_write,
     }
     figures {
         the_frame_counts_what_waits_for_this_person,

@@ -83,7 +83,7 @@ pub async fn one_change_holds_a_service(store: &Store) {
 pub async fn a_stale_change_is_not_written(store: &Store) {
     let (_, recommendation, mut change) = stored_change(store, "a", Substate::PendingApproval).await;
     let seen = change.plan_hash.clone();
-    change.approve("approver", &seen, at(300)).unwrap();
+    change.approve("another", &seen, at(300)).unwrap();
     save_change(store, &change, 0).await.unwrap();
     let mut rejected = change.clone();
     rejected.state = Substate::Rejected;

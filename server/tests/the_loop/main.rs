@@ -11,6 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+mod together;
+
 /// `headroom demo` on a free port, where an hour passes in a second.
 struct Demo {
     process: Child,

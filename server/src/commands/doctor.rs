@@ -1,0 +1,94 @@
+//! `headroom doctor`: looks at everything Headroom needs, and says for each what is wrong and what to do.
+
+use super::print;
+use crate::cli;
+use crate::config::Config;
+use crate::error::Failure;
+use crate::serve::{configuration, open, simulated, wall};
+use headroom_service::Headroom;
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+/// Seconds by which two clocks may differ.
+const CLOCK_TOLERANCE: i64 = 5;
+
+/// What a check found: good news or bad.
+type Finding = Result<String, String>;
+
+/// Checks configuration, database, audit chain, clusters and clocks; changes nothing.
+///
+/// # Errors
+/// [`Failure::Fault`] when something is wrong, after everything was looked at; a bad configuration ends it at once.
+pub async fn run(arguments: &cli::Database) -> Result<(), Failure> {
+    let config = configuration(arguments)?;
+    let mut findings: Vec<(&str, Finding)> = vec![("configuration", Ok(format!("state in {}", config.data_dir.display())))];
+    match database(&config).await {
+        Ok(None) => findings.push(("database", Ok("none yet: headroom serve makes it".to_owned()))),
+        Ok(Some(headroom)) => {
+            findings.push(("database", schema(&headroom).await));
+            findings.push(("audit chain", audit(&headroom).await));
+            findings.push(("clock", clock(&headroom).await));
+            headroom.store().close().await;
+        }
+        Err(fault) => findings.push(("database", Err(fault.to_string()))),
+    }
+    findings.push(("cluster", cluster(&config).await));
+    let mut text = String::new();
+    for (name, finding) in &findings {
+        let (mark, said) = match finding {
+            Ok(said) => ("ok   ", said),
+            Err(said) => ("WRONG", said),
+        };
+        let _ = writeln!(text, "{mark} {name:<14} {said}");
+    }
+    print(&text)?;
+    match findings.iter().filter(|f| f.1.is_err()).count() {
+        0 => Ok(()),
+        1 => Err(Failure::Fault("one thing is wrong".to_owned())),
+        n => Err(Failure::Fault(format!("{n} things are wrong"))),
+    }
+}
+
+async fn database(config: &Config) -> Result<Option<Arc<Headroom>>, Failure> {
+    if config.database_file().is_some_and(|file| !file.exists()) {
+        return Ok(None);
+    }
+    open(config, Vec::new(), false).await.map(Some)
+}
+
+async fn schema(headroom: &Headroom) -> Finding {
+    let store = headroom.store();
+    let version = store.schema_version().await.map_err(|e| e.to_string())?;
+    let services = store.all_services().await.map_err(|e| e.to_string())?.len();
+    let users = store.user_count().await.map_err(|e| e.to_string())?;
+    Ok(format!("answers; schema {version}, {services} services, {users} users"))
+}
+
+async fn audit(headroom: &Headroom) -> Finding {
+    let report = headroom.store().verify_audit(None).await.map_err(|e| e.to_string())?;
+    match report.fault {
+        Some(fault) => {
+            Err(format!("broken at entry {}: {}; restore a backup and find out who wrote to the database", fault.seq, fault.what))
+        }
+        None => Ok(format!("{} entries, every link holds", report.entries)),
+    }
+}
+
+async fn clock(headroom: &Headroom) -> Finding {
+    let there = headroom.store().clock().await.map_err(|e| e.to_string())?;
+    let apart = there.map_or(0, |there| wall().secs_since(there));
+    if apart.abs() > CLOCK_TOLERANCE {
+        return Err(format!(
+            "the database's clock is {apart} s apart from this machine's: leases need clocks that agree; set up NTP on both"
+        ));
+    }
+    Ok(there.map_or("this machine's".to_owned(), |_| format!("{apart} s apart from the database's")))
+}
+
+async fn cluster(config: &Config) -> Finding {
+    let Some(url) = &config.simulator.url else { return Ok("none is configured: Headroom shows what is imported".to_owned()) };
+    let (cluster, _) = simulated(url).await.map_err(|e| format!("{e}; is it running, and is simulator.url right?"))?;
+    let services = cluster.infrastructure.inventory().await.map_err(|e| e.to_string())?.len();
+    let time = cluster.infrastructure.clock().await.map_err(|e| e.to_string())?;
+    Ok(format!("{} answers; {services} services, its time is {time}", cluster.name))
+}
