@@ -18,7 +18,8 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 
 #[allow(clippy::zombie_processes, reason = "it ends after this process has")]
 fn start() -> Server {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/postgres.sh");
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let script = here.ancestors().map(|folder| folder.join("scripts/postgres.sh")).find(|script| script.exists()).unwrap();
     let mut child = Command::new(script).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
     let mut url = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut url).unwrap();
