@@ -84,6 +84,13 @@ export class Demo {
     return new Api(this.address, made.stdout.trim());
   }
 
+  /** Creates one more user; the code of their first sign-in. */
+  user(name, role) {
+    const made = spawnSync(binary, ['user', 'create', name, '--role', role, '--data-dir', this.dir], { env, encoding: 'utf8' });
+    if (made.status !== 0) throw new Error(`headroom user create: ${made.stderr}`);
+    return made.stdout.match(/for a day: (\w+)/)[1];
+  }
+
   /** What `headroom promises` prints. */
   promises() {
     return spawnSync(binary, ['promises', '--data-dir', this.dir], { env, encoding: 'utf8' }).stdout;

@@ -13,12 +13,14 @@ pub enum Error {
     #[error("the database did not answer as it should; the log has the cause")]
     Database(#[source] sqlx::Error),
     /// The database could not be opened.
-    #[error("cannot open the database {url}: {source}. Check that its folder exists and can be written to")]
+    #[error("cannot open the database {url}: {source}. {next}")]
     Open {
-        /// As configured.
+        /// As configured, without a password.
         url: String,
         /// Why.
         source: sqlx::Error,
+        /// What to look at.
+        next: &'static str,
     },
     /// The address names no database that is known here.
     #[error("{0:?} is not a database address: write a path or sqlite:PATH")]

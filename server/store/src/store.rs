@@ -8,7 +8,7 @@ use headroom_model::time::Timestamp;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Acquire, PgPool, SqlSafeStr, SqlitePool};
+use sqlx::{Acquire, ConnectOptions, Connection as _, PgPool, SqlSafeStr, SqlitePool};
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::Path;
@@ -204,7 +204,7 @@ impl Store {
 
 async fn open_sqlite(config: &StoreConfig) -> Result<Pools> {
     let options = sqlite_options(config.path()?);
-    let failed = |source| Error::Open { url: config.url.clone(), source };
+    let failed = |source| Error::Open { url: config.url.clone(), source, next: "Check that its folder exists and can be written to" };
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
         .acquire_timeout(PATIENCE)
@@ -225,7 +225,8 @@ async fn open_sqlite(config: &StoreConfig) -> Result<Pools> {
 }
 
 async fn open_postgres(config: &StoreConfig) -> Result<Pools> {
-    let failed = |source| Error::Open { url: config.without_password(), source };
+    let next = "Check that the server runs, and its address, database, user and password";
+    let failed = |source| Error::Open { url: config.without_password(), source, next };
     let options: PgConnectOptions = config.url.parse().map_err(failed)?;
     // A writer or leader that hangs, or whose machine is gone, must not hold up the others for ever.
     let options = options.application_name("headroom").options([
@@ -235,6 +236,9 @@ async fn open_postgres(config: &StoreConfig) -> Result<Pools> {
         ("tcp_keepalives_count", "3"),
         ("timezone", "UTC"),
     ]);
+    // The pool would try for as long as anyone has patience, and say no more than that.
+    let one = tokio::time::timeout(BUSY, options.connect()).await;
+    one.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(failed)?.close().await?;
     let pool = PgPoolOptions::new()
         .max_connections(config.readers.max(1) + 4)
         .acquire_timeout(PATIENCE)
