@@ -27,9 +27,9 @@ async function end(child, ended) {
   clearTimeout(late);
 }
 
-/** Starts `headroom` and reads its lines until `ready` says that it can be used; returns how to end it. */
-async function start(args, ready) {
-  const child = spawn(binary, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
+/** Starts `headroom` and reads its lines until `ready` says that it can be used; returns how to end it, in order or at once. */
+export async function start(args, ready, settings = {}) {
+  const child = spawn(binary, args, { env: { ...env, ...settings }, stdio: ['ignore', 'pipe', 'pipe'] });
   const log = [];
   const ended = new Promise((done) => child.once('close', done));
   await new Promise((done, fail) => {
@@ -41,8 +41,19 @@ async function start(args, ready) {
     child.once('error', (e) => stop(fail, e));
     child.once('close', (code) => stop(fail, new Error(`headroom ${args[0]} ended with ${code}:\n${log.join('\n')}`)));
   }).catch(async (e) => { if (child.pid) await end(child, ended); throw e; });
-  return { log, stop: () => end(child, ended) };
+  const kill = () => { child.kill('SIGKILL'); return ended; };
+  return { log, kill, stop: () => end(child, ended) };
 }
+
+/** What a `headroom` command says, once it has ended well. */
+export function said(args, settings = {}) {
+  const done = spawnSync(binary, args, { env: { ...env, ...settings }, encoding: 'utf8' });
+  if (done.status !== 0) throw new Error(`headroom ${args.join(' ')}: ${done.stderr}`);
+  return done.stdout.trim();
+}
+
+/** Creates a user; the code of their first sign-in. */
+export const newUser = (name, role, where, settings) => said(['user', 'create', name, '--role', role, ...where], settings).match(/for a day: (\w+)/)[1];
 
 /** A fresh directory, and its removal. */
 export function scratch() {
@@ -79,21 +90,12 @@ export class Demo {
 
   /** REST as this user, with a token from the command line. */
   api(user) {
-    const made = spawnSync(binary, ['token', 'create', '--user', user, '--data-dir', this.dir], { env, encoding: 'utf8' });
-    if (made.status !== 0) throw new Error(`headroom token create: ${made.stderr}`);
-    return new Api(this.address, made.stdout.trim());
-  }
-
-  /** Creates one more user; the code of their first sign-in. */
-  user(name, role) {
-    const made = spawnSync(binary, ['user', 'create', name, '--role', role, '--data-dir', this.dir], { env, encoding: 'utf8' });
-    if (made.status !== 0) throw new Error(`headroom user create: ${made.stderr}`);
-    return made.stdout.match(/for a day: (\w+)/)[1];
+    return new Api(this.address, said(['token', 'create', '--user', user, '--data-dir', this.dir]));
   }
 
   /** What `headroom promises` prints. */
   promises() {
-    return spawnSync(binary, ['promises', '--data-dir', this.dir], { env, encoding: 'utf8' }).stdout;
+    return `${said(['promises', '--data-dir', this.dir])}\n`;
   }
 
   /** One analysis of the fleet, and then none by itself: at a high speed the next one would replace what a story looks at. */

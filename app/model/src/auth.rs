@@ -38,6 +38,8 @@ words! {
         Approve = "approve", "approve or reject";
         /// Start an approved change.
         Apply = "apply", "apply";
+        /// Carry out an approved change in spite of a freeze.
+        BreakGlass = "break_glass", "break the glass";
         /// Take a change back.
         RollBack = "roll_back", "roll back";
         /// Change policy.
@@ -55,7 +57,7 @@ impl Permission {
         match self {
             Self::Read => &[R::Viewer, R::Manager, R::Engineer, R::Approver, R::Administrator],
             Self::Analyze | Self::Propose | Self::Submit | Self::Comment => &[R::Engineer, R::Approver],
-            Self::Approve | Self::Apply | Self::RollBack => &[R::Approver],
+            Self::Approve | Self::Apply | Self::BreakGlass | Self::RollBack => &[R::Approver],
             Self::ManagePolicy | Self::ManageUsers => &[R::Administrator],
         }
     }

@@ -149,6 +149,17 @@ pub struct Approval {
     pub at: Timestamp,
 }
 
+/// The lifting of freezes and change windows for one change.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BreakGlass {
+    /// Who did it.
+    pub by: String,
+    /// Why it could not wait.
+    pub reason: String,
+    /// Wall time.
+    pub at: Timestamp,
+}
+
 /// The carrying-out of one recommendation.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Change {
@@ -187,6 +198,9 @@ pub struct Change {
     pub not_before: Timestamp,
     /// Whether somebody asked for it to be applied.
     pub apply_requested_by: Option<String>,
+    /// Whether somebody lifted the freeze that held it.
+    #[serde(default)]
+    pub break_glass: Option<BreakGlass>,
     /// Cluster time of the write.
     pub applied_at: Option<Timestamp>,
     /// Cluster time of the end of the observation.
@@ -338,6 +352,7 @@ mod tests {
             expires_at: Timestamp::default(),
             not_before: Timestamp::default(),
             apply_requested_by: None,
+            break_glass: None,
             applied_at: None,
             verified_at: None,
             rolled_back_at: None,

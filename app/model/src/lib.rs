@@ -19,3 +19,4 @@ pub mod service;
 pub mod time;
 pub mod units;
 pub mod view;
+pub mod windows;

@@ -2,6 +2,7 @@
 
 use crate::job::OptimizationType;
 use crate::time::Span;
+use crate::windows::ChangeWindows;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -88,6 +89,7 @@ policies! {
     max_throttled_ratio: f64 = 0.01, "Largest share of time that a proposal may be predicted to throttle.";
     auto_implementation: bool = false, "Apply low-risk recommendations of the allowed types without a person; policy is then the recorded approver.";
     auto_implementation_types: Vec<OptimizationType> = Vec::new(), "The types that may be applied without a person.";
+    change_windows: ChangeWindows = ChangeWindows::default(), "When changes may be carried out; empty: always. A freeze outweighs a window; roll-backs are always allowed.";
     implementation_delay: Span = Span(0), "How long an approved change waits before it is applied, in cluster time.";
     rollback_threshold: f64 = -10.0, "Change of a guard metric in percent at which a change is rolled back (negative: worse).";
     observation: Span = Span::hours(2), "How long a change is watched before its verdict, in cluster time.";
@@ -233,6 +235,8 @@ mod tests {
         patch.set("auto_implementation", "true").unwrap();
         patch.set("auto_implementation_types", "COST_OPTIMIZATION, SCALING_OPTIMIZATION").unwrap();
         patch.set("implementation_delay", "0").unwrap();
+        patch.set("change_windows", "deny 0 18 * * 5 for 62h in Europe/Berlin").unwrap();
+        assert_eq!(patch.change_windows.as_ref().map(|w| w.0.len()), Some(1));
         assert_eq!(patch.analysis_interval, Some(Span(1800)));
         assert_eq!(patch.auto_implementation_types.as_ref().unwrap().len(), 2);
         patch.set("confidence_threshold", "").unwrap();
@@ -242,6 +246,7 @@ mod tests {
             ("rollback_threshold", "10"),
             ("analysis_interval", "soon"),
             ("nonsense", "1"),
+            ("change_windows", "on Fridays"),
             ("auto_implementation", "maybe"),
         ] {
             assert_eq!(patch.set(key, value).unwrap_err().key, key);

@@ -261,6 +261,8 @@ pub enum ChangeAct {
     Withdraw,
     /// Start it.
     Apply,
+    /// Carry it out in spite of a freeze.
+    BreakGlass,
     /// Take it back.
     RollBack,
 }

@@ -101,6 +101,20 @@ pub async fn request_changes(id: String, reason: String, key: String) -> Result<
     answer("request_changes", &[("reason", &reason)], outcome.await)
 }
 
+/// Carries an approved change out in spite of a freeze, with the reason.
+#[server(prefix = "/fn", endpoint = "recommendation/break-glass", output = Json)]
+pub async fn break_glass(id: String, reason: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("break-glass {id} {reason}"), async {
+            door.service.break_glass(&door.ctx, parse_id(&id)?, &reason).await?;
+            Ok(Done::said("The freeze is lifted for this change. It is carried out now."))
+        })
+        .await
+    };
+    answer("break_glass", &[("reason", &reason)], outcome.await)
+}
+
 /// Rejects a change, with the reason.
 #[server(prefix = "/fn", endpoint = "recommendation/reject", output = Json)]
 pub async fn reject(id: String, reason: String, key: String) -> Result<Done, AppError> {

@@ -2,7 +2,7 @@
 //! disabled with the reason, or not at all where it is never theirs.
 
 use crate::api::Entry;
-use crate::api::act::{Apply, Approve, Comment, Dismiss, Reject, Reopen, RequestChanges, RollBack, Submit, Withdraw};
+use crate::api::act::{Apply, Approve, BreakGlass, Comment, Dismiss, Reject, Reopen, RequestChanges, RollBack, Submit, Withdraw};
 use crate::components::fields::{FormError, OnceKey, TextField};
 use crate::components::icon::{Icon, icon};
 use crate::components::notice::Notice;
@@ -25,6 +25,7 @@ pub struct Acts {
     reject: (ServerAction<Reject>, Outcome),
     withdraw: (ServerAction<Withdraw>, Outcome),
     apply: (ServerAction<Apply>, Outcome),
+    break_glass: (ServerAction<BreakGlass>, Outcome),
     roll_back: (ServerAction<RollBack>, Outcome),
     dismiss: (ServerAction<Dismiss>, Outcome),
     reopen: (ServerAction<Reopen>, Outcome),
@@ -49,6 +50,7 @@ impl Acts {
             reject: act!("reject"),
             withdraw: act!("withdraw"),
             apply: act!("apply"),
+            break_glass: act!("break_glass"),
             roll_back: act!("roll_back"),
             dismiss: act!("dismiss"),
             reopen: act!("reopen"),
@@ -66,7 +68,7 @@ impl Acts {
     pub fn notice(self) -> impl IntoView {
         let said = self.said();
         // How often each was answered, and which was answered last.
-        let newest = Memo::new(move |before: Option<&([usize; 9], Option<usize>)>| {
+        let newest = Memo::new(move |before: Option<&([usize; 10], Option<usize>)>| {
             let now = said.map(|(answers, _)| answers.get());
             let last = before.and_then(|(then, last)| (0..now.len()).find(|i| now[*i] != then[*i]).or(*last));
             (now, last)
@@ -77,8 +79,8 @@ impl Acts {
     }
 
     /// Every act whose outcome is said at the top, and how often it was answered.
-    fn said(self) -> [(RwSignal<usize>, Outcome); 9] {
-        let Self { submit, approve, request_changes, reject, withdraw, apply, roll_back, dismiss, reopen, comment: _ } = self;
+    fn said(self) -> [(RwSignal<usize>, Outcome); 10] {
+        let Self { submit, approve, request_changes, reject, withdraw, apply, break_glass, roll_back, dismiss, reopen, comment: _ } = self;
         [
             (submit.0.version(), submit.1),
             (approve.0.version(), approve.1),
@@ -86,6 +88,7 @@ impl Acts {
             (reject.0.version(), reject.1),
             (withdraw.0.version(), withdraw.1),
             (apply.0.version(), apply.1),
+            (break_glass.0.version(), break_glass.1),
             (roll_back.0.version(), roll_back.1),
             (dismiss.0.version(), dismiss.1),
             (reopen.0.version(), reopen.1),
@@ -125,6 +128,7 @@ pub fn action_bar(p: &RecommendationPage, acts: Acts, entry: &Entry) -> impl Int
         {can(ChangeAct::Approve).map(|c| approve(&id, c, acts, entry))}
         {can(ChangeAct::RollBack).map(|c| roll_back(&id, c, acts, entry))}
         {can(ChangeAct::Apply).map(|c| apply(&id, c, acts, entry))}
+        {can(ChangeAct::BreakGlass).map(|_| break_glass(&id, acts, entry))}
     };
     view! {
         <div class="bar">
@@ -151,6 +155,7 @@ fn situation(p: &RecommendationPage, entry: &Entry) -> String {
             approve_refusal(change, entry).unwrap_or_else(|| format!("Plan {} waits for you.", change.plan_hash.short()))
         }
         Substate::Approved => entry.why_not(Permission::Apply).unwrap_or_else(|| "Approved. It can be applied.".to_owned()),
+        Substate::HeldByFreeze => "It is carried out by itself when the freeze ends.".to_owned(),
         Substate::Observing => {
             change.observing_until.map_or_else(String::new, |t| format!("Watched until {}, cluster time.", format::time(t)))
         }
@@ -281,6 +286,21 @@ fn reject(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
         entry.why_not(Permission::Approve),
         Icon::Close,
         "reject"
+    )
+}
+
+fn break_glass(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    with_reason!(
+        id,
+        acts.break_glass,
+        "Break the glass",
+        "Carry it out now",
+        "Why can it not wait?",
+        "btn no",
+        "btn no solid",
+        entry.why_not(Permission::BreakGlass),
+        Icon::Alert,
+        "break-glass"
     )
 }
 

@@ -4,7 +4,7 @@
 //! between any two steps leaves the change resumable. Before a write is repeated, the target is read.
 
 use crate::observe::Observation;
-use crate::{Cluster, Error, Headroom, Result, event};
+use crate::{Cluster, Error, Headroom, Result, event, windows};
 use headroom_infra::{Error as InfraError, Purpose};
 use headroom_model::auth::OpContext;
 use headroom_model::change::{Change, Substate};
@@ -41,7 +41,7 @@ impl Headroom {
         let ctx = self.own_context(format!("work-{}", id.short()));
         let Some(change) = self.store.change(id).await? else { return Ok(Next::Never) };
         match change.state {
-            Substate::Approved | Substate::Scheduled => self.start(&ctx, change).await,
+            Substate::Approved | Substate::Scheduled | Substate::HeldByFreeze => self.start(&ctx, change).await,
             Substate::Preflight => self.preflight(&ctx, change).await,
             Substate::Applying => self.write(&ctx, change).await,
             Substate::OutcomeUnknown => self.resolve(&ctx, change).await,
@@ -102,7 +102,32 @@ impl Headroom {
             }
             return Ok(soon);
         }
-        self.advance(ctx, change, Substate::Preflight, None).await
+        if let Some(closed) = self.closed_for(ctx, &change).await? {
+            if change.state != Substate::HeldByFreeze {
+                let until = closed.until.map(|t| format!(", until {t}")).unwrap_or_default();
+                self.advance(ctx, change, Substate::HeldByFreeze, Some(format!("{}{until}", closed.why))).await?;
+            }
+            return Ok(Next::At(ctx.now.wall.plus_secs(WATCH_SECS)));
+        }
+        self.begin(ctx, change).await
+    }
+
+    /// What keeps a change from being carried out now: policy's freezes and windows, unless somebody lifted them for it.
+    async fn closed_for(&self, ctx: &OpContext, change: &Change) -> Result<Option<windows::Closed>> {
+        if change.break_glass.is_some() {
+            return Ok(None);
+        }
+        let policy = self.policy_of(&self.service_of(change).await?).await?;
+        windows::closed(&policy.change_windows, ctx.now.cluster)
+    }
+
+    /// Starts the checks; what held it until now is no longer its reason.
+    async fn begin(&self, ctx: &OpContext, mut change: Change) -> Result<Next> {
+        let (from, version) = (change.state, change.version);
+        change.reason = None;
+        change.advance(Substate::Preflight)?;
+        self.save(ctx, &change, from, version).await?;
+        Ok(Next::Now)
     }
 
     async fn preflight(&self, ctx: &OpContext, change: Change) -> Result<Next> {

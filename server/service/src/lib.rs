@@ -10,6 +10,7 @@ mod analyze;
 mod apply;
 mod approve;
 mod auto_apply;
+mod break_glass;
 mod carry_out;
 mod comment;
 pub mod diff;
@@ -32,6 +33,7 @@ mod roll_back;
 mod submit;
 mod supersede;
 mod users;
+mod windows;
 mod withdraw;
 mod worker;
 

@@ -1,6 +1,6 @@
 //! Policy: what is in force for a service, and changing it at run time.
 
-use crate::{Error, Headroom, Result, event};
+use crate::{Error, Headroom, Result, event, windows};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::Substate;
@@ -93,6 +93,7 @@ impl Headroom {
         let before = tx.policy_patch(scope).await?;
         let mut after = before.clone();
         after.set(key, value).map_err(|e| Error::invalid(e.key, e.fault))?;
+        after.change_windows.as_ref().map_or(Ok(()), windows::check)?;
         tx.put_policy(scope, &after, &ctx.actor, ctx.now.wall).await?;
         let mut entry = event(ctx, "policy.changed", "policy", scope);
         entry.before = serde_json::to_value(&before).ok();

@@ -65,6 +65,7 @@ impl Headroom {
             expires_at: ctx.now.cluster.plus_secs(policy.approval_expiry.secs()),
             not_before: ctx.now.cluster,
             apply_requested_by: None,
+            break_glass: None,
             applied_at: None,
             verified_at: None,
             rolled_back_at: None,

@@ -127,8 +127,11 @@ impl Headroom {
     /// Puts every change that somebody must take further back into the queue, where a crash left it without work.
     async fn resume(&self, ctx: &OpContext) -> Result<()> {
         let open = self.store.open_work().await?;
-        let states: Vec<Substate> =
-            Substate::ALL.iter().copied().filter(|s| s.active() || matches!(s, Substate::Applied | Substate::Scheduled)).collect();
+        let states: Vec<Substate> = Substate::ALL
+            .iter()
+            .copied()
+            .filter(|s| s.active() || matches!(s, Substate::Applied | Substate::Scheduled | Substate::HeldByFreeze))
+            .collect();
         for change in self.store.changes_in(&states).await? {
             let subject = change.id.to_string();
             if !open.iter().any(|w| w.kind == WORK_CHANGE && w.subject == subject) {

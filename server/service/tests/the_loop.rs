@@ -35,6 +35,7 @@ on_both_databases! {
     a_plan_whose_target_or_rules_have_changed_is_out_of_date: 60.0,
     what_was_dismissed_stays_away_until_it_is_opened_again: 60.0,
     two_people_approve_and_a_wish_sends_a_change_back: 60.0,
+    a_freeze_holds_a_change_until_it_ends_or_somebody_breaks_the_glass: 60.0,
 }
 
 async fn a_good_change_is_verified_and_a_harmful_one_takes_itself_back(house: House) {
@@ -197,4 +198,34 @@ async fn two_people_approve_and_a_wish_sends_a_change_back(house: House) {
     assert_eq!(house.headroom.approve(&other, id, &second.plan_hash).await.unwrap().state, Substate::Approved);
     house.headroom.apply(&other, id, &second.plan_hash).await.unwrap();
     house.until(id, &[Substate::Observing]).await;
+}
+
+async fn a_freeze_holds_a_change_until_it_ends_or_somebody_breaks_the_glass(house: House) {
+    house.analysed().await;
+    let mut open = house.open().await.into_iter().filter(|p| p.refusal.is_none()).map(|p| p.recommendation.id);
+    let (first, second) = (open.next().unwrap(), open.next().unwrap());
+    let freeze = async |windows: &str| house.headroom.set_policy(&house.admin(), &Scope::Fleet, "change_windows", windows).await;
+    for nonsense in ["on Fridays", "deny 99 * * * * for 1d", "deny 0 9 * * * for 1h in Europe/Atlantis"] {
+        assert!(matches!(freeze(nonsense).await, Err(Error::Invalid { .. })), "{nonsense}");
+    }
+    freeze("deny * * * * * for 1d").await.unwrap();
+    assert!(matches!(house.headroom.break_glass(&house.approver(), first, "now").await, Err(Error::Conflict(_))));
+    for id in [first, second] {
+        house.carry_out(id).await;
+        let held = house.until(id, &[Substate::HeldByFreeze]).await.change.unwrap();
+        assert!(held.reason.as_ref().is_some_and(|why| why.contains("deny * * * * * for 1d")), "{:?}", held.reason);
+        assert_eq!(held.applied_at, None);
+    }
+
+    assert!(matches!(house.headroom.break_glass(&house.engineer(), first, "now").await, Err(Error::Forbidden(_))));
+    assert!(matches!(house.headroom.break_glass(&house.approver(), first, "").await, Err(Error::Invalid { .. })));
+    house.headroom.break_glass(&house.approver(), first, "customers wait").await.unwrap();
+    let begun = house.until(first, &[Substate::Observing]).await;
+    assert!(begun.timeline.iter().any(|e| e.name == "change.glass_broken" && e.detail.as_deref() == Some("customers wait")));
+    house.headroom.roll_back(&house.approver(), first, "a roll-back needs no window").await.unwrap();
+    house.until(first, &[Substate::RolledBack]).await;
+
+    assert_eq!(house.page(second).await.change.unwrap().state, Substate::HeldByFreeze, "the glass was broken for one change");
+    freeze("").await.unwrap();
+    house.until(second, &[Substate::Observing]).await;
 }

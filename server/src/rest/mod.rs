@@ -36,6 +36,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(recommendations::submit))
         .routes(routes!(recommendations::approve))
         .routes(routes!(recommendations::request_changes))
+        .routes(routes!(recommendations::break_glass))
         .routes(routes!(recommendations::reject))
         .routes(routes!(recommendations::withdraw))
         .routes(routes!(recommendations::dismiss))
@@ -84,8 +85,20 @@ mod tests {
         wanted.extend(["/optimization/recommendations", "/policy", "/services", "/services/{service_name}", base]);
         let mut wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
         wanted.extend(
-            ["submit", "approve", "request-changes", "reject", "withdraw", "dismiss", "reopen", "comment", "apply", "rollback"]
-                .map(|verb| format!("{base}/{verb}")),
+            [
+                "submit",
+                "approve",
+                "break-glass",
+                "request-changes",
+                "reject",
+                "withdraw",
+                "dismiss",
+                "reopen",
+                "comment",
+                "apply",
+                "rollback",
+            ]
+            .map(|verb| format!("{base}/{verb}")),
         );
         wanted.sort();
         assert_eq!(paths, wanted);

@@ -163,6 +163,22 @@ pub async fn request_changes(
     shown(&state, &ctx, id).await
 }
 
+/// Carry it out in spite of a freeze, with the reason
+#[utoipa::path(post, path = "/optimization/recommendations/{recommendation_id}/break-glass", tag = "recommendations", request_body = Because,
+    params(("recommendation_id" = String, Path, description = "Its id")), responses(
+    (status = 200, description = "The recommendation", body = Recommendation),
+    (status = 409, description = "No freeze holds it", body = ProblemAnswer, content_type = "application/problem+json"),
+    (status = "default", description = "A problem", body = ProblemAnswer, content_type = "application/problem+json")))]
+pub async fn break_glass(
+    State(state): State<AppState>,
+    Ctx(ctx): Ctx,
+    Id(id): Id<RecommendationId>,
+    Body(because): Body<Because>,
+) -> Answer {
+    state.headroom.break_glass(&ctx, id, &because.reason).await?;
+    shown(&state, &ctx, id).await
+}
+
 /// Reject it
 #[utoipa::path(post, path = "/optimization/recommendations/{recommendation_id}/reject", tag = "recommendations", request_body = Because,
     params(("recommendation_id" = String, Path, description = "Its id")), responses(

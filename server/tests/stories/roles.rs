@@ -20,6 +20,7 @@ fn acts() -> Vec<(Method, String, Value, Permission)> {
         (Method::POST, on("comment"), json!({ "text": "why?" }), Permission::Comment),
         (Method::POST, on("approve"), json!({ "plan_hash": hash }), Permission::Approve),
         (Method::POST, on("request-changes"), json!({ "reason": "less" }), Permission::Approve),
+        (Method::POST, on("break-glass"), json!({ "reason": "now" }), Permission::BreakGlass),
         (Method::POST, on("reject"), json!({ "reason": "no" }), Permission::Approve),
         (Method::POST, on("apply"), json!({ "plan_hash": hash }), Permission::Apply),
         (Method::POST, on("rollback"), json!({ "reason": "slow" }), Permission::RollBack),

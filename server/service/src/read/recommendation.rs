@@ -187,6 +187,7 @@ fn acts(ctx: &OpContext, change: &Change) -> Vec<ChangeAct> {
         (ChangeAct::Reject, pending && may(Permission::Approve)),
         (ChangeAct::Withdraw, change.state.allows(Substate::Withdrawn) && own && may(Permission::Submit)),
         (ChangeAct::Apply, startable && may(Permission::Apply)),
+        (ChangeAct::BreakGlass, change.state == Substate::HeldByFreeze && may(Permission::BreakGlass)),
         (ChangeAct::RollBack, change.state.can_roll_back() && may(Permission::RollBack)),
     ]
     .into_iter()
@@ -206,10 +207,15 @@ fn entry(row: AuditRow) -> TimelineEntry {
         "recommendation.dismissed" => format!("Dismissed by {by}"),
         "recommendation.reopened" => format!("Opened again by {by}"),
         "change.submitted" => format!("Submitted by {by}"),
-        "change.approved" => format!("Approved by {by}"),
+        "change.approved" => {
+            let count = event.after.as_ref().and_then(|after| after["approvals"].as_str()).filter(|count| *count != "1 of 1");
+            count.map_or_else(|| format!("Approved by {by}"), |count| format!("Approved by {by}, {count}"))
+        }
+        "change.changes_requested" => format!("Changes requested by {by}"),
         "change.rejected" => format!("Rejected by {by}"),
         "change.withdrawn" => format!("Withdrawn by {by}"),
         "change.apply_requested" => format!("Apply asked for by {by}"),
+        "change.glass_broken" => format!("Freeze lifted for it by {by}"),
         "change.rollback_requested" => format!("Roll-back asked for by {by}"),
         "change.preflight" => "Checking the target".to_owned(),
         "change.applying" => "Writing".to_owned(),
@@ -219,7 +225,10 @@ fn entry(row: AuditRow) -> TimelineEntry {
         "change.rolling_back" => "Writing the old values back".to_owned(),
         "change.rolled_back" => "Rolled back".to_owned(),
         "change.outcome_unknown" => "No answer from the cluster; reading what it did".to_owned(),
-        other => other.split_once('.').map_or(other, |(_, word)| word).replace('_', " "),
+        other => {
+            let word = other.split_once('.').map_or(other, |(_, word)| word);
+            word.to_uppercase().parse().map_or_else(|_| word.replace('_', " "), |state: Substate| state.plain().to_owned())
+        }
     };
     TimelineEntry { name: event.name, text, detail: event.reason, wall: event.at.wall, cluster: event.at.cluster }
 }

@@ -158,6 +158,7 @@ pub fn change(service: &Service, recommendation: &Recommendation, state: Substat
         expires_at: at(900_000),
         not_before: at(0),
         apply_requested_by: None,
+        break_glass: None,
         applied_at: None,
         verified_at: None,
         rolled_back_at: None,

@@ -18,6 +18,7 @@ mod queue;
 mod samples;
 mod schema;
 mod services;
+mod tampering;
 mod together;
 
 /// A fresh database in a PostgreSQL that goes when this process ends.
