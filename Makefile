@@ -18,7 +18,7 @@ unexport RUSTUP_TOOLCHAIN CARGO_TARGET_DIR RUSTFLAGS
 NATIVE := --workspace --exclude headroom-frontend
 ARGS ?=
 
-.PHONY: help run build site dev test fmt-check lint test-rust test-no-op test-browser promises fmt coverage bench clean setup setup-test
+.PHONY: help run build site dev test fmt-check lint test-rust test-no-op test-browser soak promises fmt coverage bench clean setup setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | column -t -s "$$(printf '\t')"
@@ -53,6 +53,9 @@ test-rust: site ## unit and integration tests
 
 test-no-op: site ## 200 no-op changes: at most two are rolled back (three minutes)
 	cargo test --release $(NATIVE) --test no_op -- --ignored --nocapture
+
+soak: setup-test ## one row of docs/RELIABILITY.md at length: ROUNDS=1000 make soak ROW=at_once
+	cargo test --release $(NATIVE) $(if $(filter at_once,$(ROW)),--test at_once,$(if $(filter together,$(ROW)),--test the_loop,--test contract)) -- --nocapture $(if $(filter-out at_once,$(ROW)),$(ROW))
 
 test-browser: setup-test build ## the loop in a real browser, against the release binary
 	npm --prefix end2end test

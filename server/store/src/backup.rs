@@ -73,8 +73,8 @@ impl Store {
                 sqlx::query("VACUUM INTO $1").bind(name).execute(&mut on).await.map_err(|e| bad(format!("cannot be written: {e}")))?;
                 on.close().await?;
             }
-            Pools::Postgres(pool) => {
-                let mut from = Connection::PostgresTx(pool.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
+            Pools::Postgres { readers, .. } => {
+                let mut from = Connection::PostgresTx(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
                 let file = Self::open(&StoreConfig::sqlite(&partial)).await?;
                 copy(&mut from, &file).await?;
                 file.close().await;

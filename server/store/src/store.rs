@@ -87,11 +87,9 @@ pub struct Store {
 #[derive(Debug, Clone)]
 pub(crate) enum Pools {
     /// One connection writes.
-    Sqlite {
-        readers: SqlitePool,
-        writer: SqlitePool,
-    },
-    Postgres(PgPool),
+    Sqlite { readers: SqlitePool, writer: SqlitePool },
+    /// Writers take turns and wait for each other, holding a connection each: readers, whom the one at work may need, have their own.
+    Postgres { readers: PgPool, writers: PgPool },
 }
 
 impl Store {
@@ -114,11 +112,15 @@ impl Store {
     /// [`Error::Database`] if another writer stays busy for longer than a minute.
     #[boxed]
     pub async fn begin(&self) -> Result<Tx> {
-        let mut tx = self.begin_beside_others().await?;
-        if tx.inner.is_postgres() {
-            sql("SELECT pg_advisory_xact_lock($1)").int(WRITERS).run(&mut tx.inner).await?;
-        }
-        Ok(tx)
+        let inner = match &self.pools {
+            Pools::Sqlite { writer, .. } => Connection::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?),
+            Pools::Postgres { writers, .. } => {
+                let mut tx = Connection::PostgresTx(writers.begin().await?);
+                sql("SELECT pg_advisory_xact_lock($1)").int(WRITERS).run(&mut tx).await?;
+                tx
+            }
+        };
+        Ok(self.transaction(inner))
     }
 
     /// Begins a write transaction that touches nothing but rows of its own, such as a lease or a session: it need not wait for its turn
@@ -127,9 +129,13 @@ impl Store {
     pub(crate) async fn begin_beside_others(&self) -> Result<Tx> {
         let inner = match &self.pools {
             Pools::Sqlite { writer, .. } => Connection::SqliteTx(writer.begin_with("BEGIN IMMEDIATE").await?),
-            Pools::Postgres(pool) => Connection::PostgresTx(pool.begin().await?),
+            Pools::Postgres { readers, .. } => Connection::PostgresTx(readers.begin().await?),
         };
-        Ok(Tx { inner, series: Arc::clone(&self.series), new_series: HashMap::new() })
+        Ok(self.transaction(inner))
+    }
+
+    fn transaction(&self, inner: Connection) -> Tx {
+        Tx { inner, series: Arc::clone(&self.series), new_series: HashMap::new() }
     }
 
     /// A connection that reads.
@@ -137,7 +143,7 @@ impl Store {
     pub(crate) async fn read(&self) -> Result<Connection> {
         Ok(match &self.pools {
             Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.acquire().await?),
-            Pools::Postgres(pool) => Connection::Postgres(pool.acquire().await?),
+            Pools::Postgres { readers, .. } => Connection::Postgres(readers.acquire().await?),
         })
     }
 
@@ -155,7 +161,7 @@ impl Store {
     /// Whether other processes may work on the same database.
     #[must_use]
     pub fn is_shared(&self) -> bool {
-        matches!(self.pools, Pools::Postgres(_))
+        matches!(self.pools, Pools::Postgres { .. })
     }
 
     pub(crate) fn series(&self) -> &SeriesIds {
@@ -197,7 +203,10 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres(pool) => pool.close().await,
+            Pools::Postgres { readers, writers } => {
+                readers.close().await;
+                writers.close().await;
+            }
         }
     }
 }
@@ -239,15 +248,12 @@ async fn open_postgres(config: &StoreConfig) -> Result<Pools> {
     // The pool would try for as long as anyone has patience, and say no more than that.
     let one = tokio::time::timeout(BUSY, options.connect()).await;
     one.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(failed)?.close().await?;
-    let pool = PgPoolOptions::new()
-        .max_connections(config.readers.max(1) + 4)
-        .acquire_timeout(PATIENCE)
-        .connect_with(options)
-        .await
-        .map_err(failed)?;
-    let version = schema_version(&mut Connection::Postgres(pool.acquire().await?)).await?;
-    migrate(&pool, POSTGRES, version).await?;
-    Ok(Pools::Postgres(pool))
+    let pool = |size: u32| PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE).connect_with(options.clone());
+    let readers = pool(config.readers.max(1)).await.map_err(failed)?;
+    let writers = pool(2).await.map_err(failed)?;
+    let version = schema_version(&mut Connection::Postgres(writers.acquire().await?)).await?;
+    migrate(&writers, POSTGRES, version).await?;
+    Ok(Pools::Postgres { readers, writers })
 }
 
 /// A write transaction. What is done in it becomes visible at [`Tx::commit`], all of it or nothing.

@@ -27,9 +27,9 @@ impl Store {
     /// [`Error::Database`](crate::Error::Database).
     #[boxed]
     pub async fn try_lead(&self) -> Result<Option<Leadership>> {
-        let Pools::Postgres(pool) = self.pools() else { return Ok(Some(Leadership(None))) };
+        let Pools::Postgres { readers, .. } = self.pools() else { return Ok(Some(Leadership(None))) };
         // The lock belongs to the connection: it must not go back among the others.
-        let mut on = pool.acquire().await?.detach();
+        let mut on = readers.acquire().await?.detach();
         let held: bool = sqlx::query_scalar("SELECT pg_try_advisory_lock($1)").bind(LEADER).fetch_one(&mut on).await?;
         Ok(held.then_some(Leadership(Some(on))))
     }
@@ -53,8 +53,8 @@ impl Store {
     /// [`Error::Database`](crate::Error::Database).
     #[boxed]
     pub async fn hear(&self) -> Result<Option<Ears>> {
-        let Pools::Postgres(pool) = self.pools() else { return Ok(None) };
-        let mut listener = PgListener::connect_with(pool).await?;
+        let Pools::Postgres { readers, .. } = self.pools() else { return Ok(None) };
+        let mut listener = PgListener::connect_with(readers).await?;
         listener.listen(CHANNEL).await?;
         Ok(Some(Ears(listener)))
     }
