@@ -47,7 +47,7 @@ for (const database of ['sqlite', 'postgres']) {
     test('two people approve', async () => {
       await goTo(approver, saving.recommendation_id);
       await press(approver, 'Approve this plan');
-      await approver.getByText('1 of 2').first().waitFor();
+      await approver.getByText('You approved it; 1 of 2 have.').waitFor();
       assert.equal(await approver.getByRole('button', { name: 'Apply', exact: true }).count(), 0, 'one is not enough');
       assert.equal(await approver.getByRole('button', { name: 'Approve this plan' }).count(), 0, 'one person counts once');
       await goTo(second, saving.recommendation_id);
