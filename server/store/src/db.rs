@@ -119,6 +119,10 @@ impl Sql {
     pub(crate) fn text(self, value: impl Into<String>) -> Self {
         self.arg(Value::Text(Some(value.into())))
     }
+    /// The name of a service beside its id, at most 100 characters: a longer one, of cluster, namespace and name, is cut.
+    pub(crate) fn service_name(self, name: &str) -> Self {
+        self.text(name.chars().take(100).collect::<String>())
+    }
     pub(crate) fn maybe_text(self, value: Option<impl Into<String>>) -> Self {
         self.arg(Value::Text(value.map(Into::into)))
     }

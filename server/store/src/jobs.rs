@@ -28,7 +28,7 @@ impl Tx {
         .text(job.id.to_string())
         .maybe_text(team)
         .uuid(service)
-        .text(&job.service_name)
+        .service_name(&job.service_name)
         .text(job.optimization_types.first().map_or("", |t| t.as_str()))
         .text(job.state.status().as_str())
         .text(job.state.as_str())

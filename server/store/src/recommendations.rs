@@ -39,7 +39,7 @@ impl Tx {
         .text(r.job_id.to_string())
         .text(&r.team)
         .uuid(r.service_id.0)
-        .text(&r.service_name)
+        .service_name(&r.service_name)
         .text(r.proposal.optimization_type.as_str())
         .text(&r.proposal.strategy)
         .text(&r.proposed_by)

@@ -74,6 +74,7 @@ contract! {
     }
     proposals {
         a_recommendation_comes_back_as_it_was,
+        a_long_name_is_no_fault,
         superseding_spares_what_people_proposed,
         one_change_holds_a_service,
         a_stale_change_is_not_written,

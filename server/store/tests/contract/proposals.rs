@@ -36,6 +36,20 @@ pub async fn a_recommendation_comes_back_as_it_was(store: &Store) {
     assert_eq!(store.recommendation(RecommendationId(Uuid::nil())).await.unwrap(), None);
 }
 
+pub async fn a_long_name_is_no_fault(store: &Store) {
+    let service = stored_service(store, "a").await;
+    let name = format!("cluster:namespace:{}", "ü".repeat(200));
+    let mut proposed = recommendation(&service);
+    proposed.service_name.clone_from(&name);
+    stored_recommendation(store, &proposed).await;
+    assert_eq!(store.recommendation(proposed.id).await.unwrap().unwrap().service_name, name);
+    let asked = Job { service_name: name.clone(), ..job(&service) };
+    let mut tx = store.begin().await.unwrap();
+    tx.put_job(&asked).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.job(asked.id).await.unwrap().unwrap().service_name, name);
+}
+
 pub async fn superseding_spares_what_people_proposed(store: &Store) {
     let service = stored_service(store, "a").await;
     let (old, mut scaling, mut own) = (recommendation(&service), recommendation(&service), recommendation(&service));
