@@ -6,7 +6,7 @@ use crate::form::Flash;
 use crate::link::{decode, encode};
 use axum::http::request::Parts;
 use axum::http::{HeaderValue, StatusCode, Uri, header};
-use headroom_model::auth::{OpContext, Role};
+use headroom_model::auth::{OpContext, Person};
 use headroom_model::problem::Problem;
 use headroom_service::Headroom;
 use leptos::prelude::use_context;
@@ -14,14 +14,21 @@ use leptos_axum::ResponseOptions;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-/// Who is signed in; the server provides it in the context of every request that has a session.
+/// Who is signed in, read anew with every request; the server provides it in the context of every request that has a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SignedInUser {
-    /// Their name.
-    pub name: String,
-    /// Their role, read anew with every request.
-    pub role: Role,
-}
+pub struct SignedInUser(pub Person);
+
+/// Who still has to show a second factor, instead of [`SignedInUser`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HalfSignedInUser(pub Person);
+
+/// The id under which the request's session is stored; the server provides it in the context.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionId(pub String);
+
+/// What the button of the identity provider says; the server provides it in the context where there is one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProviderLabel(pub String);
 
 /// The id of the request; the server provides it in the context.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,15 +60,34 @@ pub fn service() -> Result<Arc<Headroom>, AppError> {
 /// `unauthenticated` without a session.
 pub async fn doorway() -> Result<Door, AppError> {
     let service = service()?;
-    let Some(user) = use_context::<SignedInUser>() else {
+    let Some(SignedInUser(person)) = use_context::<SignedInUser>() else {
         let page =
             if service.needs_first_run().await? { "/first-run".to_owned() } else { format!("/sign-in?next={}", encode(&page_path())) };
         leptos_axum::redirect(&page);
         return Err(AppError::new("unauthenticated", "your session has ended: sign in again"));
     };
-    let request_id = use_context::<RequestId>().map(|r| r.0).unwrap_or_default();
-    let now = service.clocks();
-    Ok(Door { ctx: OpContext { actor: user.name, role: Some(user.role), request_id, now }, service })
+    Ok(Door { ctx: context(&service, person), service })
+}
+
+/// The same for who still has to show a second factor.
+///
+/// # Errors
+/// `unauthenticated` without a session.
+pub fn half_door() -> Result<Door, AppError> {
+    let service = service()?;
+    let half = use_context::<HalfSignedInUser>().map(|h| h.0).or_else(|| use_context::<SignedInUser>().map(|s| s.0));
+    let person = half.ok_or_else(|| AppError::new("unauthenticated", "sign in first"))?;
+    Ok(Door { ctx: context(&service, person), service })
+}
+
+fn context(service: &Headroom, person: Person) -> OpContext {
+    OpContext::of(person, use_context::<RequestId>().map(|r| r.0).unwrap_or_default(), service.clocks())
+}
+
+/// The id under which the session that asks is stored.
+#[must_use]
+pub fn session_id() -> String {
+    use_context::<SessionId>().map(|s| s.0).unwrap_or_default()
 }
 
 impl Door {
@@ -76,9 +102,17 @@ impl Door {
             return Ok(done);
         }
         let done = work.await?;
-        let body = serde_json::to_vec(&done).unwrap_or_default();
+        let body = serde_json::to_vec(&without_secret(&done)).unwrap_or_default();
         self.service.remember(&self.ctx, key, request, 200, &body).await?;
         Ok(done)
+    }
+}
+
+/// What is remembered of an answer: not a secret, which is shown once and kept as a hash only.
+fn without_secret(done: &Done) -> Done {
+    match done.secret {
+        None => done.clone(),
+        Some(_) => Done::said("This form was sent before. What it made was shown then, once: make another if you need it."),
     }
 }
 

@@ -16,7 +16,7 @@ pub mod pages;
 mod shell;
 
 #[cfg(feature = "ssr")]
-pub use doorway::{RequestId, SignedInUser};
+pub use doorway::{HalfSignedInUser, ProviderLabel, RequestId, SessionId, SignedInUser};
 pub use error::AppError;
 pub use shell::{Assets, shell};
 
@@ -37,6 +37,7 @@ pub fn App() -> impl IntoView {
             <Routes fallback=pages::not_found::NotFound>
                 <Route path=path!("/sign-in") view=pages::sign_in::SignIn ssr=SsrMode::Async />
                 <Route path=path!("/sign-in/code") view=pages::sign_in::SignInCode ssr=SsrMode::Async />
+                <Route path=path!("/second-factor") view=pages::second_factor::SecondFactor ssr=SsrMode::Async />
                 <Route path=path!("/first-run") view=pages::first_run::FirstRun ssr=SsrMode::Async />
                 <ParentRoute path=path!("") view=|| view! { <Layout><Outlet /></Layout> } ssr=SsrMode::Async>
                     <Route path=path!("/") view=pages::overview::OverviewPage ssr=SsrMode::Async />

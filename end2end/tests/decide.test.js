@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { apply, becomes, goTo, rollBack, submit } from '../lib/acts.js';
 import { clean, launch, open, signIn, visit } from '../lib/browser.js';
+import { signInTwice } from '../lib/authenticator.js';
 import { House } from '../lib/house.js';
 
 const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
@@ -19,8 +20,10 @@ for (const database of ['sqlite', 'postgres']) {
       await admin.until('/optimization/recommendations?limit=1', (list) => list.items.length > 0);
       await admin.send('PUT', '/policy', { scope: 'fleet', key: 'analysis_interval', value: '30d' });
       await admin.send('PUT', '/policy', { scope: 'fleet', key: 'approvals_required', value: '2' });
-      const page = async (name) => signIn(await open(browser, house.address), house.link(name));
-      [engineer, approver, second] = [await page('engineer'), await page('approver'), await page('second')];
+      const page = () => open(browser, house.address);
+      engineer = await signIn(await page(), house.link('engineer'));
+      approver = await signInTwice(await page(), house.link('approver'));
+      second = await signInTwice(await page(), house.link('second'));
       saving = (await house.api('engineer').openSavings())[0];
       assert.ok(saving, 'the simulated cluster has waste to find');
     });

@@ -1,7 +1,7 @@
 //! The command line: one subcommand per thing that Headroom does.
 
 use clap::{Args, Parser, Subcommand};
-use headroom_model::auth::Role;
+use headroom_model::auth::{Permission, Role, Teams};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -164,6 +164,20 @@ pub enum UserAct {
         /// viewer, manager, engineer, approver or administrator
         #[arg(long)]
         role: Role,
+        /// Teams whose services they see and act on, with commas between them [default: every team]
+        #[arg(long, default_value = "", hide_default_value = true)]
+        teams: Teams,
+    },
+    /// Change what a user may do; it acts at once
+    Role {
+        /// The name
+        name: String,
+        /// viewer, manager, engineer, approver or administrator
+        #[arg(long)]
+        role: Role,
+        /// Teams whose services they see and act on, with commas between them [default: every team]
+        #[arg(long, default_value = "", hide_default_value = true)]
+        teams: Teams,
     },
     /// Print a one-time code that lets a user set a new password
     Reset {
@@ -219,6 +233,13 @@ pub enum TokenAct {
         /// The user it acts as
         #[arg(long)]
         user: String,
+        /// What it may do, with commas between: read, analyze, propose, submit, comment, approve, apply, break_glass, roll_back,
+        /// manage_policy, manage_users [default: all that the user may]
+        #[arg(long, value_delimiter = ',')]
+        scope: Vec<Permission>,
+        /// Days that it lives, at most 366
+        #[arg(long, default_value_t = 90)]
+        days: u32,
         /// The database
         #[command(flatten)]
         database: Database,

@@ -3,10 +3,13 @@
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Env, Format, Serialized, Toml};
+use headroom_model::auth::Role;
 use headroom_store::StoreConfig;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
@@ -28,8 +31,16 @@ pub struct Config {
     pub database: Database,
     /// The log.
     pub log: Log,
+    /// Traces.
+    pub traces: Traces,
     /// A simulated cluster to watch, when one runs by itself (`headroom simulator`).
     pub simulator: SimulatorLink,
+    /// Signing in.
+    pub sign_in: SignIn,
+    /// An OpenID provider that signs people in.
+    pub oidc: Option<Oidc>,
+    /// How many requests are answered.
+    pub limits: Limits,
 }
 
 /// The database.
@@ -56,6 +67,14 @@ impl Default for Log {
     }
 }
 
+/// Traces, for an OpenTelemetry collector.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Traces {
+    /// Where the collector takes OTLP over HTTP, such as `http://127.0.0.1:4318`; without, there are none.
+    pub collector: Option<String>,
+}
+
 /// The form of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -72,6 +91,107 @@ pub enum LogFormat {
 pub struct SimulatorLink {
     /// Its address, such as `http://127.0.0.1:7001`.
     pub url: Option<String>,
+}
+
+/// Signing in.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SignIn {
+    /// Who needs a second factor: `off`, `approvers` (and administrators, who make approvers) or `everybody`. Who has set one up needs
+    /// it always; who comes from an identity provider has shown there what it asks for.
+    pub second_factor: SecondFactor,
+}
+
+/// Who needs a second factor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum SecondFactor {
+    /// Nobody.
+    Off,
+    /// Approvers and administrators.
+    #[default]
+    Approvers,
+    /// Everybody.
+    Everybody,
+}
+
+impl SecondFactor {
+    /// Whether somebody of this role needs one.
+    #[must_use]
+    pub fn asks(self, role: Role) -> bool {
+        match self {
+            Self::Off => false,
+            Self::Approvers => matches!(role, Role::Approver | Role::Administrator),
+            Self::Everybody => true,
+        }
+    }
+}
+
+/// An OpenID provider. Register `ADDRESS/sign-in/provider/callback` with it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// Its address, as it names itself.
+    pub issuer: String,
+    /// What Headroom is called there.
+    pub client_id: String,
+    /// Headroom's secret there: better in `HEADROOM_OIDC__CLIENT_SECRET` or in a file than here.
+    #[serde(default)]
+    pub client_secret: Option<String>,
+    /// A file that holds the secret.
+    #[serde(default)]
+    pub client_secret_file: Option<PathBuf>,
+    /// What the button says.
+    #[serde(default = "single_sign_on")]
+    pub label: String,
+    /// What is asked for beside `openid`.
+    #[serde(default = "usual_scopes")]
+    pub scopes: Vec<String>,
+    /// The claim that people are called by.
+    #[serde(default = "usual_name")]
+    pub name_claim: String,
+    /// The claim that lists their groups.
+    #[serde(default = "usual_groups")]
+    pub groups_claim: String,
+    /// Group to role; of several the last of viewer, manager, engineer, approver, administrator. Without any, nobody is let in.
+    #[serde(default)]
+    pub roles: BTreeMap<String, Role>,
+    /// Group to team, `*` for every team. Where this is empty, everybody sees every team.
+    #[serde(default)]
+    pub teams: BTreeMap<String, String>,
+}
+
+fn single_sign_on() -> String {
+    "Single sign-on".to_owned()
+}
+
+fn usual_scopes() -> Vec<String> {
+    ["profile", "email", "groups"].map(str::to_owned).to_vec()
+}
+
+fn usual_name() -> String {
+    "preferred_username".to_owned()
+}
+
+fn usual_groups() -> String {
+    "groups".to_owned()
+}
+
+/// Requests a second, and as many at once after a pause; what is beyond is told when to come again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Of one user, over sessions and tokens.
+    pub per_user: NonZeroU32,
+    /// From one address: several people may sit behind it.
+    pub per_address: NonZeroU32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let each = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
+        Self { per_user: each(1000), per_address: each(5000) }
+    }
 }
 
 /// A configuration that cannot be used; names file, line and key, or the environment variable.
@@ -93,7 +213,11 @@ impl Default for Config {
             trusted_proxy: false,
             database: Database::default(),
             log: Log::default(),
+            traces: Traces::default(),
             simulator: SimulatorLink::default(),
+            sign_in: SignIn::default(),
+            oidc: None,
+            limits: Limits::default(),
         }
     }
 }
@@ -153,6 +277,28 @@ impl Config {
         {
             return fault("simulator.url", format!("{url:?} is not an address: write it like http://127.0.0.1:7001"));
         }
+        if let Some(url) = &self.traces.collector
+            && !valid_origin(url)
+        {
+            return fault("traces.collector", format!("{url:?} is not an address: write it like http://127.0.0.1:4318"));
+        }
+        if let Some(oidc) = &self.oidc {
+            let issuer =
+                oidc.issuer.parse::<http::Uri>().ok().filter(|u| matches!(u.scheme_str(), Some("http" | "https")) && u.host().is_some());
+            match issuer {
+                None => return fault("oidc.issuer", format!("{:?} is not an address: write it like https://id.example.com", oidc.issuer)),
+                Some(u) if u.scheme_str() == Some("http") && !is_loopback(u.host().unwrap_or_default()) => {
+                    return fault("oidc.issuer", "passwords and keys must not travel in the open: use https://".to_owned());
+                }
+                Some(_) => {}
+            }
+            if oidc.roles.is_empty() {
+                return fault(
+                    "oidc.roles",
+                    "nobody could sign in: map at least one group to a role, such as platform = \"engineer\"".to_owned(),
+                );
+            }
+        }
         if let Err(e) = self.log.level.parse::<tracing_subscriber::filter::Targets>() {
             return fault("log.level", format!("{e}: write a level such as info, or directives such as info,headroom_service=debug"));
         }
@@ -164,7 +310,7 @@ impl Config {
     pub fn store(&self) -> StoreConfig {
         match (&self.database.url, self.database_file()) {
             (_, Some(file)) => StoreConfig::sqlite(file),
-            (url, None) => StoreConfig::at(url.clone().unwrap_or_default()),
+            (url, None) => StoreConfig { backups: Some(self.data_dir.clone()), ..StoreConfig::at(url.clone().unwrap_or_default()) },
         }
     }
 
@@ -193,6 +339,10 @@ impl Config {
 
 fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
+}
+
+fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
 }
 
 fn valid_origin(url: &str) -> bool {
@@ -298,6 +448,16 @@ mod tests {
         assert_eq!((server.database_file(), server.store().url.as_str()), (None, "postgres://me:secret@db/headroom"));
         let public = fault("public_url = \"https://h.example/path\"\n");
         assert!(public.starts_with("headroom.toml:1: public_url: "), "{public}");
+        let oidc = "[oidc]\nissuer = \"https://id.example\"\nclient_id = \"headroom\"\n";
+        assert!(fault(oidc).contains("oidc.roles: nobody could sign in"), "{}", fault(oidc));
+        let open = oidc.replace("https", "http");
+        assert!(fault(&open).starts_with("headroom.toml:2: oidc.issuer: passwords"), "{}", fault(&open));
+        let role = fault(&format!("{oidc}[oidc.roles]\nplatform = \"boss\"\n"));
+        assert!(role.starts_with("headroom.toml:5: oidc.roles.platform: "), "{role}");
+        let mapped = Config::read("f", &format!("{oidc}[oidc.roles]\nplatform = \"engineer\"\n")).unwrap().oidc.unwrap();
+        assert_eq!((mapped.roles["platform"], mapped.groups_claim.as_str()), (Role::Engineer, "groups"));
+        let never = fault("[limits]\nper_user = 0\n");
+        assert!(never.starts_with("headroom.toml:2: limits.per_user: "), "{never}");
         let level = fault("[log]\nlevel = \"a=b=c\"\n");
         assert!(level.starts_with("headroom.toml:2: log.level: "), "{level}");
     }

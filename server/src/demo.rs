@@ -1,11 +1,11 @@
 //! `headroom demo`: a simulated cluster in a child process, one user per role, everything on loopback.
 
 use crate::cli::Demo;
-use crate::config::{Config, data_home};
+use crate::config::{Config, SecondFactor, SignIn, data_home};
 use crate::error::Failure;
 use crate::serve;
 use crate::simulator::Child;
-use headroom_model::auth::Role;
+use headroom_model::auth::{Role, Teams};
 use headroom_service::Headroom;
 use std::fmt::Write as _;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -22,8 +22,10 @@ pub const USERS: [(&str, Role); 4] =
 pub async fn run(arguments: &Demo) -> Result<(), Failure> {
     let bind = SocketAddr::from((Ipv4Addr::LOCALHOST, arguments.port));
     let data_dir = arguments.data_dir.clone().unwrap_or_else(|| data_home("headroom-demo"));
-    let config = Config { bind, data_dir, ..Config::default() };
-    serve::start_log(&config);
+    // One-time links on loopback are all the proof that a demonstration needs, and its welcome says so.
+    let sign_in = SignIn { second_factor: SecondFactor::Off };
+    let config = Config { bind, data_dir, sign_in, ..Config::default() };
+    serve::start_log(&config)?;
     let listener = serve::listen(bind).await?;
     let address = config.address(serve::bound(&listener)?);
     tracing::info!("state is kept in {}", config.data_dir.display());
@@ -47,7 +49,7 @@ async fn welcome(headroom: &Arc<Headroom>, address: &str, arguments: &Demo) -> R
     for (name, link) in sign_in_links(headroom, address).await? {
         let _ = writeln!(text, "  {name:<9} {link}");
     }
-    text += "\nCtrl-C ends it; the next start goes on where this one ended.\n";
+    text += "\nNobody is asked for a second factor here; headroom serve asks approvers and administrators.\nCtrl-C ends it; the next start goes on where this one ended.\n";
     Ok(text)
 }
 
@@ -60,7 +62,7 @@ pub async fn sign_in_links(headroom: &Arc<Headroom>, address: &str) -> Result<Ve
     let mut links = Vec::new();
     for (name, role) in USERS {
         let code = match headroom.user(name).await? {
-            None => headroom.create_user(&ctx, name, role).await?,
+            None => headroom.create_user(&ctx, name, role, &Teams::ALL).await?,
             Some(_) => headroom.issue_code(&ctx, name).await?,
         };
         links.push((name, format!("{address}/sign-in/code?code={}", code.0)));

@@ -6,39 +6,64 @@ use crate::state::AppState;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use headroom_model::auth::{OpContext, Role};
+use headroom_model::auth::{OpContext, Permission, Person};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, header};
 use tower_sessions::Session;
 
 /// The session's key for the user's name.
 pub const USER: &str = "user";
+/// The session's key for whether a second factor was shown, or an identity provider vouches.
+pub const PROVEN: &str = "proven";
+/// The session's key for when it began, microseconds of wall time.
+pub const BEGAN: &str = "began";
+/// The session's key for where it began.
+pub const ADDRESS: &str = "address";
+/// The session's key for what the browser says it is.
+pub const AGENT: &str = "agent";
 
-/// A signed-in user.
+/// Somebody who is signed in, with role and teams read anew for every request.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Caller {
-    /// Their name.
-    pub name: String,
-    /// Their role, read anew for every request.
-    pub role: Role,
-}
+pub struct Caller(pub Person);
+
+/// Somebody who still has to show a second factor, or to set one up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HalfWay(pub Person);
 
 /// Pages that everybody may see; everything else is for people who have signed in.
-const PUBLIC: [&str; 3] = ["/sign-in", "/sign-in/code", "/first-run"];
+const PUBLIC: [&str; 5] = ["/sign-in", "/sign-in/code", "/sign-in/provider", "/sign-in/provider/callback", "/first-run"];
+/// Where somebody may go who still has to show a second factor.
+const HALF_WAY: [&str; 4] = ["/second-factor", "/second-factor/new", "/sign-out", "/fn/second-factor"];
+
+/// What a session proves.
+enum Proof {
+    Nothing,
+    Half(Person),
+    Whole(Person),
+}
 
 /// Finds the session's user; people who have not signed in are sent to do so.
 pub async fn from_session(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let session = request.extensions().get::<Session>().cloned();
-    let caller = match session {
+    let proof = match session {
         Some(session) => session_user(&state, &session).await,
-        None => Ok(None),
+        None => Ok(Proof::Nothing),
     };
-    match caller {
+    match proof {
         Err(refusal) => return refusal.into_response(),
-        Ok(Some(caller)) => {
-            request.extensions_mut().insert(caller);
+        Ok(Proof::Whole(person)) => {
+            if let Err(too_many) = state.limits.user(&person.name) {
+                return *too_many;
+            }
+            request.extensions_mut().insert(Caller(person));
         }
-        Ok(None) => {
+        Ok(Proof::Half(person)) => {
+            if let Some(elsewhere) = second_factor_first(&request) {
+                return elsewhere;
+            }
+            request.extensions_mut().insert(HalfWay(person));
+        }
+        Ok(Proof::Nothing) => {
             // A request is not shared between threads, so what needs the database is asked for first.
             let first_run = request.method() == Method::GET && state.headroom.needs_first_run().await.unwrap_or(false);
             if let Some(elsewhere) = sign_in_first(&request, first_run) {
@@ -49,20 +74,36 @@ pub async fn from_session(State(state): State<AppState>, mut request: Request, n
     next.run(request).await
 }
 
-async fn session_user(state: &AppState, session: &Session) -> Result<Option<Caller>, Refusal> {
+async fn session_user(state: &AppState, session: &Session) -> Result<Proof, Refusal> {
     let broken = |e: tower_sessions::session::Error| {
         tracing::error!(error = %e, "the session could not be read");
         Refusal::new("internal", "your session could not be read: try again")
     };
-    let Some(name) = session.get::<String>(USER).await.map_err(broken)? else { return Ok(None) };
-    match state.headroom.user(&name).await? {
-        Some((role, false)) => Ok(Some(Caller { name, role })),
+    let Some(name) = session.get::<String>(USER).await.map_err(broken)? else { return Ok(Proof::Nothing) };
+    let known = match state.headroom.user(&name).await? {
+        Some(known) if !known.locked => known,
         // Locked or removed since: the session is void.
         _ => {
             session.flush().await.map_err(broken)?;
-            Ok(None)
+            return Ok(Proof::Nothing);
         }
+    };
+    let asked = known.second_factor || state.config.sign_in.second_factor.asks(known.person.role);
+    let proven = !asked || session.get::<bool>(PROVEN).await.map_err(broken)?.unwrap_or(false);
+    Ok(if proven { Proof::Whole(known.person) } else { Proof::Half(known.person) })
+}
+
+/// The answer to somebody who has yet to show a second factor; `None` lets the request through.
+fn second_factor_first(request: &Request) -> Option<Response> {
+    let path = request.uri().path();
+    if HALF_WAY.contains(&path) || crate::site::file(path, request.headers()).is_some() {
+        return None;
     }
+    if request.method() == Method::GET && path != "/events" && !path.starts_with("/fn/") {
+        let wanted = request.uri().path_and_query().map_or("/", |p| p.as_str());
+        return Some(Redirect::to(&format!("/second-factor?next={}", encode(local_path(wanted)))).into_response());
+    }
+    Some(Refusal::new("unauthenticated", "show your second factor first: load the page again").into_response())
 }
 
 /// The answer to a page or form of somebody who has not signed in; `None` lets the request through.
@@ -92,14 +133,20 @@ fn sign_in_first(request: &Request, first_run: bool) -> Option<Response> {
 /// Finds a bearer token's user, or refuses.
 pub async fn from_token(State(state): State<AppState>, mut request: Request, next: Next) -> Response {
     let token = bearer(request.headers()).map(str::to_owned);
-    match token_user(&state, token).await {
-        Ok(caller) => {
-            let context = context(&state, request.extensions(), caller);
+    let (person, scope) = match token_user(&state, token).await {
+        Ok(found) => found,
+        Err(refusal) => return refusal.into_response(),
+    };
+    let mut response = match state.limits.user(&person.name) {
+        Err(too_many) => *too_many,
+        Ok(()) => {
+            let context = OpContext { scope, ..context(&state, request.extensions(), person) };
             request.extensions_mut().insert(context);
             next.run(request).await
         }
-        Err(refusal) => refusal.into_response(),
-    }
+    };
+    state.limits.announce(&mut response);
+    response
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
@@ -107,21 +154,20 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-async fn token_user(state: &AppState, token: Option<String>) -> Result<Caller, Refusal> {
+async fn token_user(state: &AppState, token: Option<String>) -> Result<(Person, Option<Vec<Permission>>), Refusal> {
     let Some(token) = token else {
         return Err(Refusal::new("unauthenticated", "send an API token: Authorization: Bearer … (headroom token create makes one)"));
     };
-    match state.headroom.token_user(&token).await? {
-        Some(who) => Ok(Caller { name: who.name, role: who.role }),
-        None => Err(Refusal::new("unauthenticated", "this API token is not valid (any more): make a new one with headroom token create")),
-    }
+    let found = state.headroom.token_user(&token).await?;
+    found
+        .ok_or_else(|| Refusal::new("unauthenticated", "this API token is not valid (any more): make a new one with headroom token create"))
 }
 
 /// The context of one request, with both clocks read now.
 #[must_use]
-pub fn context(state: &AppState, extensions: &Extensions, caller: Caller) -> OpContext {
+pub fn context(state: &AppState, extensions: &Extensions, person: Person) -> OpContext {
     let request_id = extensions.get::<RequestId>().map(|r| r.0.clone()).unwrap_or_default();
-    OpContext { actor: caller.name, role: Some(caller.role), request_id, now: state.headroom.clocks() }
+    OpContext::of(person, request_id, state.headroom.clocks())
 }
 
 /// The context of a request to the API, as [`from_token`] left it.

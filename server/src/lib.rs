@@ -3,12 +3,15 @@
 // A page is one deeply nested type; the default limit of 128 is too low for it.
 #![recursion_limit = "512"]
 
+pub mod address;
 pub mod cli;
 mod commands;
 pub mod config;
 pub mod demo;
 mod error;
 pub mod identity;
+pub mod limits;
+pub mod oidc;
 pub mod problem;
 mod request_id;
 pub mod rest;
@@ -21,6 +24,7 @@ pub mod site;
 pub mod state;
 pub mod telemetry;
 pub mod throttle;
+pub mod traces;
 
 pub use error::Failure;
 
@@ -31,6 +35,8 @@ use cli::{Command, TokenAct};
 /// # Errors
 /// [`Failure`], whose text is for the user and whose code is for the shell.
 pub fn run(command: Command) -> Result<(), Failure> {
+    // TLS to identity providers uses what TLS to PostgreSQL uses; a second call, as in tests, keeps the first.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     match command {
         Command::Metrics => commands::metrics::list(),
         Command::Analyze(arguments) => commands::analyze::run(&arguments),
@@ -51,7 +57,7 @@ async fn run_async(command: Command) -> Result<(), Failure> {
         Command::Import(arguments) => commands::import::run(&arguments).await,
         Command::User(arguments) => commands::user::run(arguments).await,
         Command::Token(arguments) => match arguments.act {
-            TokenAct::Create { user, database } => commands::token::create(&user, &database).await,
+            TokenAct::Create { user, scope, days, database } => commands::token::create(&user, scope, days, &database).await,
         },
         Command::VerifyAudit(arguments) => commands::database::verify_audit(&arguments).await,
         Command::Backup(arguments) => commands::backup::backup(&arguments).await,

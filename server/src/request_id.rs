@@ -1,6 +1,7 @@
 //! Every request gets an id: in the log, in the answer's `x-request-id`, in problems and in the audit chain.
 
 use crate::state::AppState;
+use crate::traces;
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
 use axum::response::Response;
@@ -22,11 +23,14 @@ pub async fn follow(State(state): State<AppState>, mut request: Request, next: N
     let path = request.uri().path().to_owned();
     // Not the path: with ids in them, each would be a metric of its own.
     let route = request.extensions().get::<MatchedPath>().map_or("other", |m| m.as_str()).to_owned();
-    let span = tracing::info_span!("request", %id, %method, %path);
+    let span =
+        tracing::info_span!("request", %id, %method, %path, route, status = tracing::field::Empty, otel.name = format!("{method} {route}"));
+    traces::join(&span, request.headers());
     let begin = Instant::now();
     let mut response = next.run(request).instrument(span.clone()).await;
     let took = begin.elapsed();
     let status = response.status().as_u16();
+    span.record("status", status);
     state.telemetry.request(method.as_str(), &route, status, took);
     span.in_scope(|| tracing::debug!(status, ms = took.as_millis() as u64, "answered"));
     if let Ok(value) = HeaderValue::from_str(&id) {

@@ -5,6 +5,7 @@ use crate::config::{Config, LogFormat};
 use crate::error::Failure;
 use crate::routes;
 use crate::state::AppState;
+use crate::traces::Traces;
 use headroom_engine::prices::PriceBook;
 use headroom_infra::simulator::Client;
 use headroom_model::time::Timestamp;
@@ -37,7 +38,7 @@ pub async fn run(arguments: &Serve) -> Result<(), Failure> {
     if let Some(bind) = arguments.bind {
         config.bind = bind;
     }
-    start_log(&config);
+    let traces = start_log(&config)?;
     let clusters = match &config.simulator.url {
         Some(url) => vec![simulated(url).await?.0],
         None => Vec::new(),
@@ -50,7 +51,9 @@ pub async fn run(arguments: &Serve) -> Result<(), Failure> {
         tracing::info!("nobody can sign in yet: open {address}/first-run and create the administrator with the code {}", code.0);
     }
     tracing::info!("Headroom listens at {address}");
-    run_until_signal(config, headroom, listener).await
+    let ended = run_until_signal(config, headroom, listener).await;
+    traces.end().await;
+    ended
 }
 
 /// The configuration with what the command line says laid over it.
@@ -124,7 +127,7 @@ pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener:
     let state = AppState::new(headroom.clone(), config, ending.clone());
     let options = WorkerOptions { owner: uuid::Uuid::now_v7().to_string(), lease_secs: LEASE_SECS, poll: Duration::from_secs(1) };
     let workers = tokio::spawn(headroom.clone().run(options, ending.clone()));
-    tokio::spawn(forget_sessions(headroom.clone()));
+    tokio::spawn(tidy(headroom.clone(), state.clone()));
     let service = routes::router(&state).into_make_service_with_connect_info::<SocketAddr>();
     let mut seen = ending.clone();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -149,10 +152,11 @@ pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener:
     }
 }
 
-/// Removes expired sessions, once an hour.
-async fn forget_sessions(headroom: Arc<Headroom>) {
+/// Removes expired sessions and what was counted of those who have gone, once an hour.
+async fn tidy(headroom: Arc<Headroom>, state: AppState) {
     loop {
-        if let Err(error) = headroom.store().delete_expired_sessions(wall()).await {
+        state.limits.forget();
+        if let Err(error) = headroom.store().delete_expired_sessions(wall(), headroom.idle_since()).await {
             tracing::warn!(%error, "expired sessions stay for another hour");
         }
         tokio::time::sleep(Duration::from_secs(3600)).await;
@@ -167,11 +171,16 @@ pub async fn signalled() -> &'static str {
     }
 }
 
-/// Starts the log on standard error.
-pub fn start_log(config: &Config) {
+/// Starts the log on standard error, and traces where a collector is configured.
+///
+/// # Errors
+/// [`Failure`] when the collector's address cannot be used.
+pub fn start_log(config: &Config) -> Result<Traces, Failure> {
+    let traces = Traces::to(config.traces.collector.as_deref())?;
+    let spans = traces.tracer().map(|tracer| tracing_opentelemetry::layer().with_tracer(tracer));
     // Checked when the configuration was read.
     let targets = config.log.level.parse::<Targets>().unwrap_or_default();
-    let registry = tracing_subscriber::registry().with(targets);
+    let registry = tracing_subscriber::registry().with(targets).with(spans);
     // Colours are for people: a file or a collector gets plain lines.
     let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);
     let started = match config.log.format {
@@ -180,4 +189,5 @@ pub fn start_log(config: &Config) {
     };
     // A second start in one process, as in tests, keeps the first log.
     let _ = started;
+    Ok(traces)
 }

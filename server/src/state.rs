@@ -1,6 +1,8 @@
 //! What every route shares.
 
 use crate::config::Config;
+use crate::limits::Limits;
+use crate::oidc::Provider;
 use crate::telemetry::Telemetry;
 use crate::throttle::Throttle;
 use axum::extract::FromRef;
@@ -23,6 +25,10 @@ pub struct Shared {
     pub config: Config,
     /// Failed sign-ins.
     pub throttle: Throttle,
+    /// How many requests are answered.
+    pub limits: Limits,
+    /// The OpenID provider, where there is one.
+    pub provider: Option<Provider>,
     /// What is counted.
     pub telemetry: Telemetry,
     /// The names of the site's files.
@@ -43,7 +49,9 @@ impl AppState {
         });
         let leptos = LeptosOptions::builder().output_name("headroom").build();
         let (throttle, telemetry) = (Throttle::default(), Telemetry::default());
-        Self(Arc::new(Shared { headroom, config, throttle, telemetry, assets, leptos, ending }))
+        let limits = Limits::new(config.limits);
+        let provider = config.oidc.clone().map(|oidc| Provider::new(oidc, config.address(config.bind)));
+        Self(Arc::new(Shared { headroom, config, throttle, limits, provider, telemetry, assets, leptos, ending }))
     }
 }
 

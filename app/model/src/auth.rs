@@ -1,8 +1,9 @@
-//! Roles, permissions, and the context that every use case is given.
+//! Roles, permissions, teams, and the context that every use case is given.
 
 use crate::job::words;
 use crate::time::Clocks;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 use std::fmt;
 
 words! {
@@ -76,16 +77,88 @@ impl Role {
     }
 }
 
-/// A refused permission; says which role is missing.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("to {} you need the role {}; {actor} has {role}", .permission.plain(), .permission.least_role())]
-pub struct Forbidden {
-    /// Who asked.
-    pub actor: String,
-    /// The role they have.
+/// The teams whose services somebody sees and acts on: every team, or those that are named.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Teams(Option<BTreeSet<String>>);
+
+impl Teams {
+    /// Every team, those to come among them.
+    pub const ALL: Self = Self(None);
+
+    /// These teams and no other; all of them if none is named.
+    pub fn of<T: Into<String>>(names: impl IntoIterator<Item = T>) -> Self {
+        let names: BTreeSet<String> = names.into_iter().map(Into::into).filter(|name| !name.is_empty()).collect();
+        Self((!names.is_empty()).then_some(names))
+    }
+
+    /// Whether this team is among them.
+    #[must_use]
+    pub fn include(&self, team: &str) -> bool {
+        self.0.as_ref().is_none_or(|names| names.contains(team))
+    }
+
+    /// Their names, in order; `None` for every team.
+    #[must_use]
+    pub fn names(&self) -> Option<Vec<&str>> {
+        self.0.as_ref().map(|names| names.iter().map(String::as_str).collect())
+    }
+}
+
+/// As they are written in forms and on the command line: names with commas between them; nothing means every team.
+impl fmt::Display for Teams {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.names().unwrap_or_default().join(", "))
+    }
+}
+
+/// Reads what [`Teams`] displays.
+impl std::str::FromStr for Teams {
+    type Err = std::convert::Infallible;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(Self::of(text.split(',').map(str::trim)))
+    }
+}
+
+/// Somebody who has proved who they are.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    /// Their name.
+    pub name: String,
+    /// Their role.
     pub role: Role,
-    /// What they wanted.
-    pub permission: Permission,
+    /// Whose services they see and act on.
+    pub teams: Teams,
+}
+
+/// A refused permission; says what is missing.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Forbidden {
+    /// The role does not permit it.
+    #[error("to {} you need the role {}; {actor} has {role}", .permission.plain(), .permission.least_role())]
+    Role {
+        /// Who asked.
+        actor: String,
+        /// The role they have.
+        role: Role,
+        /// What they wanted.
+        permission: Permission,
+    },
+    /// The role would, the token's scope does not.
+    #[error("this token may not {}: make one with the scope {permission}", .permission.plain())]
+    Scope {
+        /// What was wanted.
+        permission: Permission,
+    },
+    /// It concerns every team, and the actor is not in every team.
+    #[error("to {} for every team you must be in every team; {actor} is in {teams}", .permission.plain())]
+    Teams {
+        /// Who asked.
+        actor: String,
+        /// The teams they are in.
+        teams: Teams,
+        /// What they wanted.
+        permission: Permission,
+    },
 }
 
 /// Who is asking, when, in which request: the first argument of every use case.
@@ -95,6 +168,10 @@ pub struct OpContext {
     pub actor: String,
     /// Their role; `None` for Headroom itself.
     pub role: Option<Role>,
+    /// Whose services they see and act on.
+    pub teams: Teams,
+    /// What the token that they sent is for; `None` where nothing narrows what their role permits.
+    pub scope: Option<Vec<Permission>>,
     /// The request that caused it.
     pub request_id: String,
     /// Both clocks, read once at the edge.
@@ -102,14 +179,39 @@ pub struct OpContext {
 }
 
 impl OpContext {
+    /// The context of what a person does, with all that their role permits.
+    #[must_use]
+    pub fn of(person: Person, request_id: String, now: Clocks) -> Self {
+        Self { actor: person.name, role: Some(person.role), teams: person.teams, scope: None, request_id, now }
+    }
+
+    /// The context of what Headroom does by itself, in the name of its workers or of policy.
+    #[must_use]
+    pub fn own(actor: &str, request_id: String, now: Clocks) -> Self {
+        Self { actor: actor.to_owned(), role: None, teams: Teams::ALL, scope: None, request_id, now }
+    }
+
     /// Checks a permission. Headroom's own workers act on what people have decided and have none to check.
     ///
     /// # Errors
-    /// [`Forbidden`] names the missing role.
+    /// [`Forbidden`] names the missing role or scope.
     pub fn require(&self, permission: Permission) -> Result<(), Forbidden> {
         match self.role {
-            Some(role) if !role.permits(permission) => Err(Forbidden { actor: self.actor.clone(), role, permission }),
+            Some(role) if !role.permits(permission) => Err(Forbidden::Role { actor: self.actor.clone(), role, permission }),
+            _ if self.scope.as_ref().is_some_and(|scope| !scope.contains(&permission)) => Err(Forbidden::Scope { permission }),
             _ => Ok(()),
+        }
+    }
+
+    /// Checks a permission for what concerns every team at once.
+    ///
+    /// # Errors
+    /// [`Forbidden`] names what is missing.
+    pub fn require_for_all(&self, permission: Permission) -> Result<(), Forbidden> {
+        self.require(permission)?;
+        match self.teams.names() {
+            None => Ok(()),
+            Some(_) => Err(Forbidden::Teams { actor: self.actor.clone(), teams: self.teams.clone(), permission }),
         }
     }
 }
@@ -117,6 +219,7 @@ impl OpContext {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
 
     #[test]
     fn administrators_do_not_approve_and_managers_read() {
@@ -127,7 +230,32 @@ mod tests {
             assert!(!Role::Manager.permits(*permission), "{permission}");
             assert!(!Role::Viewer.permits(*permission), "{permission}");
         }
-        let refusal = Forbidden { actor: "ann".into(), role: Role::Engineer, permission: Permission::Approve };
+        let refusal = Forbidden::Role { actor: "ann".into(), role: Role::Engineer, permission: Permission::Approve };
         assert_eq!(refusal.to_string(), "to approve or reject you need the role approver; ann has engineer");
+    }
+
+    #[test]
+    fn a_scope_narrows_what_a_role_permits_and_never_widens_it() {
+        let person = Person { name: "ann".into(), role: Role::Engineer, teams: Teams::ALL };
+        let now = Clocks { wall: Timestamp::from_secs(0), cluster: Timestamp::from_secs(0) };
+        let narrow = OpContext { scope: Some(vec![Permission::Read, Permission::Approve]), ..OpContext::of(person, String::new(), now) };
+        assert_eq!(narrow.require(Permission::Read), Ok(()));
+        assert!(matches!(narrow.require(Permission::Approve), Err(Forbidden::Role { .. })));
+        let refusal = narrow.require(Permission::Submit).unwrap_err();
+        assert_eq!(refusal.to_string(), "this token may not submit: make one with the scope submit");
+    }
+
+    #[test]
+    fn teams_are_all_or_those_that_are_named() {
+        let read = |text: &str| text.parse::<Teams>().unwrap();
+        assert_eq!(read(" , "), Teams::ALL);
+        assert!(Teams::ALL.include("web"));
+        let two = read("web,  payments,");
+        assert!(two.include("web") && !two.include("search") && !two.include(""));
+        assert_eq!((two.to_string().as_str(), read(&two.to_string())), ("payments, web", two.clone()));
+        let person = Person { name: "ann".into(), role: Role::Engineer, teams: two };
+        let now = Clocks { wall: Timestamp::from_secs(0), cluster: Timestamp::from_secs(0) };
+        let refusal = OpContext::of(person, String::new(), now).require_for_all(Permission::Analyze).unwrap_err();
+        assert_eq!(refusal.to_string(), "to analyse for every team you must be in every team; ann is in payments, web");
     }
 }

@@ -38,10 +38,7 @@ pub async fn set_policy(scope: String, rule: String, value: String, key: String)
     let outcome = async {
         let door = doorway().await?;
         door.once(&key, &format!("policy {scope} {rule} {value}"), async {
-            let parsed = scope
-                .parse()
-                .map_err(|fault: String| AppError(headroom_model::problem::Problem::new("invalid", fault).in_field("scope")))?;
-            door.service.set_policy(&door.ctx, &parsed, &rule, &value).await?;
+            door.service.set_policy(&door.ctx, &read("scope", &scope)?, &rule, &value).await?;
             Ok(Done::said(if value.trim().is_empty() {
                 format!("{rule} is inherited again.")
             } else {
@@ -55,19 +52,38 @@ pub async fn set_policy(scope: String, rule: String, value: String, key: String)
 
 /// Creates a user, with a one-time code for the first sign-in.
 #[server(prefix = "/fn", endpoint = "user/create", output = Json)]
-pub async fn create_user(name: String, role: String) -> Result<Done, AppError> {
+pub async fn create_user(name: String, role: String, teams: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
-        let parsed =
-            role.parse().map_err(|fault: String| AppError(headroom_model::problem::Problem::new("invalid", fault).in_field("role")))?;
-        let code = door.service.create_user(&door.ctx, name.trim(), parsed).await?;
-        Ok(Done {
-            text: format!("{} can sign in once with this link, and sets a password there.", name.trim()),
-            link: None,
-            secret: Some(format!("/sign-in/code?code={}", code.0)),
+        door.once(&key, &format!("create user {name} {role} {teams}"), async {
+            let code = door.service.create_user(&door.ctx, name.trim(), read("role", &role)?, &read("teams", &teams)?).await?;
+            Ok(Done {
+                text: format!("{} can sign in once with this link, and sets a password there.", name.trim()),
+                link: None,
+                secret: Some(format!("/sign-in/code?code={}", code.0)),
+            })
         })
+        .await
     };
-    answer("create_user", &[("name", &name), ("role", &role)], outcome.await)
+    answer("create_user", &[("name", &name), ("role", &role), ("teams", &teams)], outcome.await)
+}
+
+/// Changes what a user may do, and whose services they see.
+#[server(prefix = "/fn", endpoint = "user/role", output = Json)]
+pub async fn set_role(name: String, role: String, teams: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.service.set_role(&door.ctx, name.trim(), read("role", &role)?, &read("teams", &teams)?).await?;
+        let teams = if teams.trim().is_empty() { "every team" } else { teams.trim() };
+        Ok(Done::said(format!("{} is {role} now, in {teams}.", name.trim())))
+    };
+    answer("set_role", &[("name", &name), ("role", &role), ("teams", &teams)], outcome.await)
+}
+
+/// A value of a form; one that cannot be read is the field's fault.
+#[cfg(feature = "ssr")]
+fn read<T: std::str::FromStr<Err: ToString>>(field: &str, text: &str) -> Result<T, AppError> {
+    text.parse().map_err(|fault: T::Err| AppError(headroom_model::problem::Problem::new("invalid", fault.to_string()).in_field(field)))
 }
 
 /// Voids what a user signs in with, and issues a one-time code.
@@ -96,16 +112,29 @@ pub async fn lock_user(name: String, locked: bool) -> Result<Done, AppError> {
     answer("lock_user", &[], outcome.await)
 }
 
-/// Makes an API token, shown once.
+/// Makes an API token, shown once. `scope` lists what it may do, `all` for whatever its user may.
 #[server(prefix = "/fn", endpoint = "token/create", output = Json)]
-pub async fn create_token(user: String, label: String) -> Result<Done, AppError> {
+pub async fn create_token(
+    user: String,
+    label: String,
+    days: String,
+    key: String,
+    #[server(default)] scope: Vec<String>,
+) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
-        let user = if user.trim().is_empty() { door.ctx.actor.clone() } else { user.trim().to_owned() };
-        let token = door.service.create_token(&door.ctx, &user, &label).await?;
-        Ok(Done { text: format!("A token that acts as {user}. Copy it now: it is not shown again."), link: None, secret: Some(token) })
+        door.once(&key, &format!("create token {user} {label} {days} {}", scope.join(" ")), async {
+            let user = if user.trim().is_empty() { door.ctx.actor.clone() } else { user.trim().to_owned() };
+            let everything = scope.iter().any(|word| word == "all");
+            let scope = scope.iter().filter(|_| !everything).map(|word| read("scope", word)).collect::<Result<Vec<_>, _>>()?;
+            let scope = (!everything).then_some(scope);
+            let wanted = headroom_service::NewToken { label: label.clone(), scope, days: read("days", &days)? };
+            let token = door.service.create_token(&door.ctx, &user, &wanted).await?;
+            Ok(Done { text: format!("A token that acts as {user}. Copy it now: it is not shown again."), link: None, secret: Some(token) })
+        })
+        .await
     };
-    answer("create_token", &[("user", &user), ("label", &label)], outcome.await)
+    answer("create_token", &[("user", &user), ("label", &label), ("days", &days)], outcome.await)
 }
 
 /// Revokes an API token.

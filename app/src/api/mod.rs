@@ -1,5 +1,6 @@
 //! Server functions: doorways to the service. Each builds the context of the operation, calls one use case and maps its error.
 
+pub mod account;
 pub mod act;
 pub mod admin;
 pub mod json;

@@ -4,19 +4,28 @@ use crate::format;
 use headroom_model::recommendation::UseBar;
 use leptos::prelude::*;
 
-const LEFT: f64 = 4.0;
+/// Where the picture's scale begins.
+pub const LEFT: f64 = 4.0;
 const WIDTH: f64 = 140.0;
 
 /// Places of the marks, in pixels of a picture 148 wide.
-struct Marks {
-    p50: f64,
-    p99: f64,
-    peak: f64,
-    request: Option<f64>,
-    proposed: Option<f64>,
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Marks {
+    /// The median.
+    pub p50: f64,
+    /// The 99th percentile.
+    pub p99: f64,
+    /// The largest value.
+    pub peak: f64,
+    /// What is asked for.
+    pub request: Option<f64>,
+    /// What is proposed.
+    pub proposed: Option<f64>,
 }
 
-fn place(bar: &UseBar) -> Marks {
+/// Where the marks of a bar stand.
+#[must_use]
+pub fn place(bar: &UseBar) -> Marks {
     let largest = [bar.p99, bar.peak, bar.request.unwrap_or(0.0), bar.proposed.unwrap_or(0.0)]
         .into_iter()
         .filter(|v| v.is_finite())
@@ -27,7 +36,8 @@ fn place(bar: &UseBar) -> Marks {
 }
 
 /// What the picture says, in words.
-fn words(bar: &UseBar, applied: bool) -> String {
+#[must_use]
+pub fn words(bar: &UseBar, applied: bool) -> String {
     let value = |v| format::value(bar.metric, v);
     let mut text = format!("{}: p50 {}, p99 {}, peak {}", format::metric(bar.metric), value(bar.p50), value(bar.p99), value(bar.peak));
     text += &bar.request.map_or_else(|| "; no request".to_owned(), |r| format!("; request {}", value(r)));
@@ -65,27 +75,5 @@ pub fn legend() -> impl IntoView + use<> {
             <span class="ask"><i class="key dash"></i>"request"</span>
             <span class="prop"><i class="key"></i>"proposed"</span>
         </span>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use headroom_model::metric::Metric;
-
-    #[test]
-    fn marks_stand_in_order_and_inside_the_picture() {
-        let bar = UseBar { metric: Metric::CpuUsage, p50: 0.7, p99: 1.55, peak: 1.71, request: Some(4.0), proposed: Some(2.0) };
-        let m = place(&bar);
-        assert!(LEFT < m.p50 && m.p50 < m.p99 && m.p99 < m.peak && m.peak < m.proposed.unwrap() && m.proposed < m.request);
-        assert!(m.request.unwrap() < 144.0);
-        assert_eq!(words(&bar, false), "CPU use: p50 0.70 cores, p99 1.55 cores, peak 1.71 cores; request 4.00 cores; proposed 2.00 cores");
-    }
-
-    #[test]
-    fn a_service_without_use_has_a_bar_without_width() {
-        let bar = UseBar { metric: Metric::CpuUsage, p50: 0.0, p99: 0.0, peak: 0.0, request: None, proposed: None };
-        assert_eq!(place(&bar).peak, LEFT);
-        assert!(words(&bar, false).ends_with("no request"));
     }
 }

@@ -171,7 +171,7 @@ fn Account(entry: Entry) -> impl IntoView {
             <summary class="avatar" aria-label=label>{initials}</summary>
             <div class="menu-list">
                 <span class="muted small">{entry.user.clone()}" · "{entry.role.plain()}</span>
-                <a href="/account">{icon(Icon::Key)}"Your password"</a>
+                <a href="/account">{icon(Icon::Key)}"Your account"</a>
                 <a href="/settings/tokens">{icon(Icon::Key)}"API tokens"</a>
                 <hr />
                 <form method="post" action="/sign-out"><button type="submit">{icon(Icon::SignOut)}"Sign out"</button></form>

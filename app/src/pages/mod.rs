@@ -9,6 +9,7 @@ pub mod overview;
 pub mod recommendation;
 pub mod recommendation_acts;
 pub mod recommendations;
+pub mod second_factor;
 pub mod service;
 pub mod service_propose;
 pub mod services;

@@ -96,7 +96,8 @@ fn head(p: &RecommendationPage) -> impl IntoView + use<> {
 }
 
 /// What to commit where a Git repository is the truth: the touched objects after the change, one YAML document each.
-fn patch(diff: &[DiffObject]) -> String {
+#[must_use]
+pub fn patch(diff: &[DiffObject]) -> String {
     let document = |object: &DiffObject| {
         let after = object.lines.iter().filter(|line| line.new.is_some());
         after.fold(format!("# {}\n", object.path), |text, line| text + &line.text + "\n") + "---\n"
@@ -356,21 +357,5 @@ fn measured(e: &Measured, in_force: bool) -> impl IntoView + use<> {
             </div>
             <footer>"Before and after are compared at like load and like hour of the same service."</footer>
         </section>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use headroom_model::view::DiffLine;
-
-    #[test]
-    fn a_patch_is_the_state_after_the_change_one_document_per_object() {
-        let line = |old, new, text: &str| DiffLine { old, new, text: text.to_owned(), note: None };
-        let lines = vec![line(Some(1), Some(1), "spec:"), line(Some(2), None, "  replicas: 3"), line(None, Some(2), "  replicas: 2")];
-        let object = DiffObject { path: "Deployment shop/cart".to_owned(), lines };
-        let one = "# Deployment shop/cart\nspec:\n  replicas: 2\n---\n";
-        assert_eq!(patch(std::slice::from_ref(&object)), one);
-        assert_eq!(patch(&[object.clone(), object]), one.repeat(2));
     }
 }

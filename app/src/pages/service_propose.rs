@@ -12,7 +12,8 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 
 /// What a field takes, in words.
-fn hint(state: &ResourceState, field: &str) -> String {
+#[must_use]
+pub fn hint(state: &ResourceState, field: &str) -> String {
     match field.split('.').collect::<Vec<_>>().as_slice() {
         [.., "cpu"] => "cores: 500m, 1.5".to_owned(),
         [.., "memory"] | ["volume"] => "bytes: 800Mi, 1Gi".to_owned(),
@@ -71,20 +72,5 @@ pub fn ProposeForm(
             <header><h2>"Propose own values"</h2><div class="right">"replayed, approved and guarded like any other proposal"</div></header>
             <div class="in">{inner}</div>
         </section>
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_field_says_what_it_takes() {
-        let choice = Parameter::Choice { value: "a".into(), allowed: vec!["a".into(), "b".into()] };
-        let state = ResourceState { parameters: [("balancing".to_owned(), choice)].into(), ..ResourceState::default() };
-        assert_eq!(hint(&state, "containers.api.requests.cpu"), "cores: 500m, 1.5");
-        assert_eq!(hint(&state, "containers.api.limits.memory"), "bytes: 800Mi, 1Gi");
-        assert_eq!(hint(&state, "parameters.balancing"), "one of a, b");
-        assert_eq!(hint(&state, "replicas"), "a whole number");
     }
 }

@@ -23,7 +23,7 @@ use leptos_meta::Title;
 pub fn subnav(current: &'static str) -> impl IntoView + use<> {
     let tab =
         |(href, word): (&'static str, &'static str)| view! { <a href=href aria-current=(href == current).then_some("page")>{word}</a> };
-    let tabs = [("/settings", "Policy"), ("/settings/users", "Users"), ("/settings/tokens", "API tokens"), ("/account", "Your password")];
+    let tabs = [("/settings", "Policy"), ("/settings/users", "Users"), ("/settings/tokens", "API tokens"), ("/account", "Your account")];
     view! { <nav class="subnav" aria-label="Settings">{tabs.map(tab).collect_view()}</nav> }
 }
 
@@ -163,5 +163,5 @@ fn rule(
 /// Forms with a field say their own faults; this is for the rest.
 #[must_use]
 pub fn elsewhere(outcome: Outcome) -> impl IntoView + use<> {
-    view! { <FormError outcome fields=vec!["name".to_owned(), "role".to_owned(), "user".to_owned(), "label".to_owned()] /> }
+    view! { <FormError outcome fields=["name", "role", "teams", "user", "label", "scope"].map(str::to_owned).to_vec() /> }
 }

@@ -1,6 +1,7 @@
 //! Signing in: by name and password, or with a one-time code. Both are plain forms to the server.
 
 use super::query;
+use crate::api::account;
 use crate::components::icon::{Icon, icon};
 use crate::components::layout::brand;
 use crate::link;
@@ -12,6 +13,11 @@ fn fault(word: &str) -> Option<&'static str> {
     match word {
         "" => None,
         "credentials" => Some("Name and password do not fit together. After five failures you have to wait a little."),
+        "provider" => Some("The identity provider did not sign you in. Try again; if it stays, Headroom's log says why."),
+        "no-role" => Some("You are in none of the groups that have a role here: ask an administrator."),
+        "not-here" => {
+            Some("Your identity provider knows you, but you cannot sign in here: you are locked, or your name is another user's.")
+        }
         "code" => Some(
             "This code is not good: it was used before, is older than a day, or is not complete. An administrator can issue a new one.",
         ),
@@ -31,6 +37,15 @@ pub fn form_fault(text: Option<&'static str>) -> impl IntoView + use<> {
 #[component]
 pub fn SignIn() -> impl IntoView {
     let (error, name, next) = (query("error"), query("name"), query("next"));
+    let provider = Resource::new_blocking(|| (), |()| account::provider());
+    let with_provider = move |label: String| {
+        view! {
+            <form class="form" method="post" action="/sign-in/provider">
+                <input type="hidden" name="next" value=move || link::local(&next.get()).to_owned() />
+                <div class="acts"><button class="btn" type="submit">{icon(Icon::Key)}{label}</button></div>
+            </form>
+        }
+    };
     view! {
         <Title text="Sign in" />
         <main id="main" class="door">
@@ -59,6 +74,7 @@ pub fn SignIn() -> impl IntoView {
                     {move || form_fault(fault(&error.get()))}
                     <div class="acts"><button class="btn go" type="submit">"Sign in"</button></div>
                 </form>
+                <Suspense>{move || Suspend::new(async move { provider.await.ok().flatten().map(with_provider) })}</Suspense>
                 <p class="small faint">"With a one-time link, open the link. An administrator issues one; the demonstration prints one per role when it starts."</p>
             </div>
         </main>

@@ -42,7 +42,7 @@ impl Headroom {
     #[boxed]
     pub async fn analyze(&self, ctx: &OpContext, request: &AnalyzeRequest) -> Result<Job> {
         ctx.require(Permission::Analyze)?;
-        let scope = self.scope_of(&request.service_name).await?;
+        let scope = self.scope_of(ctx, &request.service_name).await?;
         let policy = match &scope {
             JobScope::Service(id) => {
                 self.policy_of(&self.store.service(*id).await?.ok_or_else(|| Error::not_found("service", id))?).await?
@@ -117,18 +117,19 @@ impl Headroom {
         Ok(())
     }
 
-    async fn scope_of(&self, name: &str) -> Result<JobScope> {
+    async fn scope_of(&self, ctx: &OpContext, name: &str) -> Result<JobScope> {
         if name.is_empty() {
             return Err(Error::invalid("service_name", "name a service, team:NAME or fleet"));
         }
         if name == "fleet" {
+            ctx.require_for_all(Permission::Analyze)?;
             return Ok(JobScope::Fleet);
         }
         if let Some(team) = name.strip_prefix("team:") {
-            let known = self.store.teams().await?.iter().any(|t| t == team);
+            let known = self.store.teams().await?.iter().any(|t| t == team && ctx.teams.include(t));
             return if known { Ok(JobScope::Team(team.to_owned())) } else { Err(Error::not_found("team", team)) };
         }
-        let service = self.store.service_named(name).await?;
+        let service = self.service_seen(ctx, name).await?;
         Ok(JobScope::Service(service.id))
     }
 

@@ -15,7 +15,7 @@ impl Headroom {
     /// [`Error::Forbidden`] without the approver's role; [`Error::Refusal`] without an approval of this plan, or for another plan.
     #[boxed]
     pub async fn apply(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash) -> Result<Change> {
-        ctx.require(Permission::Apply)?;
+        self.require_on(ctx, Permission::Apply, id).await?;
         let mut tx = self.store.begin().await?;
         let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
         change.same_plan(seen)?;

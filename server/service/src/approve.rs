@@ -15,7 +15,7 @@ impl Headroom {
     /// that has moved on.
     #[boxed]
     pub async fn approve(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash) -> Result<Change> {
-        ctx.require(Permission::Approve)?;
+        self.require_on(ctx, Permission::Approve, id).await?;
         let mut tx = self.store.begin().await?;
         let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
         let (from, version) = (change.state, change.version);

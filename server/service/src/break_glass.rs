@@ -16,7 +16,7 @@ impl Headroom {
     /// holds.
     #[boxed]
     pub async fn break_glass(&self, ctx: &OpContext, id: RecommendationId, reason: &str) -> Result<Change> {
-        ctx.require(Permission::BreakGlass)?;
+        self.require_on(ctx, Permission::BreakGlass, id).await?;
         let reason = said(reason, "reason", "say why it cannot wait")?;
         let mut tx = self.store.begin().await?;
         let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };

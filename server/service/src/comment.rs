@@ -14,7 +14,7 @@ impl Headroom {
     /// [`Error::Forbidden`] without the role; [`Error::Invalid`] when it is empty or too long.
     #[boxed]
     pub async fn comment(&self, ctx: &OpContext, id: RecommendationId, text: &str) -> Result<()> {
-        ctx.require(Permission::Comment)?;
+        self.require_on(ctx, Permission::Comment, id).await?;
         let text = said(text, "text", "write something first")?;
         let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
         let mut tx = self.store.begin().await?;

@@ -14,7 +14,7 @@ impl Headroom {
     /// [`Error::Forbidden`] without the engineer's role; [`Error::Conflict`] when it is not open.
     #[boxed]
     pub async fn dismiss(&self, ctx: &OpContext, id: RecommendationId, reason: &str) -> Result<()> {
-        ctx.require(Permission::Submit)?;
+        self.require_on(ctx, Permission::Submit, id).await?;
         let reason = said(reason, "reason", "say why, so that the next analysis can do better")?;
         let mut tx = self.store.begin().await?;
         let recommendation = tx.recommendation_for_update(id).await?;

@@ -97,6 +97,9 @@ impl From<Error> for Problem {
             }
             other => other.to_string(),
         };
+        if kind == "forbidden" {
+            tracing::warn!("refused: {detail}");
+        }
         if kind == "internal" {
             tracing::error!(error = ?error, "a use case broke");
         }

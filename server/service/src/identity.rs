@@ -5,15 +5,15 @@ use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{PasswordHasher, PasswordVerifier};
 use argon2::{Algorithm, Argon2, Params, Version};
 use async_recursion::async_recursion as boxed;
-use headroom_model::auth::{OpContext, Role};
+use headroom_model::auth::{OpContext, Permission, Person, Role, Teams};
 use headroom_model::ids::UserId;
 use headroom_model::time::{Clocks, Timestamp};
-use headroom_store::User;
+use headroom_store::{TokenUser, User};
 use rand::TryRng;
 use rand::rngs::SysRng;
-use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Semaphore;
+use zxcvbn::{Score, zxcvbn};
 
 /// Wall seconds between two notes of a token's last use: a busy token does not write at every request.
 const TOUCH_SECS: i64 = 60;
@@ -28,13 +28,28 @@ static HASHING: Semaphore = Semaphore::const_new(2);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OneTimeCode(pub String);
 
-/// Somebody who has just proved who they are.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SignedIn {
-    /// Their name.
+/// A user as a session finds them, at every request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Known {
+    /// Who they are.
+    pub person: Person,
+    /// Whether they are locked out.
+    pub locked: bool,
+    /// Whether they have set up a second factor: signing in takes it then.
+    pub second_factor: bool,
+}
+
+/// What an identity provider says of somebody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provided {
+    /// Who they are there, for ever: the issuer and their id.
+    pub subject: String,
+    /// What they are called.
     pub name: String,
-    /// Their role.
+    /// The role that their groups have.
     pub role: Role,
+    /// The teams that their groups are.
+    pub teams: Teams,
 }
 
 /// 256 random bits as text.
@@ -70,7 +85,8 @@ async fn verify_password(password: String, hash: String) -> Result<bool> {
         .map_err(|e| Error::Internal(e.to_string()))
 }
 
-/// Checks a new password's length; the name must not be in it.
+/// Checks a new password: its length, that the name is not in it, and that it is not easily guessed. That is estimated from lists of
+/// common passwords, words and names, and from patterns, all of them built in: nothing is asked of anybody.
 pub(crate) fn check_password(name: &str, password: &str) -> Result<()> {
     let length = password.chars().count();
     if !PASSWORD.contains(&length) {
@@ -81,6 +97,12 @@ pub(crate) fn check_password(name: &str, password: &str) -> Result<()> {
     }
     if password.to_lowercase().contains(&name.to_lowercase()) {
         return Err(Error::invalid("password", "a password must not contain your name"));
+    }
+    if zxcvbn(password, &[name, "headroom"]).score() < Score::Three {
+        return Err(Error::invalid(
+            "password",
+            "this password is among the first that a guesser tries: take several words that do not belong together",
+        ));
     }
     Ok(())
 }
@@ -102,7 +124,7 @@ impl Headroom {
     /// # Errors
     /// [`Error::Unauthenticated`] for one that is unknown, used or too old, or of a locked user.
     #[boxed]
-    pub async fn sign_in_with_code(&self, code: &str, request_id: &str) -> Result<SignedIn> {
+    pub async fn sign_in_with_code(&self, code: &str, request_id: &str) -> Result<Person> {
         let now = self.clocks();
         let mut tx = self.store.begin().await?;
         let Some(id) = tx.use_code(&fingerprint(code), now.wall).await?.and_then(|c| c.user_id) else {
@@ -122,7 +144,7 @@ impl Headroom {
     /// # Errors
     /// [`Error::Unauthenticated`], with the same words for a wrong name and a wrong password.
     #[boxed]
-    pub async fn sign_in_with_password(&self, name: &str, password: &str, request_id: &str) -> Result<SignedIn> {
+    pub async fn sign_in_with_password(&self, name: &str, password: &str, request_id: &str) -> Result<Person> {
         const DECOY: &str = "$argon2id$v=19$m=19456,t=2,p=1$AAAAAAAAAAAAAAAAAAAAAA$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         let wrong = || Error::Unauthenticated("name and password do not match".to_owned());
         let now = self.clocks();
@@ -145,7 +167,7 @@ impl Headroom {
                 tx.record(&event(&context(who, now, request_id), "session.signed_in", "session", name)).await?;
             }
             Err(_) => {
-                let nobody = OpContext { actor: "anonymous".to_owned(), role: None, request_id: request_id.to_owned(), now };
+                let nobody = OpContext::own("anonymous", request_id.to_owned(), now);
                 let subject: String = name.chars().take(100).collect();
                 tx.record(&event(&nobody, "session.refused", "session", subject)).await?;
             }
@@ -154,23 +176,24 @@ impl Headroom {
         signed_in
     }
 
-    /// Role and lock of a user, for sessions: read at every request, so that a lock acts at once.
+    /// A user, for sessions: read at every request, so that a lock, another role or other teams act at once.
     ///
     /// # Errors
     /// [`Error::Store`].
     #[boxed]
-    pub async fn user(&self, name: &str) -> Result<Option<(Role, bool)>> {
-        Ok(self.store.user(name).await?.map(|u| (u.role, u.locked)))
+    pub async fn user(&self, name: &str) -> Result<Option<Known>> {
+        let Some((user, second_factor)) = self.store.user_with_factor(name).await? else { return Ok(None) };
+        Ok(Some(Known { locked: user.locked, second_factor, person: person(user) }))
     }
 
-    /// Who a bearer token belongs to; `None` for one that is unknown, revoked or of a locked user.
+    /// Who a bearer token belongs to, and what it is for; `None` for one that is unknown, revoked, expired or of a locked user.
     ///
     /// # Errors
     /// [`Error::Store`].
     #[boxed]
-    pub async fn token_user(&self, bearer: &str) -> Result<Option<SignedIn>> {
-        let Some((token, user)) = self.store.token_user(&fingerprint(bearer)).await? else { return Ok(None) };
+    pub async fn token_user(&self, bearer: &str) -> Result<Option<(Person, Option<Vec<Permission>>)>> {
         let now = (self.wall)();
+        let Some(TokenUser { token, scope, user }) = self.store.token_user(&fingerprint(bearer), now).await? else { return Ok(None) };
         if self
             .token_used
             .lock()
@@ -182,23 +205,80 @@ impl Headroom {
             tx.touch_token(token, now).await?;
             tx.commit().await?;
         }
-        Ok(allowed(Some(user)).ok())
+        Ok(Some((person(user), scope)))
     }
 
-    /// Sets the actor's own password.
+    /// Sets the actor's own password. Their other sessions end with it: `session` is the one that goes on.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for one that is too short, too long, or holds the name.
+    /// [`Error::Invalid`] if `current` is not the password that they have, or the new one is too short, too long, holds the name or is
+    /// easily guessed; [`Error::Refused`] for those whom an identity provider signs in.
     #[boxed]
-    pub async fn set_password(&self, ctx: &OpContext, password: &str) -> Result<()> {
-        check_password(&ctx.actor, password)?;
+    pub async fn set_password(&self, ctx: &OpContext, current: &str, password: &str, session: &str) -> Result<()> {
         let user = self.store.user(&ctx.actor).await?.ok_or_else(|| Error::not_found("user", &ctx.actor))?;
+        if user.subject.is_some() {
+            return Err(Error::Refused("your identity provider signs you in: set your password there".to_owned()));
+        }
+        if let Some(hash) = self.store.password_hash(user.id).await?
+            && !verify_password(current.chars().take(*PASSWORD.end()).collect(), hash).await?
+        {
+            return Err(Error::invalid("current", "this is not the password that you have"));
+        }
+        check_password(&ctx.actor, password)?;
         let hash = hash_password(password.to_owned()).await?;
         let mut tx = self.store.begin().await?;
         tx.set_password_hash(user.id, &hash, ctx.now.wall).await?;
+        tx.delete_sessions_of(&ctx.actor, Some(session)).await?;
         tx.record(&event(ctx, "user.password_set", "user", &ctx.actor)).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Signs somebody in whom an identity provider vouches for. Their first time makes the user; role and teams are the provider's, every
+    /// time.
+    ///
+    /// # Errors
+    /// [`Error::Unauthenticated`] if they are locked here, or their name is somebody else's.
+    #[boxed]
+    pub async fn sign_in_provided(&self, provided: &Provided, request_id: &str) -> Result<Person> {
+        let now = self.clocks();
+        let who = Person { name: provided.name.clone(), role: provided.role, teams: provided.teams.clone() };
+        let mut tx = self.store.begin().await?;
+        let (id, who) = match self.store.user_by_subject(&provided.subject).await? {
+            Some(user) => {
+                let known = allowed(Some(user.clone()))?;
+                tx.set_role(&known.name, who.role, &who.teams).await?;
+                let now_is = Person { name: known.name.clone(), ..who };
+                if now_is != known {
+                    let mut entry = event(&OpContext::own("headroom", request_id.to_owned(), now), "user.role_set", "user", &known.name);
+                    entry.before = Some(serde_json::json!({ "role": known.role, "teams": known.teams }));
+                    entry.after = Some(serde_json::json!({ "role": now_is.role, "teams": now_is.teams }));
+                    entry.reason = Some("what the identity provider says".to_owned());
+                    tx.record(&entry).await?;
+                }
+                (user.id, now_is)
+            }
+            None => {
+                crate::users::check_name(&who.name)
+                    .map_err(|e| Error::Unauthenticated(format!("the identity provider calls you {:?}: {e}", who.name)))?;
+                if self.store.user(&who.name).await?.is_some() {
+                    return Err(Error::Unauthenticated(format!(
+                        "there is another user named {} here, who signs in without the identity provider: ask an administrator",
+                        who.name
+                    )));
+                }
+                let user = User { subject: Some(provided.subject.clone()), ..crate::users::new_user(&who, now.wall) };
+                tx.create_user(&user).await?;
+                let mut entry = event(&OpContext::own("headroom", request_id.to_owned(), now), "user.created", "user", &who.name);
+                entry.after = Some(serde_json::json!({ "role": who.role, "teams": who.teams, "subject": provided.subject }));
+                tx.record(&entry).await?;
+                (user.id, who)
+            }
+        };
+        tx.signed_in(id, now.wall).await?;
+        tx.record(&event(&context(&who, now, request_id), "session.signed_in_with_provider", "session", &who.name)).await?;
+        tx.commit().await?;
+        Ok(who)
     }
 
     /// Whether there is no administrator yet.
@@ -229,7 +309,7 @@ impl Headroom {
     /// # Errors
     /// [`Error::Refused`] when there are users already; [`Error::Unauthenticated`] for a wrong code; [`Error::Invalid`] for name or password.
     #[boxed]
-    pub async fn first_run(&self, code: &str, name: &str, password: &str, request_id: &str) -> Result<SignedIn> {
+    pub async fn first_run(&self, code: &str, name: &str, password: &str, request_id: &str) -> Result<Person> {
         if !self.needs_first_run().await? {
             return Err(Error::Refused("Headroom has users already: sign in, or ask an administrator".to_owned()));
         }
@@ -244,8 +324,8 @@ impl Headroom {
                 fault: "this is not the code in Headroom's log: copy it from there".into(),
             });
         }
-        let signed_in = SignedIn { name: name.to_owned(), role: Role::Administrator };
-        let user = crate::users::new_user(name, Role::Administrator, now.wall);
+        let signed_in = Person { name: name.to_owned(), role: Role::Administrator, teams: Teams::ALL };
+        let user = crate::users::new_user(&signed_in, now.wall);
         tx.create_user(&user).await?;
         tx.set_password_hash(user.id, &hash, now.wall).await?;
         let mut entry = event(&context(&signed_in, now, request_id), "user.created", "user", name);
@@ -270,16 +350,20 @@ pub(crate) fn one_time_code(code: &str, user: Option<UserId>, purpose: &str, now
 }
 
 /// A user who is there and not locked.
-fn allowed(user: Option<User>) -> Result<SignedIn> {
+fn allowed(user: Option<User>) -> Result<Person> {
     match user {
-        Some(user) if !user.locked => Ok(SignedIn { name: user.name, role: user.role }),
+        Some(user) if !user.locked => Ok(person(user)),
         Some(_) => Err(Error::Unauthenticated("this user is locked: ask an administrator".to_owned())),
         None => Err(Error::Unauthenticated("there is no such user any more".to_owned())),
     }
 }
 
-fn context(who: &SignedIn, now: Clocks, request_id: &str) -> OpContext {
-    OpContext { actor: who.name.clone(), role: Some(who.role), request_id: request_id.to_owned(), now }
+fn person(user: User) -> Person {
+    Person { name: user.name, role: user.role, teams: user.teams }
+}
+
+fn context(who: &Person, now: Clocks, request_id: &str) -> OpContext {
+    OpContext::of(who.clone(), request_id.to_owned(), now)
 }
 
 #[cfg(test)]
@@ -299,7 +383,12 @@ mod tests {
         assert!(check_password("ann", "short").is_err());
         assert!(check_password("ann", &"x".repeat(129)).is_err());
         assert!(check_password("ann", "my name is Ann, truly").is_err());
-        assert!(check_password("ann", "correct horse battery").is_ok());
+        for common in ["password1234", "qwertyuiop12", "aaaaaaaaaaaa", "headroom1234", "abcdefghijkl", "iloveyou1234"] {
+            assert!(check_password("ann", common).is_err(), "{common}");
+        }
+        for good in ["correct horse battery", "a long enough secret", "xK4#pQ9!vT2m", "Tr0ub4dor&3 lamp"] {
+            assert!(check_password("ann", good).is_ok(), "{good}");
+        }
     }
 
     #[test]

@@ -30,6 +30,8 @@ mod reject;
 mod reopen;
 mod request_changes;
 mod roll_back;
+mod second_factor;
+mod sessions;
 mod submit;
 mod supersede;
 mod users;
@@ -38,16 +40,18 @@ mod withdraw;
 mod worker;
 
 pub use error::{Error, Result, parse_plan_hash};
-pub use identity::{OneTimeCode, SignedIn};
+pub use identity::{Known, OneTimeCode, Provided};
 pub use import::ImportSummary;
 pub use promises::PromiseRow;
+pub use users::NewToken;
 pub use worker::WorkerOptions;
 
 use async_recursion::async_recursion as boxed;
 use headroom_engine::prices::PriceBook;
 use headroom_infra::{Infrastructure, MetricsSource};
-use headroom_model::auth::OpContext;
+use headroom_model::auth::{OpContext, Permission, Teams};
 use headroom_model::event::Event;
+use headroom_model::ids::RecommendationId;
 use headroom_model::service::Service;
 use headroom_model::time::{Clocks, Timestamp};
 use headroom_model::view::LiveEvent;
@@ -124,7 +128,7 @@ impl Headroom {
     /// The context of Headroom's own workers.
     #[must_use]
     pub fn own_context(&self, request_id: impl Into<String>) -> OpContext {
-        OpContext { actor: "headroom".to_owned(), role: None, request_id: request_id.into(), now: self.clocks() }
+        OpContext::own("headroom", request_id.into(), self.clocks())
     }
 
     /// Small messages that something changed.
@@ -184,6 +188,22 @@ impl Headroom {
         self.wake.notify_waiters();
     }
 
+    /// Checks a permission on a recommendation. One of a team that the actor does not see is as good as not there.
+    async fn require_on(&self, ctx: &OpContext, permission: Permission, id: RecommendationId) -> Result<()> {
+        ctx.require(permission)?;
+        if ctx.teams == Teams::ALL {
+            return Ok(());
+        }
+        let seen = self.store.team_of(id).await?.is_some_and(|team| ctx.teams.include(&team));
+        if seen { Ok(()) } else { Err(Error::not_found("recommendation", id)) }
+    }
+
+    /// A service by its name in interfaces, if the actor sees its team.
+    async fn service_seen(&self, ctx: &OpContext, name: &str) -> Result<Service> {
+        let service = self.store.service_named(name).await?;
+        if ctx.teams.include(&service.team) { Ok(service) } else { Err(Error::not_found("service", name)) }
+    }
+
     fn cluster_of(&self, service: &Service) -> Result<&Cluster> {
         self.clusters
             .iter()
@@ -199,6 +219,7 @@ impl From<headroom_store::Error> for Error {
             E::Stale { .. } => Self::Conflict("it has changed meanwhile: load it again, then decide".to_owned()),
             E::TargetBusy { .. } | E::Taken { .. } => Self::Conflict(error.to_string()),
             E::BadCursor => Self::invalid("cursor", error),
+            E::Nul => Self::invalid("text", error),
             E::BadFilter { field, .. } => Self::invalid(field, error),
             E::AmbiguousName { .. } => Self::invalid("service_name", error),
             E::KeyReused { .. } => Self::KeyReused,

@@ -52,7 +52,7 @@ impl Headroom {
     #[boxed]
     pub async fn policy_for(&self, ctx: &OpContext, name: &str) -> Result<Policy> {
         ctx.require(Permission::Read)?;
-        let service = self.store.service_named(name).await?;
+        let service = self.service_seen(ctx, name).await?;
         self.policy_of(&service).await
     }
 

@@ -20,7 +20,7 @@ impl Headroom {
     #[boxed]
     pub async fn propose(&self, ctx: &OpContext, request: &ProposeRequest) -> Result<RecommendationId> {
         ctx.require(Permission::Propose)?;
-        let service = self.store.service_named(&request.service_name).await?;
+        let service = self.service_seen(ctx, &request.service_name).await?;
         if let Some(refusal) = service.managed.refusal() {
             return Err(Error::Refused(refusal.to_owned()));
         }

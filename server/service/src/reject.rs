@@ -16,7 +16,7 @@ impl Headroom {
     /// [`Error::Forbidden`] without the approver's role; [`Error::Invalid`] without a reason; [`Error::Refusal`] too late.
     #[boxed]
     pub async fn reject(&self, ctx: &OpContext, id: RecommendationId, reason: &str) -> Result<Change> {
-        ctx.require(Permission::Approve)?;
+        self.require_on(ctx, Permission::Approve, id).await?;
         let reason = said(reason, "reason", "say why, so that the engineer can do better")?;
         self.end(ctx, id, Substate::Rejected, reason).await
     }
@@ -41,6 +41,9 @@ pub(crate) fn said(text: &str, field: &str, missing: &str) -> Result<String> {
     }
     if text.chars().count() > LONGEST {
         return Err(Error::invalid(field, format!("at most {LONGEST} characters")));
+    }
+    if text.contains('\0') {
+        return Err(Error::invalid(field, "the character NUL cannot be kept: leave it out"));
     }
     Ok(text.to_owned())
 }

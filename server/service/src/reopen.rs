@@ -13,7 +13,7 @@ impl Headroom {
     /// [`Error::Forbidden`] without the engineer's role; [`Error::Conflict`] when it is not dismissed.
     #[boxed]
     pub async fn reopen(&self, ctx: &OpContext, id: RecommendationId) -> Result<()> {
-        ctx.require(Permission::Submit)?;
+        self.require_on(ctx, Permission::Submit, id).await?;
         let mut tx = self.store.begin().await?;
         let recommendation = tx.recommendation_for_update(id).await?;
         if recommendation.state != RecommendationState::Dismissed {

@@ -15,7 +15,7 @@ impl Headroom {
     /// late.
     #[boxed]
     pub async fn request_changes(&self, ctx: &OpContext, id: RecommendationId, wish: &str) -> Result<Change> {
-        ctx.require(Permission::Approve)?;
+        self.require_on(ctx, Permission::Approve, id).await?;
         let wish = said(wish, "reason", "say what should be different")?;
         self.end(ctx, id, Substate::ChangesRequested, wish).await
     }

@@ -15,7 +15,7 @@ impl Headroom {
     /// [`Error::Forbidden`] without the approver's role; [`Error::Conflict`] when there is nothing to take back.
     #[boxed]
     pub async fn roll_back(&self, ctx: &OpContext, id: RecommendationId, reason: &str) -> Result<Change> {
-        ctx.require(Permission::RollBack)?;
+        self.require_on(ctx, Permission::RollBack, id).await?;
         let reason = said(reason, "reason", "say why, so that the team can learn from it")?;
         let mut tx = self.store.begin().await?;
         let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };

@@ -17,7 +17,7 @@ impl Headroom {
     /// [`Error::Conflict`] if the recommendation is not open, is out of date, or another change holds the service.
     #[boxed]
     pub async fn submit(&self, ctx: &OpContext, id: RecommendationId) -> Result<Change> {
-        ctx.require(Permission::Submit)?;
+        self.require_on(ctx, Permission::Submit, id).await?;
         let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
         let service = self
             .store

@@ -13,7 +13,7 @@ impl Headroom {
     /// [`Error::Forbidden`] without the engineer's role; [`Error::Refused`] for another person's submission; [`Error::Refusal`] too late.
     #[boxed]
     pub async fn withdraw(&self, ctx: &OpContext, id: RecommendationId) -> Result<Change> {
-        ctx.require(Permission::Submit)?;
+        self.require_on(ctx, Permission::Submit, id).await?;
         let Some(change) = self.store.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
         if change.requested_by != ctx.actor {
             return Err(Error::Refused(format!(

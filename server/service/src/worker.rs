@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing::Instrument;
 
 /// Work of the kind: do a job.
 const WORK_ANALYZE: &str = "analyze";
@@ -166,7 +167,8 @@ impl Headroom {
         let now = (self.wall)();
         let Some(leased) = self.store.lease_work(&options.owner, now, options.lease_secs, kinds).await? else { return Ok(false) };
         let lease = self.keep_lease(&leased, options);
-        let done = tokio::select! { done = self.do_work(&leased) => done, never = lease => never };
+        let span = tracing::info_span!("work", kind = %leased.kind, subject = %leased.subject, attempts = leased.attempts);
+        let done = tokio::select! { done = self.do_work(&leased).instrument(span) => done, never = lease => never };
         match done {
             Ok(Next::Never) => self.settle(self.finish(&leased).await, &leased),
             Ok(Next::Now) => self.settle(self.again(&leased, now).await, &leased),

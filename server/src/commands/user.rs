@@ -14,7 +14,12 @@ pub async fn run(arguments: User) -> Result<(), Failure> {
     let headroom = headroom(&arguments.database).await?;
     let ctx = headroom.own_context("headroom user");
     let text = match arguments.act {
-        UserAct::Create { name, role } => code_line(&headroom.create_user(&ctx, &name, role).await?.0),
+        UserAct::Create { name, role, teams } => code_line(&headroom.create_user(&ctx, &name, role, &teams).await?.0),
+        UserAct::Role { name, role, teams } => {
+            headroom.set_role(&ctx, &name, role, &teams).await?;
+            let teams = teams.names().map_or_else(|| "every team".to_owned(), |_| teams.to_string());
+            format!("{name} is {role}, in {teams}\n")
+        }
         UserAct::Reset { name } => code_line(&headroom.reset_user(&ctx, &name).await?.0),
         UserAct::Lock { name, undo } => {
             headroom.lock_user(&ctx, &name, !undo).await?;

@@ -1,4 +1,4 @@
-//! `Idempotency-Key` on every POST: the same key and request have the same answer, another request is refused.
+//! `Idempotency-Key` on everything that changes something: the same key and request have the same answer, another request is refused.
 
 use crate::identity::Ctx;
 use crate::problem::{PROBLEM_JSON, Refusal, body};
@@ -11,7 +11,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use headroom_model::auth::OpContext;
 use headroom_model::problem::Problem;
-use http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -24,7 +24,7 @@ static UNDER_WAY: Mutex<Option<HashSet<String>>> = Mutex::new(None);
 
 /// Answers from memory where the key was used for this very request, else lets it through and remembers the answer.
 pub async fn replay(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    let Some(key) = request.headers().get(KEY).filter(|_| request.method() == Method::POST) else { return next.run(request).await };
+    let Some(key) = request.headers().get(KEY).filter(|_| !request.method().is_safe()) else { return next.run(request).await };
     let key = match key.to_str() {
         Ok(key) => key.trim().to_owned(),
         Err(_) => {

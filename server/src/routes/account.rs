@@ -1,21 +1,23 @@
-//! Signing in and out, and one's password: plain forms, which work without JavaScript.
+//! Signing in and out, one's password and second factor: plain forms, which work without JavaScript.
 //!
-//! A form that is refused sends the browser back to its page with `error` (`credentials`, `code`, `wait`, `invalid`, `internal`),
-//! `field` where one is meant, and what was typed (never a password), so that the page can say it beside the field.
+//! A form that is refused sends the browser back to its page with `error` (`credentials`, `code`, `wait`, `invalid`, `provider`,
+//! `no-role`, `not-here`), `field` where one is meant, and what was typed (never a password), so that the page can say it beside the field.
 
-use crate::identity::{Caller, USER, context, encode, local_path};
+use crate::address::address;
+use crate::identity::{ADDRESS, AGENT, BEGAN, Caller, HalfWay, PROVEN, USER, context, encode, local_path};
+use crate::oidc::{Begun, Fault};
 use crate::problem::Refusal;
 use crate::request_id::RequestId;
+use crate::sessions::key;
 use crate::state::AppState;
-use axum::extract::{ConnectInfo, Form, State};
+use axum::Router;
+use axum::extract::{Form, Query, State};
 use axum::response::{IntoResponse, Redirect, Response};
-use axum::routing::post;
-use axum::{Extension, Router};
+use axum::routing::{get, post};
+use headroom_model::auth::Person;
 use headroom_model::problem::Problem;
-use headroom_service::SignedIn;
-use http::{Extensions, HeaderMap};
+use http::{Extensions, header};
 use serde::Deserialize;
-use std::net::SocketAddr;
 use tower_sessions::Session;
 
 /// The routes.
@@ -24,7 +26,12 @@ pub fn router() -> Router<AppState> {
         .route("/sign-in", post(with_password))
         .route("/sign-in/code", post(with_code))
         .route("/sign-out", post(sign_out))
+        .route("/sign-in/provider", post(to_provider))
+        .route("/sign-in/provider/callback", get(from_provider))
+        .route("/second-factor", post(second_factor))
+        .route("/second-factor/new", post(enrol))
         .route("/account/password", post(set_password))
+        .route("/account/second-factor/remove", post(remove_second_factor))
         .route("/first-run", post(first_run))
 }
 
@@ -43,14 +50,14 @@ async fn with_password(
     Form(form): Form<PasswordForm>,
 ) -> Result<Response, Refusal> {
     let now = state.headroom.clocks().wall;
-    let back = |error: &str| back("/sign-in", &[("error", error), ("name", &form.name), ("next", local_path(&form.next))]);
+    let back = |error: &str| redirect_back("/sign-in", &[("error", error), ("name", &form.name), ("next", local_path(&form.next))]);
     if state.throttle.wait(&form.name, &origin.address, now).is_some() {
         return Ok(back("wait"));
     }
     match state.headroom.sign_in_with_password(&form.name, &form.password, &origin.request_id).await {
         Ok(signed_in) => {
             state.throttle.succeeded(&form.name, &origin.address);
-            begin(&session, &signed_in).await?;
+            begin(&session, &state, &origin, &signed_in, false).await?;
             Ok(Redirect::to(local_path(&form.next)).into_response())
         }
         Err(e) => refused(e, |error| {
@@ -74,13 +81,13 @@ async fn with_code(
     Form(form): Form<CodeForm>,
 ) -> Result<Response, Refusal> {
     let now = state.headroom.clocks().wall;
-    let back = |error: &str| back("/sign-in/code", &[("error", error), ("next", local_path(&form.next))]);
+    let back = |error: &str| redirect_back("/sign-in/code", &[("error", error), ("next", local_path(&form.next))]);
     if state.throttle.wait("a code", &origin.address, now).is_some() {
         return Ok(back("wait"));
     }
     match state.headroom.sign_in_with_code(&form.code, &origin.request_id).await {
         Ok(signed_in) => {
-            begin(&session, &signed_in).await?;
+            begin(&session, &state, &origin, &signed_in, false).await?;
             Ok(Redirect::to(local_path(&form.next)).into_response())
         }
         Err(e) => refused(e, |_| {
@@ -104,13 +111,13 @@ async fn first_run(
     Form(form): Form<FirstRunForm>,
 ) -> Result<Response, Refusal> {
     let now = state.headroom.clocks().wall;
-    let back = |error: &str, field: &str| back("/first-run", &[("error", error), ("field", field), ("name", &form.name)]);
+    let back = |error: &str, field: &str| redirect_back("/first-run", &[("error", error), ("field", field), ("name", &form.name)]);
     if state.throttle.wait("first run", &origin.address, now).is_some() {
         return Ok(back("wait", ""));
     }
     match state.headroom.first_run(&form.code, &form.name, &form.password, &origin.request_id).await {
         Ok(signed_in) => {
-            begin(&session, &signed_in).await?;
+            begin(&session, &state, &origin, &signed_in, false).await?;
             Ok(Redirect::to("/").into_response())
         }
         Err(e) => refused(e, |error| {
@@ -125,37 +132,188 @@ async fn sign_out(session: Session) -> Result<Response, Refusal> {
     Ok(Redirect::to("/sign-in").into_response())
 }
 
+/// Sends the browser to the identity provider.
+async fn to_provider(State(state): State<AppState>, session: Session, Form(form): Form<Next>) -> Result<Response, Refusal> {
+    let Some(provider) = &state.provider else { return Ok(redirect_back("/sign-in", &[("error", "provider")])) };
+    match provider.begin(local_path(&form.next)).await {
+        Ok((url, begun)) => {
+            session.insert(PROVIDER, begun).await.map_err(broken)?;
+            Ok(Redirect::to(&url).into_response())
+        }
+        Err(fault) => Ok(not_provided(&fault)),
+    }
+}
+
 #[derive(Deserialize)]
-struct NewPassword {
-    password: String,
+struct Next {
     #[serde(default)]
     next: String,
+}
+
+/// The session's key for a sign-in that is with the provider.
+const PROVIDER: &str = "provider";
+
+/// What the provider sends the browser back with.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Answer {
+    code: String,
+    state: String,
+    error: String,
+}
+
+/// The provider's answer. The one look that changes something: it starts a session, for who holds both the cookie of this sign-in and the
+/// provider's code.
+async fn from_provider(
+    State(state): State<AppState>,
+    session: Session,
+    origin: Origin,
+    Query(answer): Query<Answer>,
+) -> Result<Response, Refusal> {
+    let begun = session.remove::<Begun>(PROVIDER).await.map_err(broken)?;
+    let (Some(provider), Some(begun)) = (&state.provider, begun) else { return Ok(not_provided(&Fault::NotAsked)) };
+    if !answer.error.is_empty() {
+        return Ok(not_provided(&Fault::Provider(format!("it refused: {:.100}", answer.error))));
+    }
+    let next = begun.next.clone();
+    let provided = match provider.finish(begun, &answer.state, answer.code).await {
+        Ok(provided) => provided,
+        Err(fault) => return Ok(not_provided(&fault)),
+    };
+    match state.headroom.sign_in_provided(&provided, &origin.request_id).await {
+        Ok(person) => {
+            begin(&session, &state, &origin, &person, true).await?;
+            Ok(Redirect::to(&next).into_response())
+        }
+        Err(e) => refused(e, |problem| {
+            tracing::warn!(name = provided.name, "not signed in: {}", problem.detail);
+            redirect_back("/sign-in", &[("error", "not-here")])
+        }),
+    }
+}
+
+/// The reason is for the log: what stands in an address is not to be believed.
+fn not_provided(fault: &Fault) -> Response {
+    tracing::warn!("not signed in: {fault}");
+    let word = if matches!(fault, Fault::NoRole { .. }) { "no-role" } else { "provider" };
+    redirect_back("/sign-in", &[("error", word)])
+}
+
+/// Makes the secret of a second factor; the page shows it.
+async fn enrol(State(state): State<AppState>, origin: Origin, Form(form): Form<Next>) -> Result<Response, Refusal> {
+    let Some((person, page)) = origin.anybody() else { return Ok(Redirect::to("/sign-in").into_response()) };
+    let next = local_path(&form.next);
+    let ctx = context(&state, &origin.extensions, person);
+    match state.headroom.enrol_second_factor(&ctx).await {
+        Ok(()) => Ok(redirect_back(page, &[("next", next)])),
+        Err(e) => refused(e, |_| redirect_back(page, &[("error", "invalid"), ("next", next)])),
+    }
+}
+
+#[derive(Deserialize)]
+struct FactorForm {
+    code: String,
+    #[serde(default)]
+    next: String,
+}
+
+/// Takes a code: the first sets the second factor up, later ones finish signing in.
+async fn second_factor(
+    State(state): State<AppState>,
+    session: Session,
+    origin: Origin,
+    Form(form): Form<FactorForm>,
+) -> Result<Response, Refusal> {
+    let Some((person, page)) = origin.anybody() else { return Ok(Redirect::to("/sign-in").into_response()) };
+    let (now, guessed) = (state.headroom.clocks().wall, format!("second factor of {}", person.name));
+    let back = |error: &str| redirect_back(page, &[("error", error), ("field", "code"), ("next", local_path(&form.next))]);
+    if state.throttle.wait(&guessed, &origin.address, now).is_some() {
+        return Ok(back("wait"));
+    }
+    let ctx = context(&state, &origin.extensions, person);
+    match state.headroom.pass_second_factor(&ctx, &form.code).await {
+        Ok(()) => {
+            state.throttle.succeeded(&guessed, &origin.address);
+            session.cycle_id().await.map_err(broken)?;
+            session.insert(PROVEN, true).await.map_err(broken)?;
+            let done = if page == "/account" { redirect_back(page, &[("done", "second-factor")]) } else { go(&form.next) };
+            Ok(done)
+        }
+        Err(e) => refused(e, |_| {
+            state.throttle.failed(&guessed, &origin.address, now);
+            back("code")
+        }),
+    }
+}
+
+/// Removes a second factor, for one of its codes.
+async fn remove_second_factor(State(state): State<AppState>, origin: Origin, Form(form): Form<FactorForm>) -> Result<Response, Refusal> {
+    let Some(person) = origin.caller() else { return Ok(Redirect::to("/sign-in").into_response()) };
+    let (now, guessed) = (state.headroom.clocks().wall, format!("second factor of {}", person.name));
+    if state.throttle.wait(&guessed, &origin.address, now).is_some() {
+        return Ok(redirect_back("/account", &[("error", "wait"), ("field", "code")]));
+    }
+    let ctx = context(&state, &origin.extensions, person);
+    match state.headroom.remove_second_factor(&ctx, &form.code).await {
+        Ok(()) => Ok(redirect_back("/account", &[("done", "removed")])),
+        Err(e) => refused(e, |_| {
+            state.throttle.failed(&guessed, &origin.address, now);
+            redirect_back("/account", &[("error", "code"), ("field", "code")])
+        }),
+    }
+}
+
+#[derive(Deserialize)]
+struct NewPassword {
+    #[serde(default)]
+    current: String,
+    password: String,
 }
 
 async fn set_password(
     State(state): State<AppState>,
     session: Session,
-    caller: Option<Extension<Caller>>,
     origin: Origin,
     Form(form): Form<NewPassword>,
 ) -> Result<Response, Refusal> {
-    let Some(Extension(caller)) = caller else { return Ok(Redirect::to("/sign-in").into_response()) };
-    let next = if form.next.is_empty() { "/settings" } else { local_path(&form.next) };
-    let ctx = context(&state, &origin.extensions, caller);
-    match state.headroom.set_password(&ctx, &form.password).await {
+    let Some(person) = origin.caller() else { return Ok(Redirect::to("/sign-in").into_response()) };
+    let (now, guessed) = (state.headroom.clocks().wall, format!("password of {}", person.name));
+    if state.throttle.wait(&guessed, &origin.address, now).is_some() {
+        return Ok(redirect_back("/account", &[("error", "wait"), ("field", "current")]));
+    }
+    let ctx = context(&state, &origin.extensions, person);
+    let this = session.id().map(|id| key(&id)).unwrap_or_default();
+    match state.headroom.set_password(&ctx, &form.current, &form.password, &this).await {
         Ok(()) => {
             session.cycle_id().await.map_err(broken)?;
-            Ok(back(next, &[("done", "password")]))
+            Ok(redirect_back("/account", &[("done", "password")]))
         }
-        Err(e) => refused(e, |error| back(next, &[("error", "invalid"), ("field", error.field.as_deref().unwrap_or("password"))])),
+        Err(e) => refused(e, |problem| {
+            let field = problem.field.as_deref().unwrap_or("password");
+            if field == "current" {
+                state.throttle.failed(&guessed, &origin.address, now);
+            }
+            redirect_back("/account", &[("error", "invalid"), ("field", field)])
+        }),
     }
 }
 
-/// Starts a session under a new id, so that an id known before is worth nothing.
-async fn begin(session: &Session, signed_in: &SignedIn) -> Result<(), Refusal> {
+/// Starts a session under a new id, so that an id known before is worth nothing. `proven` says that a second factor is not asked for here.
+async fn begin(session: &Session, state: &AppState, origin: &Origin, who: &Person, proven: bool) -> Result<(), Refusal> {
     session.clear().await;
     session.cycle_id().await.map_err(broken)?;
-    session.insert(USER, &signed_in.name).await.map_err(broken)
+    session.insert(USER, &who.name).await.map_err(broken)?;
+    session.insert(BEGAN, state.headroom.clocks().wall.micros()).await.map_err(broken)?;
+    session.insert(ADDRESS, &origin.address).await.map_err(broken)?;
+    session.insert(AGENT, &origin.agent).await.map_err(broken)?;
+    if proven {
+        session.insert(PROVEN, true).await.map_err(broken)?;
+    }
+    Ok(())
+}
+
+fn go(next: &str) -> Response {
+    Redirect::to(local_path(next)).into_response()
 }
 
 fn broken(error: tower_sessions::session::Error) -> Refusal {
@@ -169,38 +327,43 @@ fn refused(error: headroom_service::Error, mend: impl FnOnce(&Problem) -> Respon
     if problem.status >= 500 { Err(Refusal(problem)) } else { Ok(mend(&problem)) }
 }
 
-fn back(page: &str, values: &[(&str, &str)]) -> Response {
+fn redirect_back(page: &str, values: &[(&str, &str)]) -> Response {
     let query: Vec<String> = values.iter().filter(|(_, v)| !v.is_empty() && *v != "/").map(|(k, v)| format!("{k}={}", encode(v))).collect();
     let joint = if page.contains('?') { '&' } else { '?' };
     Redirect::to(&format!("{page}{joint}{}", query.join("&"))).into_response()
 }
 
-/// Where a request came from.
+/// Where a request came from, and whose it is.
 struct Origin {
     address: String,
+    agent: String,
     request_id: String,
     extensions: Extensions,
+}
+
+impl Origin {
+    /// Who is signed in.
+    fn caller(&self) -> Option<Person> {
+        self.extensions.get::<Caller>().map(|c| c.0.clone())
+    }
+    /// Who is signed in, or half-way; with the page that shows their second factor.
+    fn anybody(&self) -> Option<(Person, &'static str)> {
+        let half_way = self.extensions.get::<HalfWay>().map(|h| (h.0.clone(), "/second-factor"));
+        half_way.or_else(|| Some((self.caller()?, "/account")))
+    }
 }
 
 impl axum::extract::FromRequestParts<AppState> for Origin {
     type Rejection = std::convert::Infallible;
     async fn from_request_parts(parts: &mut http::request::Parts, state: &AppState) -> Result<Self, Self::Rejection> {
-        let address = address(&parts.headers, &parts.extensions, state.config.trusted_proxy);
-        let request_id = parts.extensions.get::<RequestId>().map(|r| r.0.clone()).unwrap_or_default();
-        Ok(Self { address, request_id, extensions: parts.extensions.clone() })
+        let agent = parts.headers.get(header::USER_AGENT).and_then(|v| v.to_str().ok()).unwrap_or_default();
+        Ok(Self {
+            address: address(&parts.headers, &parts.extensions, state.config.trusted_proxy),
+            agent: agent.chars().take(200).collect(),
+            request_id: parts.extensions.get::<RequestId>().map(|r| r.0.clone()).unwrap_or_default(),
+            extensions: parts.extensions.clone(),
+        })
     }
-}
-
-/// The last proxy's word where a proxy is trusted, else the connection's.
-fn address(headers: &HeaderMap, extensions: &Extensions, trusted_proxy: bool) -> String {
-    let forwarded = headers
-        .get("x-forwarded-for")
-        .filter(|_| trusted_proxy)
-        .and_then(|v| v.to_str().ok())
-        .and_then(|v| v.rsplit(',').next())
-        .map(|v| v.trim().to_owned());
-    let connected = || extensions.get::<ConnectInfo<SocketAddr>>().map(|c| c.0.ip().to_string());
-    forwarded.or_else(connected).unwrap_or_else(|| "unknown".to_owned())
 }
 
 #[cfg(test)]
@@ -208,19 +371,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_forwarded_address_counts_only_behind_a_trusted_proxy() {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-forwarded-for", "1.2.3.4, 10.9.8.7".parse().unwrap());
-        let mut extensions = Extensions::new();
-        extensions.insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 5))));
-        assert_eq!(address(&headers, &extensions, false), "127.0.0.1");
-        assert_eq!(address(&headers, &extensions, true), "10.9.8.7");
-        assert_eq!(address(&HeaderMap::new(), &extensions, true), "127.0.0.1");
-    }
-
-    #[test]
     fn a_refused_form_keeps_what_was_typed() {
-        let response = back("/sign-in", &[("error", "credentials"), ("name", "ann & bob"), ("next", "/")]);
+        let response = redirect_back("/sign-in", &[("error", "credentials"), ("name", "ann & bob"), ("next", "/")]);
         assert_eq!(response.headers()["location"], "/sign-in?error=credentials&name=ann%20%26%20bob");
     }
 }

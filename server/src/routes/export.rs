@@ -50,8 +50,8 @@ async fn json(State(state): State<AppState>, Parameters(search): Parameters<Sear
 
 fn signed_in(state: &AppState, request: &Request) -> Result<OpContext, Refusal> {
     let caller = request.extensions().get::<Caller>().cloned();
-    let caller = caller.ok_or_else(|| Refusal::new("unauthenticated", "sign in to take the audit chain with you"))?;
-    Ok(identity::context(state, request.extensions(), caller))
+    let Caller(person) = caller.ok_or_else(|| Refusal::new("unauthenticated", "sign in to take the audit chain with you"))?;
+    Ok(identity::context(state, request.extensions(), person))
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

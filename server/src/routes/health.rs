@@ -7,6 +7,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use headroom_model::auth::Teams;
 use http::header;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -41,7 +42,7 @@ async fn metrics(State(state): State<AppState>) -> Response {
 async fn holdings(state: &AppState) -> headroom_store::Result<Holdings> {
     let store = state.headroom.store();
     // Nobody's name: every change that waits is counted.
-    let counts = store.counts("").await?;
+    let counts = store.counts("", &Teams::ALL).await?;
     let mut work = BTreeMap::<String, i64>::new();
     for open in store.open_work().await? {
         *work.entry(open.kind).or_default() += 1;

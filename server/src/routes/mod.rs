@@ -7,9 +7,9 @@ pub mod health;
 pub mod pages;
 
 use crate::problem::{Refusal, write_problems};
-use crate::sessions::Sessions;
+use crate::sessions::{SESSION_DAYS, Sessions};
 use crate::state::AppState;
-use crate::{identity, request_id, rest, security};
+use crate::{identity, limits, request_id, rest, security};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -22,8 +22,6 @@ use tower_sessions::{Expiry, SessionManagerLayer};
 
 /// Largest form or request, bytes.
 pub const LARGEST_BODY: usize = 1 << 20;
-/// Days without a visit after which one has to sign in again.
-const SESSION_DAYS: i64 = 7;
 
 /// Everything that Headroom answers.
 pub fn router(state: &AppState) -> Router {
@@ -39,6 +37,7 @@ pub fn router(state: &AppState) -> Router {
         .merge(rest::router(state))
         .layer(security::same_site_only(&state.config))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), limits::by_address))
         .layer(from_fn_with_state(state.clone(), security::headers))
         .layer(from_fn(write_problems))
         .layer(from_fn_with_state(state.clone(), request_id::follow))

@@ -1,17 +1,18 @@
 //! The pages and their server functions, through Leptos; and the files of the site.
 
-use crate::identity::Caller;
+use crate::identity::{Caller, HalfWay};
 use crate::request_id::RequestId;
-use crate::site;
 use crate::state::AppState;
+use crate::{sessions, site};
 use axum::Router;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Response};
-use headroom_app::{App, SignedInUser, shell};
+use headroom_app::{App, HalfSignedInUser, ProviderLabel, SessionId, SignedInUser, shell};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use leptos::prelude::{provide_context, use_context};
 use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_context};
+use tower_sessions::Session;
 
 /// Every page of the app, every server function, every file of the site; anything else is the page that says so.
 pub fn router(state: &AppState) -> Router<AppState> {
@@ -31,8 +32,17 @@ fn contexts(state: &AppState) -> impl Fn() + Clone + Send + Sync + 'static {
         if let Some(RequestId(id)) = parts.extensions.get::<RequestId>() {
             provide_context(headroom_app::RequestId(id.clone()));
         }
-        if let Some(Caller { name, role }) = parts.extensions.get::<Caller>() {
-            provide_context(SignedInUser { name: name.clone(), role: *role });
+        if let Some(Caller(person)) = parts.extensions.get::<Caller>() {
+            provide_context(SignedInUser(person.clone()));
+        }
+        if let Some(HalfWay(person)) = parts.extensions.get::<HalfWay>() {
+            provide_context(HalfSignedInUser(person.clone()));
+        }
+        if let Some(id) = parts.extensions.get::<Session>().and_then(Session::id) {
+            provide_context(SessionId(sessions::key(&id)));
+        }
+        if let Some(provider) = &state.provider {
+            provide_context(ProviderLabel(provider.label().to_owned()));
         }
     }
 }

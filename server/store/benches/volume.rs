@@ -3,6 +3,7 @@
 //! `cargo bench -p headroom-store --bench volume -- [services] [days]`: two metrics every five minutes with a daily shape and
 //! noise; then the lists at that size.
 
+use headroom_model::auth::Teams;
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
 use headroom_model::recommendation::Verdict;
@@ -142,14 +143,14 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for sort in ["name", "cost", "latency", "saving"] {
         let start = Instant::now();
         let query = ServiceQuery { sort: sort.into(), q: "9".into(), ..ServiceQuery::default() };
-        let first = store.service_rows(&query).await?;
+        let first = store.service_rows(&query, &Teams::ALL).await?;
         let next = ServiceQuery { cursor: first.next_cursor.unwrap_or_default(), ..query };
-        store.service_rows(&next).await?;
+        store.service_rows(&next, &Teams::ALL).await?;
         println!("two pages of the list by {sort}, filtered to {}: {:.1} ms", first.total, start.elapsed().as_secs_f64() * 1e3);
     }
     let start = Instant::now();
-    store.counts("ann").await?;
-    store.overview_numbers().await?;
+    store.counts("ann", &Teams::ALL).await?;
+    store.overview_numbers(&Teams::ALL).await?;
     println!("frame and overview figures: {:.1} ms", start.elapsed().as_secs_f64() * 1e3);
     Ok(())
 }

@@ -4,6 +4,7 @@ use crate::db::{Connection, Row, Value, beginning, containing, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, limit, text};
 use crate::store::{Store, Tx};
+use headroom_model::auth::Teams;
 use headroom_model::event::Event;
 use headroom_model::time::Timestamp;
 use headroom_model::view::{AuditQuery, AuditRow, PageOf};
@@ -109,12 +110,16 @@ impl Store {
         rows.all(&mut self.read().await?).await?.iter().map(|row| Ok((row.int("seq")?, row.json_text("event")?))).collect()
     }
 
-    /// One page of the audit log, newest first.
+    /// One page of the audit log, newest first: what these teams' services went through, and what `reader` did.
     ///
     /// # Errors
     /// [`Error::BadCursor`].
-    pub async fn audit_rows(&self, query: &AuditQuery) -> Result<PageOf<AuditRow>> {
-        let filter = filter(query);
+    pub async fn audit_rows(&self, query: &AuditQuery, reader: &str, teams: &Teams) -> Result<PageOf<AuditRow>> {
+        let mut filter = filter(query);
+        if let Some(names) = teams.names() {
+            let names = names.into_iter().map(str::to_owned).collect();
+            filter.and("(team AMONG ? OR actor = ?)", [Value::Texts(names), text(reader)]);
+        }
         let mut page = filter.clone();
         if !query.cursor.is_empty() {
             let before: i64 = query.cursor.strip_prefix("before-").and_then(|n| n.parse().ok()).ok_or(Error::BadCursor)?;

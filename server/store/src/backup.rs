@@ -6,10 +6,11 @@
 use crate::audit::AuditHead;
 use crate::db::{Connection, Kind, Sql, Value, sql, tuples};
 use crate::error::{Error, Result};
-use crate::store::{Pools, Store, StoreConfig};
+use crate::store::{Pools, Store, StoreConfig, has_table};
 use async_recursion::async_recursion as boxed;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection as _};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 /// Every table that is kept, those that others refer to first.
@@ -30,6 +31,7 @@ const TABLES: &[&str] = &[
     "policies",
     "users",
     "credentials",
+    "second_factors",
     "one_time_codes",
     "api_tokens",
     "audit",
@@ -59,12 +61,18 @@ impl Store {
     /// [`Error::BadBackup`] when there is such a file already or it cannot be written; [`Error::Database`].
     #[boxed]
     pub async fn backup(&self, to: &Path) -> Result<BackupReport> {
+        self.backup_at(i64::MAX, to).await
+    }
+
+    /// The same, of a database whose schema is of this version.
+    #[boxed]
+    pub(crate) async fn backup_at(&self, version: i64, to: &Path) -> Result<BackupReport> {
         let bad = |fault: String| Error::BadBackup { path: to.to_owned(), fault };
         if to.exists() {
             return Err(bad("there is a file of this name already: choose another".to_owned()));
         }
         let partial = beside(to, "partial");
-        remove(&partial).map_err(|fault| bad(format!("cannot be written: {fault}")))?;
+        remove(&partial).and_then(|()| private(&partial)).map_err(|fault| bad(format!("cannot be written: {fault}")))?;
         match self.pools() {
             Pools::Sqlite { writer, .. } => {
                 // A connection of its own: neither the readers, which may write nothing, nor the one that writes.
@@ -75,12 +83,12 @@ impl Store {
             }
             Pools::Postgres { readers, .. } => {
                 let mut from = Connection::PostgresTx(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
-                let file = Self::open(&StoreConfig::sqlite(&partial)).await?;
+                let file = Self::open_at(&StoreConfig::sqlite(&partial), version).await?;
                 copy(&mut from, &file).await?;
                 file.close().await;
             }
         }
-        let file = Self::open(&StoreConfig::sqlite(&partial)).await?;
+        let file = Self::open_at(&StoreConfig::sqlite(&partial), version).await?;
         let mut tx = file.begin().await?;
         sql("DELETE FROM sessions").run(tx.on()).await?;
         tx.commit().await?;
@@ -110,7 +118,7 @@ impl Store {
             into.file().and_then(Path::parent).filter(|p| !p.as_os_str().is_empty()).map_or_else(std::env::temp_dir, Path::to_owned);
         let copy_of = folder.join(format!("headroom-restore-{}.db", uuid::Uuid::now_v7()));
         std::fs::create_dir_all(&folder)
-            .and_then(|()| std::fs::copy(from, &copy_of))
+            .and_then(|()| std::io::copy(&mut std::fs::File::open(from)?, &mut private(&copy_of)?))
             .map_err(|fault| bad(format!("cannot be read: {fault}")))?;
         let done = Self::restore_checked(from, &copy_of, into).await;
         for leftover in [copy_of.clone(), beside(&copy_of, "db-wal"), beside(&copy_of, "db-shm")] {
@@ -191,6 +199,9 @@ impl Store {
         }
         let mut rows = Vec::with_capacity(TABLES.len());
         for table in TABLES {
+            if !has_table(on, table).await? {
+                continue;
+            }
             let counted = Sql::built(format!("SELECT COUNT(*) AS n FROM {table}"), Vec::new()).one(on).await?;
             rows.push((*table, counted.int("n")?.unsigned_abs()));
         }
@@ -212,6 +223,9 @@ async fn has_a_schema(file: &Path) -> bool {
 async fn copy(from: &mut Connection, to: &Store) -> Result<()> {
     let mut tx = to.begin().await?;
     for table in TABLES {
+        if !has_table(from, table).await? {
+            continue;
+        }
         let columns = if from.is_postgres() { columns(from, table).await? } else { columns(tx.on(), table).await? };
         let names = columns.iter().map(|c| c.0.as_str()).collect::<Vec<_>>().join(", ");
         let at_once = (ARGUMENTS / columns.len().max(1)).max(1);
@@ -256,6 +270,11 @@ async fn columns(on: &mut Connection, table: &str) -> Result<Vec<(String, Kind)>
         .all(on)
         .await?;
     rows.iter().map(|row| Ok((row.text("column_name")?, Kind::of(&row.text("data_type")?)?))).collect()
+}
+
+/// A new, empty file that nobody else may read: what goes into it holds hashes of passwords.
+pub(crate) fn private(path: &Path) -> std::io::Result<std::fs::File> {
+    std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// The same path with another ending.

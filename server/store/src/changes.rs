@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::page::{Filter, KeyKind, Order, limit, uuid};
 use crate::recommendations::{follow_change, in_progress};
 use crate::store::{Store, Tx};
+use headroom_model::auth::Teams;
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::{ChangeId, RecommendationId, ServiceId};
 use headroom_model::view::{ChangeQuery, ChangeRow, PageOf};
@@ -168,9 +169,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::BadCursor`], [`Error::BadFilter`].
-    pub async fn change_rows(&self, query: &ChangeQuery) -> Result<PageOf<ChangeRow>> {
+    pub async fn change_rows(&self, query: &ChangeQuery, teams: &Teams) -> Result<PageOf<ChangeRow>> {
         let order = Order::parse("", "submitted", "c.id", ORDERS)?;
-        let filter = filter(query)?;
+        let filter = filter(query, teams)?;
         let mut page = filter.clone();
         order.after(&mut page, &query.cursor)?;
         let limit = limit(query.limit);
@@ -193,7 +194,7 @@ impl Store {
     }
 }
 
-fn filter(query: &ChangeQuery) -> Result<Filter> {
+fn filter(query: &ChangeQuery, teams: &Teams) -> Result<Filter> {
     let mut filter = Filter::default();
     match query.view.as_str() {
         "" | "all" => {}
@@ -207,6 +208,7 @@ fn filter(query: &ChangeQuery) -> Result<Filter> {
     }
     filter.exactly("s.service_name = ?", &query.service_name);
     filter.exactly("c.team = ?", &query.team);
+    filter.within("c.team", teams);
     Ok(filter)
 }
 

@@ -87,6 +87,7 @@ pub(crate) enum Value {
     Json(String),
     Ints(Vec<i64>),
     Uuids(Vec<Uuid>),
+    Texts(Vec<String>),
 }
 
 /// A statement with its arguments.
@@ -148,6 +149,10 @@ impl Sql {
     /// The ids of an `AMONG`.
     pub(crate) fn uuids(self, values: impl IntoIterator<Item = Uuid>) -> Self {
         self.arg(Value::Uuids(values.into_iter().collect()))
+    }
+    /// The words of an `AMONG`.
+    pub(crate) fn texts(self, values: Vec<String>) -> Self {
+        self.arg(Value::Texts(values))
     }
     /// Micro-units, then the currency: two arguments.
     pub(crate) fn money(self, value: Option<Money>) -> Self {
@@ -316,9 +321,25 @@ fn each_among(text: &str, put: impl Fn(&str) -> String) -> String {
     out
 }
 
+/// Whether a text, or one inside a JSON, holds the character NUL.
+fn holds_nul(value: &Value) -> bool {
+    match value {
+        Value::Text(Some(text)) => text.contains('\0'),
+        // An escaped NUL, unless it is the backslash that is escaped.
+        Value::Json(text) => text.match_indices("\\u0000").any(|(at, _)| {
+            let before = text.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+            before % 2 == 0
+        }),
+        _ => false,
+    }
+}
+
 fn bind_sqlite(values: Vec<Value>) -> Result<SqliteArguments> {
     let mut args = SqliteArguments::default();
     for value in values {
+        if holds_nul(&value) {
+            return Err(Error::Nul);
+        }
         let bound = match value {
             Value::Int(v) => args.add(v),
             Value::Real(v) => args.add(v.filter(|v| v.is_finite())),
@@ -330,6 +351,7 @@ fn bind_sqlite(values: Vec<Value>) -> Result<SqliteArguments> {
             Value::Json(v) => args.add(v),
             Value::Ints(v) => args.add(to_json(&v)),
             Value::Uuids(v) => args.add(to_json(&v)),
+            Value::Texts(v) => args.add(to_json(&v)),
         };
         bound.map_err(|e| Error::Database(sqlx::Error::Encode(e)))?;
     }
@@ -339,6 +361,9 @@ fn bind_sqlite(values: Vec<Value>) -> Result<SqliteArguments> {
 fn bind_postgres(values: Vec<Value>) -> Result<PgArguments> {
     let mut args = PgArguments::default();
     for value in values {
+        if holds_nul(&value) {
+            return Err(Error::Nul);
+        }
         let bound = match value {
             Value::Int(v) => args.add(v),
             Value::Real(v) => args.add(v.filter(|v| v.is_finite())),
@@ -350,6 +375,7 @@ fn bind_postgres(values: Vec<Value>) -> Result<PgArguments> {
             Value::Json(v) => args.add(Json(JsonRawValue::from_string(v).map_err(|fault| corrupt("json", fault))?)),
             Value::Ints(v) => args.add(v),
             Value::Uuids(v) => args.add(v),
+            Value::Texts(v) => args.add(v),
         };
         bound.map_err(|e| Error::Database(sqlx::Error::Encode(e)))?;
     }
@@ -458,6 +484,10 @@ impl Row {
     pub(crate) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
         serde_json::from_str(self.raw_json(column)?).map_err(|fault| corrupt(column, fault))
     }
+    /// JSON in a text column, or nothing.
+    pub(crate) fn maybe_json<T: DeserializeOwned>(&self, column: &str) -> Result<Option<T>> {
+        self.maybe_text(column)?.map(|text| serde_json::from_str(&text).map_err(|fault| corrupt(column, fault))).transpose()
+    }
     /// JSON that is kept as text on every back end, byte for byte.
     pub(crate) fn json_text<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
         serde_json::from_str(self.get::<&str>(column)?).map_err(|fault| corrupt(column, fault))
@@ -534,6 +564,20 @@ fn escaped(part: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_nul_is_found_in_texts_and_in_json() {
+        for (value, holds) in [
+            (Value::Text(Some("a\0b".into())), true),
+            (Value::Text(Some("a\\u0000".into())), false),
+            (Value::Json(to_json(&"a\0b")), true),
+            (Value::Json(to_json(&"a\\\0b")), true),
+            (Value::Json(to_json(&"a\\u0000b")), false),
+            (Value::Json(to_json(&"a\\\\u0000b")), false),
+        ] {
+            assert_eq!(holds_nul(&value), holds, "{value:?}");
+        }
+    }
 
     #[test]
     fn patterns_take_their_own_signs_literally() {

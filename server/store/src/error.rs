@@ -91,6 +91,9 @@ pub enum Error {
         /// The full names.
         candidates: Vec<String>,
     },
+    /// A text holds the character NUL, which PostgreSQL keeps in none; SQLite does not get it either, so that both hold the same.
+    #[error("a text must not hold the character NUL")]
+    Nul,
     /// The name or id is in use.
     #[error("the {what} {name} exists already")]
     Taken {

@@ -2,7 +2,9 @@
 
 use crate::db::{Row, sql};
 use crate::error::Result;
+use crate::page::Filter;
 use crate::store::{Store, Tx};
+use headroom_model::auth::Teams;
 use headroom_model::ids::JobId;
 use headroom_model::job::{Job, JobScope};
 use headroom_model::view::JobRow;
@@ -54,15 +56,27 @@ impl Store {
         row.map(|row| row.json("body")).transpose()
     }
 
-    /// The newest analyses, newest first, at most `limit`.
+    /// Whose an analysis is: the team's, or that of its service; `None` for one of the fleet, or one that is not there.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database).
+    pub async fn team_of_job(&self, id: JobId) -> Result<Option<String>> {
+        let row = sql("SELECT team FROM optimization_jobs WHERE id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
+        row.map_or(Ok(None), |row| row.maybe_text("team"))
+    }
+
+    /// The newest analyses of these teams, newest first, at most `limit`; those of the fleet for who sees every team.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database), [`Error::Corrupt`](crate::Error::Corrupt).
-    pub async fn job_rows(&self, limit: u32) -> Result<Vec<JobRow>> {
-        let rows = sql("SELECT j.id, j.service_name, j.state, j.reason, j.created_at, j.completed_at, \
-             (SELECT COUNT(*) FROM optimization_recommendations r WHERE r.job_id = j.job_id) AS made \
-             FROM optimization_jobs j ORDER BY j.created_at DESC, j.id DESC LIMIT $1")
-        .int(i64::from(limit));
+    pub async fn job_rows(&self, limit: u32, teams: &Teams) -> Result<Vec<JobRow>> {
+        let mut filter = Filter::default();
+        filter.within("j.team", teams);
+        let rows = filter.sql(
+            "SELECT j.id, j.service_name, j.state, j.reason, j.created_at, j.completed_at, \
+             (SELECT COUNT(*) FROM optimization_recommendations r WHERE r.job_id = j.job_id) AS made FROM optimization_jobs j",
+            &format!(" ORDER BY j.created_at DESC, j.id DESC LIMIT {limit}"),
+        );
         rows.all(&mut self.read().await?).await?.iter().map(job_row).collect()
     }
 

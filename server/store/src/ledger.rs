@@ -2,7 +2,9 @@
 
 use crate::db::sql;
 use crate::error::{Error, Result};
+use crate::page::Filter;
 use crate::store::{Store, Tx};
+use headroom_model::auth::Teams;
 use headroom_model::ids::{ChangeId, ServiceId};
 use headroom_model::time::Timestamp;
 use headroom_model::units::Money;
@@ -49,12 +51,14 @@ impl Tx {
 }
 
 impl Store {
-    /// The whole ledger, oldest first.
+    /// These teams' ledger, oldest first.
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn ledger(&self) -> Result<Vec<LedgerEntry>> {
-        let rows = sql("SELECT * FROM ledger ORDER BY at, change_id").all(&mut self.read().await?).await?;
+    pub async fn ledger(&self, teams: &Teams) -> Result<Vec<LedgerEntry>> {
+        let mut filter = Filter::default();
+        filter.within("team", teams);
+        let rows = filter.sql("SELECT * FROM ledger", " ORDER BY at, change_id").all(&mut self.read().await?).await?;
         rows.iter()
             .map(|row| {
                 Ok(LedgerEntry {
@@ -74,9 +78,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn ledger_curve(&self) -> Result<Vec<(i64, f64, f64)>> {
+    pub async fn ledger_curve(&self, teams: &Teams) -> Result<Vec<(i64, f64, f64)>> {
         let (mut promised, mut achieved) = (0.0, 0.0);
-        let counted = self.ledger().await?.into_iter().filter(|e| e.in_force);
+        let counted = self.ledger(teams).await?.into_iter().filter(|e| e.in_force);
         Ok(counted
             .filter_map(|entry| {
                 achieved += entry.achieved_month?.units();

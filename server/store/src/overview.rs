@@ -1,10 +1,10 @@
 //! Figures over everything, for the frame of each page and for the overview.
 
-use crate::db::sql;
+use crate::db::Sql;
 use crate::error::Result;
-use crate::page::Filter;
 use crate::recommendations::in_progress;
 use crate::store::Store;
+use headroom_model::auth::Teams;
 use headroom_model::time::Timestamp;
 use headroom_model::units::Money;
 use headroom_model::view::{HeadroomDot, TeamCost};
@@ -55,27 +55,35 @@ pub struct OverviewNumbers {
     pub promised_month: Money,
 }
 
+/// The condition on `team` that counts only what these teams own; the names are argument `number`.
+pub(crate) fn own(teams: &Teams, number: usize) -> String {
+    teams.names().map_or_else(String::new, |_| format!(" AND team AMONG ${number}"))
+}
+
+/// The argument of [`own`].
+pub(crate) fn with(teams: &Teams, statement: Sql) -> Sql {
+    match teams.names() {
+        Some(names) => statement.texts(names.into_iter().map(str::to_owned).collect()),
+        None => statement,
+    }
+}
+
 impl Store {
     /// The figures of the frame, in one statement.
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database).
-    pub async fn counts(&self, user: &str) -> Result<Counts> {
-        let mut active = Filter::default();
-        active.one_of("state", &in_progress());
-        active.and("1 = 1", []);
-        let user_at = in_progress().len() + 1;
-        let waiting = format!("(SELECT COUNT(*) FROM changes WHERE state = 'PENDING_APPROVAL' AND requested_by <> ${user_at}) AS waiting");
-        let statement = active.sql(
-            "SELECT c.name, c.newest_sample, (SELECT COUNT(*) FROM changes",
-            &format!(
-                ") AS active_changes, {waiting}, \
-             (SELECT COUNT(*) FROM services WHERE gone_at IS NULL) AS services, \
-             (SELECT COUNT(*) FROM optimization_recommendations WHERE state = 'OPEN') AS open_count \
+    pub async fn counts(&self, user: &str, teams: &Teams) -> Result<Counts> {
+        let own = own(teams, 3);
+        let text = format!(
+            "SELECT c.name, c.newest_sample, (SELECT COUNT(*) FROM changes WHERE state AMONG $1{own}) AS active_changes, \
+             (SELECT COUNT(*) FROM changes WHERE state = 'PENDING_APPROVAL' AND requested_by <> $2{own}) AS waiting, \
+             (SELECT COUNT(*) FROM services WHERE gone_at IS NULL{own}) AS services, \
+             (SELECT COUNT(*) FROM optimization_recommendations WHERE state = 'OPEN'{own}) AS open_count \
              FROM clusters c ORDER BY c.name"
-            ),
         );
-        let rows = statement.text(user).all(&mut self.read().await?).await?;
+        let active = in_progress().iter().map(ToString::to_string).collect();
+        let rows = with(teams, Sql::built(text, Vec::new()).texts(active).text(user)).all(&mut self.read().await?).await?;
         let mut counts = Counts::default();
         for row in &rows {
             counts.services = row.count("services")?;
@@ -92,20 +100,22 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database).
-    pub async fn overview_numbers(&self) -> Result<OverviewNumbers> {
-        let row = sql("SELECT s.*, r.*, c.*, l.* FROM \
+    pub async fn overview_numbers(&self, teams: &Teams) -> Result<OverviewNumbers> {
+        let own = own(teams, 1);
+        let text = format!(
+            "SELECT s.*, r.*, c.*, l.* FROM \
              (SELECT COUNT(*) AS services, COUNT(DISTINCT s.team) AS teams, \
                 SUM(CASE WHEN m.cost_micros IS NULL THEN 1 ELSE 0 END) AS unpriced, \
                 CAST(SUM(m.cost_micros) AS BIGINT) AS spend_micros, MAX(m.analysed_at) AS analysed_at, MAX(m.currency) AS currency \
-              FROM services s LEFT JOIN service_summary m ON m.service_id = s.id WHERE s.gone_at IS NULL) s, \
-             (SELECT COUNT(*) AS open_count, CAST(SUM(saving_micros) AS BIGINT) AS open_micros FROM optimization_recommendations WHERE state = 'OPEN') r, \
+              FROM services s LEFT JOIN service_summary m ON m.service_id = s.id WHERE s.gone_at IS NULL{own}) s, \
+             (SELECT COUNT(*) AS open_count, CAST(SUM(saving_micros) AS BIGINT) AS open_micros FROM optimization_recommendations WHERE state = 'OPEN'{own}) r, \
              (SELECT SUM(CASE WHEN state IN ('APPLIED', 'DRIFTED', 'CLOSED') AND judgement <> 'inconclusive' THEN 1 ELSE 0 END) AS verified, \
                 SUM(CASE WHEN state IN ('APPLIED', 'DRIFTED', 'CLOSED', 'ROLLED_BACK') THEN 1 ELSE 0 END) AS finished, \
-                SUM(CASE WHEN state = 'ROLLED_BACK' THEN 1 ELSE 0 END) AS rolled_back FROM changes) c, \
+                SUM(CASE WHEN state = 'ROLLED_BACK' THEN 1 ELSE 0 END) AS rolled_back FROM changes WHERE 1 = 1{own}) c, \
              (SELECT CAST(SUM(achieved_micros) AS BIGINT) AS achieved_micros, \
-                CAST(SUM(CASE WHEN achieved_micros IS NULL THEN 0 ELSE promised_micros END) AS BIGINT) AS promised_micros FROM ledger WHERE in_force) l")
-        .one(&mut self.read().await?)
-        .await?;
+                CAST(SUM(CASE WHEN achieved_micros IS NULL THEN 0 ELSE promised_micros END) AS BIGINT) AS promised_micros FROM ledger WHERE in_force{own}) l"
+        );
+        let row = with(teams, Sql::built(text, Vec::new())).one(&mut self.read().await?).await?;
         Ok(OverviewNumbers {
             services: row.count("services")?,
             teams: row.count("teams")?,
@@ -126,14 +136,14 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database).
-    pub async fn team_costs(&self) -> Result<Vec<TeamCost>> {
-        let rows = sql(
+    pub async fn team_costs(&self, teams: &Teams) -> Result<Vec<TeamCost>> {
+        let text = format!(
             "SELECT s.team AS team, COUNT(*) AS services, CAST(SUM(m.cost_micros) AS BIGINT) AS cost_micros, MAX(m.currency) AS currency, \
              SUM(m.cost_micros * m.idle_share) AS idle_micros FROM services s LEFT JOIN service_summary m ON m.service_id = s.id \
-             WHERE s.gone_at IS NULL GROUP BY s.team ORDER BY COALESCE(SUM(m.cost_micros), 0) DESC, s.team",
-        )
-        .all(&mut self.read().await?)
-        .await?;
+             WHERE s.gone_at IS NULL{} GROUP BY s.team ORDER BY COALESCE(SUM(m.cost_micros), 0) DESC, s.team",
+            own(teams, 1)
+        );
+        let rows = with(teams, Sql::built(text, Vec::new())).all(&mut self.read().await?).await?;
         rows.iter()
             .map(|row| {
                 let cost_month = row.sum("cost_micros", "currency")?;
@@ -148,11 +158,14 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::Database`](crate::Error::Database).
-    pub async fn headroom_dots(&self) -> Result<(Vec<HeadroomDot>, Vec<HeadroomDot>)> {
-        let rows = sql("SELECT s.service_name, m.cpu_peak_share, m.memory_peak_share, m.cost_micros FROM services s \
-             JOIN service_summary m ON m.service_id = s.id WHERE s.gone_at IS NULL AND m.cost_micros IS NOT NULL ORDER BY s.service_name")
-        .all(&mut self.read().await?)
-        .await?;
+    pub async fn headroom_dots(&self, teams: &Teams) -> Result<(Vec<HeadroomDot>, Vec<HeadroomDot>)> {
+        let text = format!(
+            "SELECT s.service_name, m.cpu_peak_share, m.memory_peak_share, m.cost_micros FROM services s \
+             JOIN service_summary m ON m.service_id = s.id WHERE s.gone_at IS NULL AND m.cost_micros IS NOT NULL{} \
+             ORDER BY s.service_name",
+            own(teams, 1)
+        );
+        let rows = with(teams, Sql::built(text, Vec::new())).all(&mut self.read().await?).await?;
         let (mut cpu, mut memory) = (Vec::new(), Vec::new());
         for row in &rows {
             let service_name = row.text("service_name")?;

@@ -2,6 +2,7 @@
 
 use crate::db::{Row, Sql, Value};
 use crate::error::{Error, Result};
+use headroom_model::auth::Teams;
 use headroom_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::fmt::Display;
@@ -38,6 +39,12 @@ impl Filter {
     pub(crate) fn exactly(&mut self, piece: &str, value: &str) {
         if !value.is_empty() {
             self.and(piece, [text(value)]);
+        }
+    }
+    /// Owned by one of these teams.
+    pub(crate) fn within(&mut self, column: &str, teams: &Teams) {
+        if let Some(names) = teams.names() {
+            self.and(&format!("{column} AMONG ?"), [Value::Texts(names.into_iter().map(str::to_owned).collect())]);
         }
     }
     /// One of these words.

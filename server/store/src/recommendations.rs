@@ -4,6 +4,7 @@ use crate::db::{Connection, Row, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, KeyKind, Order, limit, text, uuid, word};
 use crate::store::{Store, Tx};
+use headroom_model::auth::Teams;
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::{JobId, RecommendationId, ServiceId};
 use headroom_model::job::{OptimizationStatus, OptimizationType};
@@ -152,9 +153,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::BadCursor`], [`Error::BadFilter`].
-    pub async fn recommendation_rows(&self, query: &RecommendationQuery) -> Result<PageOf<RecommendationRow>> {
+    pub async fn recommendation_rows(&self, query: &RecommendationQuery, teams: &Teams) -> Result<PageOf<RecommendationRow>> {
         let order = Order::parse(&query.sort, "priority", "r.id", ORDERS)?;
-        let filter = filter(query)?;
+        let filter = filter(query, teams)?;
         let mut page = filter.clone();
         order.after(&mut page, &query.cursor)?;
         let limit = limit(query.limit);
@@ -163,6 +164,15 @@ impl Store {
         let mut rows = page.sql(&format!("{ROW}{}{FROM}", order.columns()), &order.tail(limit)).all(on).await?;
         let next_cursor = order.cut(&mut rows, limit)?;
         Ok(PageOf { items: rows.iter().map(recommendation_row).collect::<Result<_>>()?, total: total.unsigned_abs(), next_cursor })
+    }
+
+    /// Whose a recommendation is.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn team_of(&self, id: RecommendationId) -> Result<Option<String>> {
+        let row = sql("SELECT team FROM optimization_recommendations WHERE id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
+        row.map(|row| row.text("team")).transpose()
     }
 
     /// The open recommendations of a service as rows, most urgent first.
@@ -210,7 +220,7 @@ async fn by_id(on: &mut Connection, id: RecommendationId) -> Result<Option<Recom
     row.map(|row| row.json("body")).transpose()
 }
 
-fn filter(query: &RecommendationQuery) -> Result<Filter> {
+fn filter(query: &RecommendationQuery, teams: &Teams) -> Result<Filter> {
     let mut filter = Filter::default();
     match query.view.as_str() {
         "" | "all" => {}
@@ -225,6 +235,7 @@ fn filter(query: &RecommendationQuery) -> Result<Filter> {
     }
     filter.exactly("s.service_name = ?", &query.service_name);
     filter.exactly("r.team = ?", &query.team);
+    filter.within("r.team", teams);
     if !query.optimization_type.is_empty() {
         let kind = word("optimization_type", &query.optimization_type, OptimizationType::ALL)?;
         filter.and("r.optimization_type = ?", [text(kind)]);

@@ -4,6 +4,7 @@ use crate::db::{Connection, Row, Sql, containing, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, KeyKind, Order, limit, text};
 use crate::store::{Store, Tx};
+use headroom_model::auth::Teams;
 use headroom_model::ids::ServiceId;
 use headroom_model::recommendation::Verdict;
 use headroom_model::service::{Managed, Service, ServiceKey};
@@ -257,9 +258,9 @@ impl Store {
     ///
     /// # Errors
     /// [`Error::BadCursor`], [`Error::BadFilter`].
-    pub async fn service_rows(&self, query: &ServiceQuery) -> Result<PageOf<ServiceRow>> {
+    pub async fn service_rows(&self, query: &ServiceQuery, teams: &Teams) -> Result<PageOf<ServiceRow>> {
         let order = Order::parse(&query.sort, "name", "s.id", ORDERS)?;
-        let filter = filter(query)?;
+        let filter = filter(query, teams)?;
         let mut page = filter.clone();
         order.after(&mut page, &query.cursor)?;
         let limit = limit(query.limit);
@@ -305,13 +306,14 @@ fn bodies(rows: Vec<Row>) -> Result<Vec<Service>> {
     rows.iter().map(|row| row.json("body")).collect()
 }
 
-fn filter(query: &ServiceQuery) -> Result<Filter> {
+fn filter(query: &ServiceQuery, teams: &Teams) -> Result<Filter> {
     let mut filter = Filter::default();
     filter.and("s.gone_at IS NULL", []);
     if !query.q.trim().is_empty() {
         filter.and("LOWER(s.service_name) LIKE ? ESCAPE '\\'", [text(containing(query.q.trim()))]);
     }
     filter.exactly("s.team = ?", &query.team);
+    filter.within("s.team", teams);
     filter.exactly("s.namespace = ?", &query.namespace);
     if !query.verdict.is_empty() {
         let verdict: Verdict = crate::page::word("verdict", &query.verdict, Verdict::ALL)?;

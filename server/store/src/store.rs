@@ -11,14 +11,20 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Acquire, ConnectOptions, Connection as _, PgPool, SqlSafeStr, SqlitePool};
 use std::collections::HashMap;
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Every migration, oldest first: version, name, text.
 type Migrations = &'static [(i64, &'static str, &'static str)];
-const SQLITE: Migrations = &[(1, "first", include_str!("../../../migrations/sqlite/0001_first.sql"))];
-const POSTGRES: Migrations = &[(1, "first", include_str!("../../../migrations/postgres/0001_first.sql"))];
+const SQLITE: Migrations = &[
+    (1, "first", include_str!("../../../migrations/sqlite/0001_first.sql")),
+    (2, "people", include_str!("../../../migrations/sqlite/0002_people.sql")),
+];
+const POSTGRES: Migrations = &[
+    (1, "first", include_str!("../../../migrations/postgres/0001_first.sql")),
+    (2, "people", include_str!("../../../migrations/postgres/0002_people.sql")),
+];
 
 /// How long a writer waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(15);
@@ -34,6 +40,8 @@ pub struct StoreConfig {
     pub url: String,
     /// Connections that read at the same time, at least 1.
     pub readers: u32,
+    /// Where a backup goes before the schema is changed; beside the database's file without.
+    pub backups: Option<PathBuf>,
 }
 
 impl StoreConfig {
@@ -46,11 +54,16 @@ impl StoreConfig {
     /// Any address.
     #[must_use]
     pub fn at(url: impl Into<String>) -> Self {
-        Self { url: url.into(), readers: 8 }
+        Self { url: url.into(), readers: 8, backups: None }
     }
 
     fn is_postgres(&self) -> bool {
         ["postgres://", "postgresql://"].iter().any(|scheme| self.url.starts_with(scheme))
+    }
+
+    fn backups(&self) -> PathBuf {
+        let beside = || self.file().and_then(Path::parent).map(Path::to_owned).unwrap_or_default();
+        self.backups.clone().unwrap_or_else(beside)
     }
 
     /// The database's file, where it is one.
@@ -93,16 +106,44 @@ pub(crate) enum Pools {
 }
 
 impl Store {
-    /// Opens the database, makes it if it is not there (SQLite), and brings its schema up to date.
+    /// Opens the database, makes it if it is not there (SQLite), and brings its schema up to date: after a backup, if there is
+    /// anything to lose.
     ///
     /// # Errors
-    /// [`Error::Open`], [`Error::BadAddress`], [`Error::NewerSchema`], [`Error::Migrate`].
+    /// [`Error::Open`], [`Error::BadAddress`], [`Error::NewerSchema`], [`Error::Migrate`], [`Error::BadBackup`].
     #[boxed]
     pub async fn open(config: &StoreConfig) -> Result<Self> {
+        Self::open_at(config, i64::MAX).await
+    }
+
+    /// Opens the database with the schema of a version, which is at least the one that it has.
+    #[boxed]
+    pub(crate) async fn open_at(config: &StoreConfig, version: i64) -> Result<Self> {
         let pools = if config.is_postgres() { open_postgres(config).await? } else { open_sqlite(config).await? };
         let store = Self { pools, series: Arc::default() };
+        store.migrate(config, version).await?;
         store.learn_series().await?;
         Ok(store)
+    }
+
+    async fn migrate(&self, config: &StoreConfig, version: i64) -> Result<()> {
+        let all = if self.is_shared() { POSTGRES } else { SQLITE };
+        let found = self.schema_version().await?;
+        let newest = all.last().map_or(0, |m| m.0);
+        if found > newest {
+            return Err(Error::NewerSchema { found, known: newest });
+        }
+        let wanted = &all[..all.iter().filter(|m| m.0 <= version).count()];
+        if (1..wanted.last().map_or(0, |m| m.0)).contains(&found) {
+            let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
+            let file = config.backups().join(format!("headroom-schema-{found}-{at}.db"));
+            self.backup_at(found, &file).await?;
+            tracing::info!("the schema changes from version {found}: a backup of what was is in {}", file.display());
+        }
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => migrate(writer, wanted).await,
+            Pools::Postgres { writers, .. } => migrate(writers, wanted).await,
+        }
     }
 
     /// Begins a write transaction; dropping it takes everything back. Writers take turns, on either back end: what a transaction has
@@ -213,6 +254,10 @@ impl Store {
 
 async fn open_sqlite(config: &StoreConfig) -> Result<Pools> {
     let options = sqlite_options(config.path()?);
+    // SQLite gives its files beside the database the same rights.
+    if !Path::new(config.path()?).exists() {
+        let _ = crate::backup::private(Path::new(config.path()?));
+    }
     let failed = |source| Error::Open { url: config.url.clone(), source, next: "Check that its folder exists and can be written to" };
     let writer = SqlitePoolOptions::new()
         .max_connections(1)
@@ -222,8 +267,6 @@ async fn open_sqlite(config: &StoreConfig) -> Result<Pools> {
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
-    let version = schema_version(&mut Connection::Sqlite(writer.acquire().await?)).await?;
-    migrate(&writer, SQLITE, version).await?;
     let readers = SqlitePoolOptions::new()
         .max_connections(config.readers.max(1))
         .acquire_timeout(PATIENCE)
@@ -251,8 +294,6 @@ async fn open_postgres(config: &StoreConfig) -> Result<Pools> {
     let pool = |size: u32| PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE).connect_with(options.clone());
     let readers = pool(config.readers.max(1)).await.map_err(failed)?;
     let writers = pool(2).await.map_err(failed)?;
-    let version = schema_version(&mut Connection::Postgres(writers.acquire().await?)).await?;
-    migrate(&writers, POSTGRES, version).await?;
     Ok(Pools::Postgres { readers, writers })
 }
 
@@ -304,16 +345,12 @@ fn sqlite_options(path: &str) -> SqliteConnectOptions {
         .pragma("cache_size", "-16384")
 }
 
-/// Brings the schema up to date; refuses one that is newer than what is known here.
-async fn migrate<'p, P>(pool: &'p P, known: Migrations, found: i64) -> Result<()>
+/// Brings the schema up to these migrations.
+async fn migrate<'p, P>(pool: &'p P, known: Migrations) -> Result<()>
 where
     &'p P: Acquire<'p>,
     <<&'p P as Acquire<'p>>::Connection as Deref>::Target: Migrate,
 {
-    let newest = known.last().map_or(0, |m| m.0);
-    if found > newest {
-        return Err(Error::NewerSchema { found, known: newest });
-    }
     let migration = |(version, name, text): &(i64, &'static str, &'static str)| {
         Migration::new(*version, (*name).into(), MigrationType::Simple, text.into_sql_str(), false)
     };
@@ -331,13 +368,18 @@ where
     }
 }
 
-async fn schema_version(on: &mut Connection) -> Result<i64> {
+/// Whether there is a table of this name.
+pub(crate) async fn has_table(on: &mut Connection, name: &str) -> Result<bool> {
     let tables = if on.is_postgres() {
-        sql("SELECT COUNT(*) AS n FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = '_sqlx_migrations'")
+        sql("SELECT COUNT(*) AS n FROM information_schema.tables WHERE table_schema = current_schema() AND table_name = $1")
     } else {
-        sql("SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND name = '_sqlx_migrations'")
+        sql("SELECT COUNT(*) AS n FROM sqlite_master WHERE type = 'table' AND name = $1")
     };
-    if tables.one(on).await?.int("n")? == 0 {
+    Ok(tables.text(name).one(on).await?.int("n")? > 0)
+}
+
+async fn schema_version(on: &mut Connection) -> Result<i64> {
+    if !has_table(on, "_sqlx_migrations").await? {
         return Ok(0);
     }
     sql("SELECT COALESCE(MAX(version), 0) AS version FROM _sqlx_migrations").one(on).await?.int("version")

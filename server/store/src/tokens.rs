@@ -1,9 +1,10 @@
 //! One-time codes and API tokens; the store knows their hashes only.
 
-use crate::db::{Row, sql};
+use crate::db::{Row, sql, to_json};
 use crate::error::{Error, Result};
 use crate::store::{Store, Tx};
 use crate::users::{User, user};
+use headroom_model::auth::Permission;
 use headroom_model::ids::UserId;
 use headroom_model::time::Timestamp;
 use uuid::Uuid;
@@ -38,6 +39,21 @@ pub struct ApiToken {
     pub last_used: Option<Timestamp>,
     /// Wall time; `None` while it counts.
     pub revoked_at: Option<Timestamp>,
+    /// What it is for; `None` for all that its user's role permits.
+    pub scope: Option<Vec<Permission>>,
+    /// Wall time; `None` for one that does not end by itself.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// A token that counts, and whose it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TokenUser {
+    /// Its id.
+    pub token: Uuid,
+    /// What it is for; `None` for all that the role permits.
+    pub scope: Option<Vec<Permission>>,
+    /// Whose it is.
+    pub user: User,
 }
 
 impl Tx {
@@ -84,17 +100,20 @@ impl Tx {
     /// # Errors
     /// [`Error::NotFound`] for an unknown user.
     pub async fn put_token(&mut self, token: &ApiToken) -> Result<()> {
-        let done =
-            sql("INSERT INTO api_tokens (id, hash, user_id, name, created_at, last_used, revoked_at) VALUES ($1, $2, $3, $4, $5, $6, $7)")
-                .uuid(token.id)
-                .text(&token.hash)
-                .uuid(token.user_id.0)
-                .text(&token.name)
-                .time(token.created_at)
-                .time(token.last_used)
-                .time(token.revoked_at)
-                .attempt(self.on())
-                .await;
+        let statement = "INSERT INTO api_tokens (id, hash, user_id, name, created_at, last_used, revoked_at, scope, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+        let done = sql(statement)
+            .uuid(token.id)
+            .text(&token.hash)
+            .uuid(token.user_id.0)
+            .text(&token.name)
+            .time(token.created_at)
+            .time(token.last_used)
+            .time(token.revoked_at)
+            .maybe_text(token.scope.as_ref().map(to_json))
+            .time(token.expires_at)
+            .attempt(self.on())
+            .await;
         match done {
             Err(fault) if fault.is_missing_reference() => Err(Error::not_found("user", token.user_id)),
             other => other.map(drop),
@@ -139,17 +158,18 @@ impl Store {
         row.maybe(&mut self.read().await?).await?.as_ref().map(code).transpose()
     }
 
-    /// The token of this hash and its user, if it is not revoked and they are not locked.
+    /// The token of this hash and its user, if it is neither revoked nor expired at `now` (wall time) and they are not locked.
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn token_user(&self, hash: &str) -> Result<Option<(Uuid, User)>> {
-        let row = sql("SELECT u.*, t.id AS token_id FROM api_tokens t JOIN users u ON u.id = t.user_id \
-             WHERE t.hash = $1 AND t.revoked_at IS NULL AND NOT u.locked")
+    pub async fn token_user(&self, hash: &str, now: Timestamp) -> Result<Option<TokenUser>> {
+        let row = sql("SELECT u.*, t.id AS token_id, t.scope FROM api_tokens t JOIN users u ON u.id = t.user_id \
+             WHERE t.hash = $1 AND t.revoked_at IS NULL AND (t.expires_at IS NULL OR t.expires_at > $2) AND NOT u.locked")
         .text(hash)
+        .time(now)
         .maybe(&mut self.read().await?)
         .await?;
-        row.map(|row| Ok((row.uuid("token_id")?, user(&row)?))).transpose()
+        row.map(|row| Ok(TokenUser { token: row.uuid("token_id")?, scope: row.maybe_json("scope")?, user: user(&row)? })).transpose()
     }
 
     /// Every token with its user's name, newest first.
@@ -181,5 +201,7 @@ fn token(row: &Row) -> Result<ApiToken> {
         created_at: row.time("created_at")?,
         last_used: row.maybe_time("last_used")?,
         revoked_at: row.maybe_time("revoked_at")?,
+        scope: row.maybe_json("scope")?,
+        expires_at: row.maybe_time("expires_at")?,
     })
 }

@@ -1,9 +1,9 @@
 //! People and programs that sign in, and their passwords (as hashes only).
 
-use crate::db::{Row, sql};
+use crate::db::{Row, sql, to_json};
 use crate::error::{Error, Result};
 use crate::store::{Store, Tx};
-use headroom_model::auth::Role;
+use headroom_model::auth::{Role, Teams};
 use headroom_model::ids::UserId;
 use headroom_model::time::Timestamp;
 use headroom_model::view::UserRow;
@@ -17,6 +17,10 @@ pub struct User {
     pub name: String,
     /// What they may do.
     pub role: Role,
+    /// Whose services they see and act on.
+    pub teams: Teams,
+    /// Who they are to an identity provider, its issuer and their id there; `None` for those who sign in here.
+    pub subject: Option<String>,
     /// Locked users cannot sign in, and their tokens do not count.
     pub locked: bool,
     /// Wall time.
@@ -31,10 +35,14 @@ impl Tx {
     /// # Errors
     /// [`Error::Taken`] if the name is in use.
     pub async fn create_user(&mut self, user: &User) -> Result<()> {
-        let done = sql("INSERT INTO users (id, name, role, locked, created_at, last_sign_in) VALUES ($1, $2, $3, $4, $5, $6)")
+        let statement = "INSERT INTO users (id, name, role, teams, subject, locked, created_at, last_sign_in) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)";
+        let done = sql(statement)
             .uuid(user.id.0)
             .text(&user.name)
             .text(user.role.as_str())
+            .maybe_text(names(&user.teams))
+            .maybe_text(user.subject.as_deref())
             .bool(user.locked)
             .time(user.created_at)
             .time(user.last_sign_in)
@@ -46,13 +54,13 @@ impl Tx {
         }
     }
 
-    /// Changes a role.
+    /// Changes what a user may do, and whose services they see.
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn set_role(&mut self, name: &str, role: Role) -> Result<()> {
-        let done = sql("UPDATE users SET role = $2 WHERE name = $1").text(name).text(role.as_str()).run(self.on()).await?;
-        found(done, name)
+    pub async fn set_role(&mut self, name: &str, role: Role, teams: &Teams) -> Result<()> {
+        let statement = sql("UPDATE users SET role = $2, teams = $3 WHERE name = $1").text(name).text(role.as_str());
+        found(statement.maybe_text(names(teams)).run(self.on()).await?, name)
     }
 
     /// Locks a user out, or lets them in again.
@@ -107,6 +115,11 @@ impl Tx {
     }
 }
 
+/// Teams as they are stored: a JSON array, or nothing for every team.
+fn names(teams: &Teams) -> Option<String> {
+    teams.names().map(|names| to_json(&names))
+}
+
 fn found(touched: u64, id: impl ToString) -> Result<()> {
     if touched == 0 { Err(Error::not_found("user", id)) } else { Ok(()) }
 }
@@ -121,6 +134,16 @@ impl Store {
         row.as_ref().map(user).transpose()
     }
 
+    /// A user by name, and whether they have a second factor.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn user_with_factor(&self, name: &str) -> Result<Option<(User, bool)>> {
+        let row = sql("SELECT u.*, f.confirmed_at FROM users u LEFT JOIN second_factors f ON f.user_id = u.id WHERE u.name = $1");
+        let row = row.text(name).maybe(&mut self.read().await?).await?;
+        row.map(|row| Ok((user(&row)?, row.maybe_time("confirmed_at")?.is_some()))).transpose()
+    }
+
     /// A user by id.
     ///
     /// # Errors
@@ -130,19 +153,31 @@ impl Store {
         row.as_ref().map(user).transpose()
     }
 
+    /// A user by what an identity provider calls them.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn user_by_subject(&self, subject: &str) -> Result<Option<User>> {
+        let row = sql("SELECT * FROM users WHERE subject = $1").text(subject).maybe(&mut self.read().await?).await?;
+        row.as_ref().map(user).transpose()
+    }
+
     /// Everyone, by name.
     ///
     /// # Errors
     /// [`Error::Database`].
     pub async fn user_rows(&self) -> Result<Vec<UserRow>> {
-        let rows = sql("SELECT u.*, c.user_id AS with_password FROM users u LEFT JOIN credentials c ON c.user_id = u.id ORDER BY u.name");
+        let rows = sql("SELECT u.*, c.user_id AS with_password, f.confirmed_at FROM users u LEFT JOIN credentials c ON c.user_id = u.id \
+             LEFT JOIN second_factors f ON f.user_id = u.id ORDER BY u.name");
         let rows = rows.all(&mut self.read().await?).await?;
         rows.iter()
             .map(|row| {
                 let user = user(row)?;
                 let has_password = row.maybe_uuid("with_password")?.is_some();
-                let User { name, role, locked, created_at, last_sign_in, .. } = user;
-                Ok(UserRow { name, role, locked, has_password, created_at, last_sign_in })
+                let second_factor = row.maybe_time("confirmed_at")?.is_some();
+                let User { name, role, teams, subject, locked, created_at, last_sign_in, .. } = user;
+                let from_provider = subject.is_some();
+                Ok(UserRow { name, role, teams, locked, has_password, second_factor, from_provider, created_at, last_sign_in })
             })
             .collect()
     }
@@ -170,6 +205,8 @@ pub(crate) fn user(row: &Row) -> Result<User> {
         id: UserId(row.uuid("id")?),
         name: row.text("name")?,
         role: row.word("role")?,
+        teams: row.maybe_json::<Vec<String>>("teams")?.map_or(Teams::ALL, Teams::of),
+        subject: row.maybe_text("subject")?,
         locked: row.bool("locked")?,
         created_at: row.time("created_at")?,
         last_sign_in: row.maybe_time("last_sign_in")?,

@@ -1,11 +1,11 @@
 //! A Headroom of one's own for each story.
 
-use headroom_model::auth::Role;
-use headroom_server::config::Config;
+use headroom_model::auth::{Permission, Role, Teams};
+use headroom_server::config::{Config, SecondFactor, SignIn};
 use headroom_server::demo::USERS;
 use headroom_server::state::AppState;
 use headroom_server::{routes, serve};
-use headroom_service::{Cluster, Headroom};
+use headroom_service::{Cluster, Headroom, NewToken};
 use reqwest::redirect::Policy;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
@@ -18,7 +18,7 @@ use tokio::sync::watch;
 pub struct TestApp {
     pub address: String,
     pub headroom: Arc<Headroom>,
-    _dir: TempDir,
+    dir: TempDir,
     _stop: watch::Sender<bool>,
     client: reqwest::Client,
 }
@@ -36,23 +36,34 @@ impl TestApp {
         Self::bare(Vec::new(), TempDir::new().unwrap()).await
     }
 
-    /// On these clusters, without users; workers are the story's own to start.
+    /// On these clusters, without users; workers are the story's own to start. Nobody is asked for a second factor.
     pub async fn bare(clusters: Vec<Cluster>, dir: TempDir) -> Self {
+        let sign_in = SignIn { second_factor: SecondFactor::Off };
+        Self::configured(clusters, dir, Config { sign_in, ..Config::default() }).await
+    }
+
+    /// With a configuration of the story's own, but for address and directory.
+    pub async fn configured(clusters: Vec<Cluster>, dir: TempDir, config: Config) -> Self {
         let listener = serve::listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let config = Config { data_dir: dir.path().to_owned(), bind: serve::bound(&listener).unwrap(), ..Config::default() };
+        let config = Config { data_dir: dir.path().to_owned(), bind: serve::bound(&listener).unwrap(), ..config };
         let address = format!("http://{}", config.bind);
         let headroom = serve::open(&config, clusters, true).await.unwrap();
         let (_stop, ending) = watch::channel(false);
         let router = routes::router(&AppState::new(headroom.clone(), config, ending));
         tokio::spawn(async move { axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await });
         let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
-        Self { address, headroom, _dir: dir, _stop, client }
+        Self { address, headroom, dir, _stop, client }
+    }
+
+    /// The database.
+    pub fn file(&self) -> std::path::PathBuf {
+        self.dir.path().join("headroom.db")
     }
 
     pub async fn create_users(&self) {
         let ctx = self.headroom.own_context("story");
         for (name, role) in USERS.into_iter().chain([("viewer", Role::Viewer)]) {
-            self.headroom.create_user(&ctx, name, role).await.unwrap();
+            self.headroom.create_user(&ctx, name, role, &Teams::ALL).await.unwrap();
         }
     }
 
@@ -64,7 +75,17 @@ impl TestApp {
     /// Somebody who uses the API.
     pub async fn api(&self, user: &str) -> Api<'_> {
         let ctx = self.headroom.own_context("story");
-        Api { app: self, token: self.headroom.create_token(&ctx, user, "story").await.unwrap() }
+        Api {
+            app: self,
+            token: self.headroom.create_token(&ctx, user, &NewToken { label: "story".to_owned(), scope: None, days: 1 }).await.unwrap(),
+        }
+    }
+
+    /// Somebody whose token may do only this.
+    pub async fn narrow_api(&self, user: &str, scope: &[Permission]) -> Api<'_> {
+        let ctx = self.headroom.own_context("story");
+        let wanted = NewToken { label: "narrow".to_owned(), scope: Some(scope.to_vec()), days: 1 };
+        Api { app: self, token: self.headroom.create_token(&ctx, user, &wanted).await.unwrap() }
     }
 
     /// A fresh one-time code.

@@ -4,6 +4,13 @@
 
 mod anonymous;
 mod app;
+mod fleet;
+mod limits;
+mod looking;
 mod requests;
 mod roles;
+mod second_factor;
+mod sessions;
 mod sign_in;
+mod teams;
+mod tokens;

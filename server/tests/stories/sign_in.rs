@@ -59,9 +59,9 @@ async fn a_password_is_set_used_and_guarded() {
     let app = TestApp::start().await;
     let mut browser = app.browser("engineer").await;
     let response = browser.post("/account/password", &[("password", "short")]).await;
-    assert_eq!(place(&response), "/settings?error=invalid&field=password");
+    assert_eq!(place(&response), "/account?error=invalid&field=password");
     let response = browser.post("/account/password", &[("password", "a long enough secret")]).await;
-    assert_eq!(place(&response), "/settings?done=password");
+    assert_eq!(place(&response), "/account?done=password");
     let mut other = Browser { app: &app, cookie: String::new() };
     let response = other.post("/sign-in", &[("name", "engineer"), ("password", "a long enough secret"), ("next", "//evil.example")]).await;
     assert_eq!(place(&response), "/", "a foreign address is not gone to");

@@ -17,7 +17,7 @@ impl Headroom {
     pub async fn changes(&self, ctx: &OpContext, query: &ChangeQuery) -> Result<PageOf<ChangeRow>> {
         ctx.require(Permission::Read)?;
         let policy = self.fleet_policy().await?;
-        let mut page = self.store.change_rows(query).await?;
+        let mut page = self.store.change_rows(query, &ctx.teams).await?;
         for row in &mut page.items {
             row.progress = progress(row, &policy, ctx.now.cluster);
         }

@@ -13,7 +13,7 @@ impl Headroom {
     #[boxed]
     pub async fn frame(&self, ctx: &OpContext) -> Result<Frame> {
         let approves = ctx.role.is_some_and(|r| r.permits(Permission::Approve));
-        let counts = self.store.counts(&ctx.actor).await?;
+        let counts = self.store.counts(&ctx.actor, &ctx.teams).await?;
         Ok(Frame {
             user: Some(ctx.actor.clone()),
             role: ctx.role,
@@ -27,13 +27,13 @@ impl Headroom {
         })
     }
 
-    /// The teams that own services, by name.
+    /// The teams that own services and that the actor sees, by name.
     ///
     /// # Errors
     /// [`crate::Error::Store`].
     #[boxed]
     pub async fn teams(&self, ctx: &OpContext) -> Result<Vec<String>> {
         ctx.require(Permission::Read)?;
-        Ok(self.store.teams().await?)
+        Ok(self.store.teams().await?.into_iter().filter(|team| ctx.teams.include(team)).collect())
     }
 }

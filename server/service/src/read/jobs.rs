@@ -2,7 +2,7 @@
 
 use crate::{Error, Headroom, Result};
 use async_recursion::async_recursion as boxed;
-use headroom_model::auth::{OpContext, Permission};
+use headroom_model::auth::{OpContext, Permission, Teams};
 use headroom_model::ids::JobId;
 use headroom_model::job::Job;
 use headroom_model::view::{JobRow, RecommendationPage};
@@ -15,7 +15,7 @@ impl Headroom {
     #[boxed]
     pub async fn jobs(&self, ctx: &OpContext) -> Result<Vec<JobRow>> {
         ctx.require(Permission::Read)?;
-        Ok(self.store.job_rows(50).await?)
+        Ok(self.store.job_rows(50, &ctx.teams).await?)
     }
 
     /// One analysis with its recommendations.
@@ -25,6 +25,9 @@ impl Headroom {
     #[boxed]
     pub async fn job(&self, ctx: &OpContext, id: JobId) -> Result<(Job, Vec<RecommendationPage>)> {
         ctx.require(Permission::Read)?;
+        if ctx.teams != Teams::ALL && !self.store.team_of_job(id).await?.is_some_and(|team| ctx.teams.include(&team)) {
+            return Err(Error::not_found("job", id));
+        }
         let job = self.store.job(id).await?.ok_or_else(|| Error::not_found("job", id))?;
         let pages = self.recommendation_pages(ctx, &job.recommendations).await?;
         Ok((job, pages))

@@ -19,11 +19,11 @@ impl Headroom {
     #[boxed]
     pub async fn overview(&self, ctx: &OpContext) -> Result<Overview> {
         ctx.require(Permission::Read)?;
-        let numbers = self.store.overview_numbers().await?;
-        let (cpu, memory) = self.store.headroom_dots().await?;
+        let numbers = self.store.overview_numbers(&ctx.teams).await?;
+        let (cpu, memory) = self.store.headroom_dots(&ctx.teams).await?;
         let changes = self.changes(ctx, &ChangeQuery { limit: 100, ..ChangeQuery::default() }).await?.items;
         let starved = ServiceQuery { verdict: Verdict::Under.as_str().into(), sort: "-cost".into(), limit: 3, ..ServiceQuery::default() };
-        let starved = self.store.service_rows(&starved).await?.items;
+        let starved = self.store.service_rows(&starved, &ctx.teams).await?.items;
         Ok(Overview {
             clusters: self.store.clusters().await?.into_iter().map(|c| c.name).collect(),
             services: numbers.services,
@@ -39,10 +39,10 @@ impl Headroom {
             rolled_back: numbers.rolled_back,
             finished: numbers.finished,
             attention: attention(&changes, &starved, ctx.now.cluster),
-            team_costs: self.store.team_costs().await?,
+            team_costs: self.store.team_costs(&ctx.teams).await?,
             cpu,
             memory,
-            ledger: self.store.ledger_curve().await?,
+            ledger: self.store.ledger_curve(&ctx.teams).await?,
             prices: self.prices.source.clone(),
             prices_age_days: self.prices.age_days(ctx.now.wall),
             now: ctx.now.cluster,

@@ -34,7 +34,7 @@ impl Headroom {
         if !matches!(query.sort.trim_start_matches('-'), "" | "saving" | "confidence" | "service" | "priority" | "created") {
             return Err(Error::invalid("sort", "saving, confidence, service, priority or created"));
         }
-        Ok(self.store.recommendation_rows(query).await?)
+        Ok(self.store.recommendation_rows(query, &ctx.teams).await?)
     }
 
     /// One recommendation, whole.
@@ -48,12 +48,13 @@ impl Headroom {
         found.ok_or_else(|| Error::not_found("recommendation", id))
     }
 
-    /// Several recommendations, whole, in the order given; unknown ones are left out.
+    /// Several recommendations, whole, in the order given; unknown ones, and those of teams that the actor does not see, are left out.
     pub(crate) async fn recommendation_pages(&self, ctx: &OpContext, ids: &[RecommendationId]) -> Result<Vec<RecommendationPage>> {
         let patches = self.policy_patches().await?;
         let mut pages = Vec::with_capacity(ids.len());
         for id in ids {
-            let Some(recommendation) = self.store.recommendation(*id).await? else { continue };
+            let found = self.store.recommendation(*id).await?.filter(|r| ctx.teams.include(&r.team));
+            let Some(recommendation) = found else { continue };
             let Some(service) = self.store.service(recommendation.service_id).await? else { continue };
             let policy = patches.policy_of(&service);
             pages.push(self.page(ctx, recommendation, service, &policy).await?);
@@ -103,7 +104,7 @@ impl Headroom {
     /// [`Error::NotFound`].
     #[boxed]
     pub async fn recommendation_charts(&self, ctx: &OpContext, id: RecommendationId) -> Result<Vec<ChartModel>> {
-        ctx.require(Permission::Read)?;
+        self.require_on(ctx, Permission::Read, id).await?;
         let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
         let service = recommendation.service_id;
         let mut changes = self.store.changes_of(service).await?;

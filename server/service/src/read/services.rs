@@ -76,7 +76,7 @@ impl Headroom {
                 format!("{order:?} is not a column to sort by: name, cost, cpu, memory, latency, requests or saving"),
             ));
         }
-        Ok(self.store.service_rows(query).await?)
+        Ok(self.store.service_rows(query, &ctx.teams).await?)
     }
 
     /// One service, whole.
@@ -86,7 +86,7 @@ impl Headroom {
     #[boxed]
     pub async fn service(&self, ctx: &OpContext, name: &str) -> Result<ServicePage> {
         ctx.require(Permission::Read)?;
-        let service = self.store.service_named(name).await?;
+        let service = self.service_seen(ctx, name).await?;
         let row = self.store.service_rows_by_id(&[service.id]).await?.pop().ok_or_else(|| Error::not_found("service", name))?;
         let summary = self.store.summary(service.id).await?;
         let newest = self.newest_sample(&service.key.cluster).await?;
@@ -102,7 +102,7 @@ impl Headroom {
             .all_services()
             .await?
             .into_iter()
-            .filter(|s| s.key.cluster == service.key.cluster && service.calls.contains(&s.key.name))
+            .filter(|s| s.key.cluster == service.key.cluster && service.calls.contains(&s.key.name) && ctx.teams.include(&s.team))
             .map(|s| s.id)
             .collect();
         Ok(ServicePage {
@@ -128,7 +128,7 @@ impl Headroom {
     #[boxed]
     pub async fn service_charts(&self, ctx: &OpContext, name: &str, range: Span) -> Result<Vec<ChartModel>> {
         ctx.require(Permission::Read)?;
-        let service = self.store.service_named(name).await?;
+        let service = self.service_seen(ctx, name).await?;
         let summary = self.store.summary(service.id).await?;
         let bar = |metrics: [Metric; 2]| {
             summary

@@ -3,7 +3,7 @@
 
 use headroom_engine::prices::PriceBook;
 use headroom_infra::simulator::{Client, Options, bind};
-use headroom_model::auth::{OpContext, Role};
+use headroom_model::auth::{OpContext, Person, Role, Teams};
 use headroom_model::change::Substate;
 use headroom_model::ids::RecommendationId;
 use headroom_model::job::Job;
@@ -71,7 +71,11 @@ impl House {
 
     /// Somebody who asks.
     pub fn as_role(&self, name: &str, role: Role) -> OpContext {
-        OpContext { actor: name.to_owned(), role: Some(role), request_id: "test".to_owned(), now: self.headroom.clocks() }
+        self.in_teams(name, role, Teams::ALL)
+    }
+    /// Somebody who sees some teams' services only.
+    pub fn in_teams(&self, name: &str, role: Role, teams: Teams) -> OpContext {
+        OpContext::of(Person { name: name.to_owned(), role, teams }, "test".to_owned(), self.headroom.clocks())
     }
     pub fn engineer(&self) -> OpContext {
         self.as_role("engineer", Role::Engineer)

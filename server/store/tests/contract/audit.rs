@@ -1,6 +1,7 @@
 //! The audit chain, the outbox, and what is found in them.
 
 use crate::fixtures::{at, event, record, stored_change};
+use headroom_model::auth::Teams;
 use headroom_model::change::Substate;
 use headroom_model::view::AuditQuery;
 use headroom_store::{AuditHead, Error, Store};
@@ -21,7 +22,7 @@ pub async fn events_are_chained_published_and_found(store: &Store) {
     assert_eq!(store.unpublished(10).await.unwrap(), [(3, event("policy.changed", "change", "c-1"))]);
 
     let found = async |query: AuditQuery| {
-        let page = store.audit_rows(&query).await.unwrap();
+        let page = store.audit_rows(&query, "reader", &Teams::ALL).await.unwrap();
         (page.total, page.items.into_iter().map(|row| row.seq).collect::<Vec<_>>())
     };
     let query = AuditQuery::default;
@@ -31,12 +32,12 @@ pub async fn events_are_chained_published_and_found(store: &Store) {
     assert_eq!(found(AuditQuery { q: "100%".into(), ..query() }).await.0, 3, "reasons are searched, signs literally");
     assert_eq!(found(AuditQuery { q: "100_".into(), ..query() }).await.0, 0);
     assert_eq!(found(AuditQuery { actor: "ann".into(), ..query() }).await.0, 0);
-    let first = store.audit_rows(&AuditQuery { limit: 2, ..query() }).await.unwrap();
+    let first = store.audit_rows(&AuditQuery { limit: 2, ..query() }, "reader", &Teams::ALL).await.unwrap();
     let rest = AuditQuery { limit: 2, cursor: first.next_cursor.unwrap(), ..query() };
-    let rest = store.audit_rows(&rest).await.unwrap();
+    let rest = store.audit_rows(&rest, "reader", &Teams::ALL).await.unwrap();
     assert_eq!((rest.items[0].seq, rest.next_cursor), (1, None));
     let bad = AuditQuery { cursor: "after-lunch".into(), ..query() };
-    assert!(matches!(store.audit_rows(&bad).await, Err(Error::BadCursor)));
+    assert!(matches!(store.audit_rows(&bad, "reader", &Teams::ALL).await, Err(Error::BadCursor)));
     let about = store.events_about(&["c-1".into(), "c-2".into()]).await.unwrap();
     assert_eq!(about.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 2, 1]);
     assert_eq!(about[2].event, event("change.submitted", "change", "c-1"));
@@ -67,7 +68,7 @@ pub async fn links_lead_to_pages(store: &Store) {
     ] {
         record(store, &event("it.happened", kind, &subject)).await;
     }
-    let rows = store.audit_rows(&AuditQuery::default()).await.unwrap().items;
+    let rows = store.audit_rows(&AuditQuery::default(), "reader", &Teams::ALL).await.unwrap().items;
     let links: Vec<Option<&str>> = rows.iter().map(|row| row.link.as_deref()).collect();
     let page = format!("/recommendations/{}", recommendation.id);
     assert_eq!(links, [None, Some("/services/a"), Some(page.as_str()), Some(page.as_str())]);

@@ -25,7 +25,16 @@ async fn furnished(store: &Store) -> headroom_model::change::Change {
     for n in 0..5 {
         record(store, &event("change.approved", "change", &format!("c{n}"))).await;
     }
-    let session = SessionRecord { id: "s".into(), data: vec![1], expires_at: at(1_000), user: None };
+    let session = SessionRecord {
+        id: "s".into(),
+        data: vec![1],
+        expires_at: at(1_000),
+        user: None,
+        created_at: at(0),
+        seen_at: at(0),
+        address: String::new(),
+        agent: String::new(),
+    };
     store.create_session(&session).await.unwrap();
     change
 }
@@ -43,7 +52,7 @@ async fn same(there: &Store, here: &Store, kept: &headroom_model::change::Change
     assert_eq!(there.setting("key").await.unwrap(), here.setting("key").await.unwrap());
     assert_eq!(there.open_work().await.unwrap(), here.open_work().await.unwrap());
     assert_eq!(there.replayed("me", "key", "hash").await.unwrap(), here.replayed("me", "key", "hash").await.unwrap());
-    assert_eq!(there.load_session("s", at(1)).await.unwrap(), None, "a backup signs nobody in");
+    assert_eq!(there.load_session("s", at(1), at(-1)).await.unwrap(), None, "a backup signs nobody in");
     // It can be worked with: numbers go on where they ended.
     let second = stored_service(there, "later").await;
     let mut tx = there.begin().await.unwrap();

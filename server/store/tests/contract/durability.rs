@@ -59,7 +59,7 @@ async fn the_audit_chain_refuses_edits_and_betrays_those_that_get_round() {
 #[tokio::test]
 async fn a_newer_schema_is_refused() {
     let (folder, store) = crate::sqlite().await;
-    assert_eq!(store.schema_version().await.unwrap(), 1);
+    assert_eq!(store.schema_version().await.unwrap(), NEWEST);
     store.ping().await.unwrap();
     store.close().await;
     let path = folder.path().join("headroom.db");
@@ -72,16 +72,16 @@ async fn a_newer_schema_is_refused() {
     .unwrap();
     file.close().await.unwrap();
     let fault = Store::open(&StoreConfig::sqlite(&path)).await.unwrap_err();
-    assert!(matches!(fault, Error::NewerSchema { found: 99, known: 1 }), "{fault}");
+    assert!(matches!(fault, Error::NewerSchema { found: 99, known: NEWEST }), "{fault}");
     assert!(fault.to_string().contains("newer Headroom"), "{fault}");
 }
 
 #[tokio::test]
 async fn a_database_that_cannot_be_opened_is_named() {
-    let config = StoreConfig { url: "/nowhere/at/all/headroom.db".into(), readers: 1 };
+    let config = StoreConfig { url: "/nowhere/at/all/headroom.db".into(), readers: 1, backups: None };
     let fault = Store::open(&config).await.unwrap_err();
     assert!(matches!(&fault, Error::Open { url, .. } if url.contains("/nowhere/at/all")), "{fault}");
-    let config = StoreConfig { url: "mysql://host/x".into(), readers: 1 };
+    let config = StoreConfig { url: "mysql://host/x".into(), readers: 1, backups: None };
     assert!(matches!(Store::open(&config).await, Err(Error::BadAddress(_))));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
@@ -161,5 +161,5 @@ async fn postgres_with_a_newer_schema_is_refused() {
     let later = "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', TRUE, '', 0)";
     sqlx::raw_sql(later).execute(&mut on).await.unwrap();
     let fault = Store::open(&StoreConfig::at(&url)).await.unwrap_err();
-    assert!(matches!(fault, Error::NewerSchema { found: 99, known: 1 }), "{fault}");
+    assert!(matches!(fault, Error::NewerSchema { found: 99, known: NEWEST }), "{fault}");
 }

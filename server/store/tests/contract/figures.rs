@@ -1,13 +1,14 @@
 //! Figures over everything.
 
 use crate::fixtures::{CLUSTER, at, change, insert_change, recommendation, service_in, stored_recommendation, summary, usd, with_services};
+use headroom_model::auth::Teams;
 use headroom_model::change::Substate;
 use headroom_model::effect::{Effect, Judgement};
 use headroom_model::metric::Metric;
 use headroom_store::{LedgerEntry, Store};
 
 pub async fn the_frame_counts_what_waits_for_this_person(store: &Store) {
-    assert_eq!(store.counts("ann").await.unwrap(), headroom_store::Counts::default());
+    assert_eq!(store.counts("ann", &Teams::ALL).await.unwrap(), headroom_store::Counts::default());
     let services: Vec<_> = ["a", "b", "c", "d"].iter().map(|name| service_in(CLUSTER, "n", name, "t")).collect();
     with_services(store, &services).await;
     let mut other = service_in("import", "n", "e", "t");
@@ -28,18 +29,18 @@ pub async fn the_frame_counts_what_waits_for_this_person(store: &Store) {
     tx.append_frame(CLUSTER, 600, 60, &[(services[0].id, Metric::CpuUsage, 1.0)]).await.unwrap();
     tx.append_frame(CLUSTER, 300, 60, &[(services[0].id, Metric::CpuUsage, 1.0)]).await.unwrap();
     tx.commit().await.unwrap();
-    let counts = store.counts("ann").await.unwrap();
+    let counts = store.counts("ann", &Teams::ALL).await.unwrap();
     assert_eq!((counts.services, counts.open, counts.waiting, counts.active_changes), (5, 3, 1, 1));
     assert_eq!(counts.clusters, [CLUSTER, "import"]);
     assert_eq!(counts.newest_sample.map(|t| t.secs()), Some(600));
-    assert_eq!(store.counts("approver").await.unwrap().waiting, 2);
+    assert_eq!(store.counts("approver", &Teams::ALL).await.unwrap().waiting, 2);
     assert_eq!(store.newest_sample(Some(CLUSTER)).await.unwrap(), Some(600));
     assert_eq!(store.newest_sample(Some("import")).await.unwrap(), None);
     assert_eq!(store.newest_sample(None).await.unwrap(), Some(600));
 }
 
 pub async fn the_overview_adds_up(store: &Store) {
-    let empty = store.overview_numbers().await.unwrap();
+    let empty = store.overview_numbers(&Teams::ALL).await.unwrap();
     assert_eq!((empty.services, empty.spend_month, empty.analysed_at), (0, usd(0.0), None));
     let services: Vec<_> =
         [("a", "x"), ("b", "x"), ("c", "y"), ("d", "y")].iter().map(|(name, team)| service_in(CLUSTER, "n", name, team)).collect();
@@ -81,17 +82,17 @@ pub async fn the_overview_adds_up(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     tx.put_summaries(&[summary(&services[0], Some(100.0)), summary(&services[2], Some(300.0)), summary(&services[3], None)]).await.unwrap();
     tx.commit().await.unwrap();
-    let numbers = store.overview_numbers().await.unwrap();
+    let numbers = store.overview_numbers(&Teams::ALL).await.unwrap();
     assert_eq!((numbers.services, numbers.teams, numbers.unpriced, numbers.open), (4, 2, 2, 4));
     assert_eq!((numbers.verified, numbers.rolled_back, numbers.finished), (1, 1, 3));
     assert_eq!((numbers.spend_month, numbers.open_month), (usd(400.0), usd(160.0)));
     assert_eq!((numbers.achieved_month, numbers.promised_month), (usd(35.0), usd(40.0)));
     assert_eq!(numbers.analysed_at, Some(at(60)));
 
-    let teams = store.team_costs().await.unwrap();
+    let teams = store.team_costs(&Teams::ALL).await.unwrap();
     assert_eq!((teams[0].team.as_str(), teams[0].services, teams[0].cost_month, teams[0].idle), ("y", 2, usd(300.0), 0.5));
     assert_eq!((teams[1].team.as_str(), teams[1].cost_month), ("x", usd(100.0)));
-    let (cpu, memory) = store.headroom_dots().await.unwrap();
+    let (cpu, memory) = store.headroom_dots(&Teams::ALL).await.unwrap();
     assert_eq!((cpu.len(), memory.len()), (2, 0), "without a price or a request there is no dot");
     assert_eq!((cpu[0].service_name.as_str(), cpu[0].peak_share, cpu[0].cost_month), ("a", 0.5, 100.0));
 }

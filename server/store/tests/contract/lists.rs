@@ -3,6 +3,7 @@
 use crate::fixtures::{
     change, insert_change, recommendation, service, service_in, stored_recommendation, stored_service, summary, usd, with_services,
 };
+use headroom_model::auth::Teams;
 use headroom_model::change::Substate;
 use headroom_model::job::OptimizationType;
 use headroom_model::recommendation::Risk;
@@ -11,7 +12,7 @@ use headroom_store::{Error, Store};
 use std::collections::BTreeSet;
 
 async fn names(store: &Store, query: &ServiceQuery) -> Vec<String> {
-    store.service_rows(query).await.unwrap().items.into_iter().map(|row| row.service_name).collect()
+    store.service_rows(query, &Teams::ALL).await.unwrap().items.into_iter().map(|row| row.service_name).collect()
 }
 
 fn sorted(sort: &str) -> ServiceQuery {
@@ -43,7 +44,7 @@ pub async fn services_are_filtered_and_sorted_and_unknown_values_come_last(store
     assert_eq!(names(store, &namespace).await, ["a"]);
     let verdict = ServiceQuery { verdict: "not_enough_data".into(), ..ServiceQuery::default() };
     assert_eq!(names(store, &verdict).await, ["c"], "what was never analysed has too little data");
-    let row = store.service_rows(&sorted("")).await.unwrap().items.remove(0);
+    let row = store.service_rows(&sorted(""), &Teams::ALL).await.unwrap().items.remove(0);
     assert_eq!((row.open, row.saving_month), (1, Some(usd(5.0))));
 }
 
@@ -61,7 +62,7 @@ pub async fn pages_neither_lose_nor_repeat_a_row_under_insert(store: &Store) {
         let (mut seen, mut cursor) = (Vec::new(), String::new());
         loop {
             let query = RecommendationQuery { sort: sort.into(), limit: 4, cursor: cursor.clone(), ..RecommendationQuery::default() };
-            let page = store.recommendation_rows(&query).await.unwrap();
+            let page = store.recommendation_rows(&query, &Teams::ALL).await.unwrap();
             seen.extend(page.items.iter().map(|row| row.id));
             stored_recommendation(store, &recommendation(&service)).await;
             match page.next_cursor {
@@ -87,7 +88,7 @@ pub async fn recommendations_are_filtered_by_every_field(store: &Store) {
     stored_recommendation(store, &second).await;
     insert_change(store, &change(&b, &second, Substate::Observing)).await.unwrap();
     let ids = async |query: RecommendationQuery| {
-        let page = store.recommendation_rows(&query).await.unwrap();
+        let page = store.recommendation_rows(&query, &Teams::ALL).await.unwrap();
         assert_eq!(page.total as usize, page.items.len());
         page.items.into_iter().map(|row| row.id).collect::<Vec<_>>()
     };
@@ -103,30 +104,32 @@ pub async fn recommendations_are_filtered_by_every_field(store: &Store) {
     assert!(ids(RecommendationQuery { view: "done".into(), ..query() }).await.is_empty());
     assert_eq!(store.recommendation_rows_of(a.id).await.unwrap()[0].id, first.id);
 
-    let page = async |view: &str| store.change_rows(&ChangeQuery { view: view.into(), ..ChangeQuery::default() }).await.unwrap().total;
+    let page = async |view: &str| {
+        store.change_rows(&ChangeQuery { view: view.into(), ..ChangeQuery::default() }, &Teams::ALL).await.unwrap().total
+    };
     assert_eq!((page("active").await, page("waiting").await, page("done").await, page("").await), (1, 0, 0, 1));
     let other = ChangeQuery { service_name: "a".into(), ..ChangeQuery::default() };
-    assert_eq!(store.change_rows(&other).await.unwrap().total, 0);
+    assert_eq!(store.change_rows(&other, &Teams::ALL).await.unwrap().total, 0);
 }
 
 pub async fn bad_cursors_and_words_are_named(store: &Store) {
     for cursor in ["x", "00", "7b7d"] {
         let query = ServiceQuery { cursor: cursor.into(), ..ServiceQuery::default() };
-        assert!(matches!(store.service_rows(&query).await, Err(Error::BadCursor)), "{cursor}");
+        assert!(matches!(store.service_rows(&query, &Teams::ALL).await, Err(Error::BadCursor)), "{cursor}");
     }
     let services: Vec<_> = (0..3).map(|i| service(&format!("s{i}"))).collect();
     with_services(store, &services).await;
-    let cursor = store.service_rows(&ServiceQuery { limit: 1, ..ServiceQuery::default() }).await.unwrap().next_cursor.unwrap();
+    let cursor = store.service_rows(&ServiceQuery { limit: 1, ..ServiceQuery::default() }, &Teams::ALL).await.unwrap().next_cursor.unwrap();
     let other = ServiceQuery { cursor, ..sorted("cost") };
-    assert!(matches!(store.service_rows(&other).await, Err(Error::BadCursor)), "a cursor belongs to its order");
+    assert!(matches!(store.service_rows(&other, &Teams::ALL).await, Err(Error::BadCursor)), "a cursor belongs to its order");
 
     let wrong = ServiceQuery { verdict: "huge".into(), ..ServiceQuery::default() };
-    assert!(matches!(store.service_rows(&wrong).await, Err(Error::BadFilter { field: "verdict", .. })));
-    assert!(matches!(store.service_rows(&sorted("colour")).await, Err(Error::BadFilter { field: "sort", .. })));
+    assert!(matches!(store.service_rows(&wrong, &Teams::ALL).await, Err(Error::BadFilter { field: "verdict", .. })));
+    assert!(matches!(store.service_rows(&sorted("colour"), &Teams::ALL).await, Err(Error::BadFilter { field: "sort", .. })));
     let wrong = RecommendationQuery { status: "MAYBE".into(), ..RecommendationQuery::default() };
-    assert!(matches!(store.recommendation_rows(&wrong).await, Err(Error::BadFilter { field: "status", .. })));
+    assert!(matches!(store.recommendation_rows(&wrong, &Teams::ALL).await, Err(Error::BadFilter { field: "status", .. })));
     let wrong = ChangeQuery { view: "soon".into(), ..ChangeQuery::default() };
-    assert!(matches!(store.change_rows(&wrong).await, Err(Error::BadFilter { field: "view", .. })));
+    assert!(matches!(store.change_rows(&wrong, &Teams::ALL).await, Err(Error::BadFilter { field: "view", .. })));
 }
 
 pub async fn signs_of_patterns_are_taken_literally(store: &Store) {

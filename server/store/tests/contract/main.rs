@@ -20,6 +20,7 @@ mod schema;
 mod services;
 mod tampering;
 mod together;
+mod upgrade;
 
 /// A fresh database in a PostgreSQL that goes when this process ends.
 async fn fresh_postgres() -> Store {
@@ -75,6 +76,7 @@ contract! {
     proposals {
         a_recommendation_comes_back_as_it_was,
         a_long_name_is_no_fault,
+        a_nul_is_refused,
         superseding_spares_what_people_proposed,
         one_change_holds_a_service,
         a_stale_change_is_not_written,
@@ -92,6 +94,8 @@ contract! {
         codes_work_once_and_not_late,
         tokens_end_with_revocation_and_with_a_lock,
         sessions_come_and_go,
+        an_identity_providers_user_is_found_by_subject,
+        a_second_factor_is_there_until_it_is_removed,
         answers_are_replayed_to_the_same_request_only,
     }
     queue {

@@ -3,6 +3,7 @@
 use crate::fixtures::{
     at, change, insert_change, job, recommendation, save_change, stored_change, stored_recommendation, stored_service, usd,
 };
+use headroom_model::auth::Teams;
 use headroom_model::change::Substate;
 use headroom_model::ids::RecommendationId;
 use headroom_model::job::{Job, JobState, OptimizationStatus, OptimizationType};
@@ -48,6 +49,17 @@ pub async fn a_long_name_is_no_fault(store: &Store) {
     tx.put_job(&asked).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(store.job(asked.id).await.unwrap().unwrap().service_name, name);
+}
+
+pub async fn a_nul_is_refused(store: &Store) {
+    let proposal = recommendation(&stored_service(store, "a").await);
+    stored_recommendation(store, &proposal).await;
+    let proposed = proposal.id;
+    let mut tx = store.begin().await.unwrap();
+    let comment = Comment { by: "ann".into(), at: at(0), text: "a\0b".into() };
+    assert!(matches!(tx.add_comment(proposed, &comment).await, Err(Error::Nul)));
+    drop(tx);
+    assert!(store.comments(proposed).await.unwrap().is_empty());
 }
 
 pub async fn superseding_spares_what_people_proposed(store: &Store) {
@@ -122,7 +134,7 @@ pub async fn the_recommendation_follows_its_newest_change(store: &Store) {
     change.version = 1;
     save_change(store, &change, 0).await.unwrap();
     assert_eq!((row().await.substate, row().await.status), (Some(Substate::Observing), OptimizationStatus::Applying));
-    let listed = store.change_rows(&ChangeQuery::default()).await.unwrap().items.remove(0);
+    let listed = store.change_rows(&ChangeQuery::default(), &Teams::ALL).await.unwrap().items.remove(0);
     assert_eq!((listed.title.as_str(), listed.applied_at, listed.approved_by), ("CPU 2 → 1", Some(at(400)), vec!["approver".to_owned()]));
     assert_eq!((listed.promised_month, listed.achieved_month), (Some(usd(40.0)), None));
     assert_eq!(store.changes_of(service.id).await.unwrap()[0].id, change.id);
@@ -176,7 +188,7 @@ pub async fn jobs_come_back_and_unfinished_ones_are_found(store: &Store) {
     put(&job).await;
     assert_eq!(store.job(job.id).await.unwrap().as_ref(), Some(&job));
     assert!(store.unfinished_jobs().await.unwrap().is_empty());
-    let row = store.job_rows(10).await.unwrap().remove(0);
+    let row = store.job_rows(10, &Teams::ALL).await.unwrap().remove(0);
     assert_eq!((row.id, row.state, row.recommendations, row.completed_at), (job.id, JobState::RecommendationsReady, 1, Some(at(50))));
 }
 
@@ -238,9 +250,10 @@ pub async fn the_ledger_counts_what_is_in_force(store: &Store) {
     }
     tx.put_ledger(&entries[0]).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(store.ledger().await.unwrap(), entries);
-    assert_eq!(store.ledger_curve().await.unwrap(), [(at(0).secs(), 40.0, 30.0)]);
-    let row = store.change_rows(&ChangeQuery { service_name: "s0".into(), ..ChangeQuery::default() }).await.unwrap().items.remove(0);
+    assert_eq!(store.ledger(&Teams::ALL).await.unwrap(), entries);
+    assert_eq!(store.ledger_curve(&Teams::ALL).await.unwrap(), [(at(0).secs(), 40.0, 30.0)]);
+    let row =
+        store.change_rows(&ChangeQuery { service_name: "s0".into(), ..ChangeQuery::default() }, &Teams::ALL).await.unwrap().items.remove(0);
     assert_eq!(row.achieved_month, Some(usd(30.0)));
 }
 

@@ -1,6 +1,7 @@
 //! Clusters, services and what is known of them.
 
 use crate::fixtures::{CLUSTER, at, service, service_in, stored_service, summary, usd, with_services};
+use headroom_model::auth::Teams;
 use headroom_model::recommendation::Verdict;
 use headroom_model::view::ServiceQuery;
 use headroom_store::{Error, Inventory, LiveNumbers, Store};
@@ -16,7 +17,7 @@ pub async fn an_inventory_replaces_what_was_known(store: &Store) {
     assert_eq!(store.all_services().await.unwrap(), [b.clone(), c.clone()]);
     assert_eq!(store.service(a.id).await.unwrap(), Some(a.clone()), "what is gone can still be read by its id");
     assert!(matches!(store.service_named("a").await, Err(Error::NotFound { what: "service", .. })));
-    assert_eq!(store.service_rows(&ServiceQuery::default()).await.unwrap().items[0].replicas, Some(5));
+    assert_eq!(store.service_rows(&ServiceQuery::default(), &Teams::ALL).await.unwrap().items[0].replicas, Some(5));
 
     let mut tx = store.begin().await.unwrap();
     let back = tx.put_inventory(CLUSTER, &[a, b, c], at(120)).await.unwrap();

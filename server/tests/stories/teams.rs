@@ -1,0 +1,137 @@
+//! Who is in some teams sees and touches these teams' services only: every route of the API, every role, one's own team and another's.
+
+use crate::app::{Api, TestApp, answer};
+use crate::fleet::{Fleet, Of, ROLES};
+use headroom_model::auth::{Permission, Teams};
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+
+/// Every route of the API that names one thing: method, path in the description, path, body, permission.
+fn routes(of: &Of) -> Vec<(Method, &'static str, String, Value, Permission)> {
+    use Permission as P;
+    let hash = "0".repeat(64);
+    let recommendation = |verb: &str| format!("/optimization/recommendations/{}{verb}", of.recommendation);
+    vec![
+        (Method::GET, "/services/{service_name}", format!("/services/{}", of.service), Value::Null, P::Read),
+        (Method::GET, "/optimization/jobs/{job_id}", format!("/optimization/jobs/{}", of.job), Value::Null, P::Read),
+        (Method::GET, "/optimization/recommendations/{recommendation_id}", recommendation(""), Value::Null, P::Read),
+        (Method::GET, "/policy", format!("/policy?service_name={}", of.service), Value::Null, P::Read),
+        (Method::POST, "/optimization/analyze", "/optimization/analyze".into(), json!({ "service_name": of.service }), P::Analyze),
+        (
+            Method::POST,
+            "/optimization/propose",
+            "/optimization/propose".into(),
+            json!({ "service_name": of.service, "fields": { "replicas": "many" } }),
+            P::Propose,
+        ),
+        (Method::POST, "/comment", recommendation("/comment"), json!({ "text": "why?" }), P::Comment),
+        (Method::POST, "/approve", recommendation("/approve"), json!({ "plan_hash": hash }), P::Approve),
+        (Method::POST, "/apply", recommendation("/apply"), json!({ "plan_hash": hash }), P::Apply),
+        (Method::POST, "/break-glass", recommendation("/break-glass"), json!({ "reason": "now" }), P::BreakGlass),
+        (Method::POST, "/request-changes", recommendation("/request-changes"), json!({ "reason": "less" }), P::Approve),
+        (Method::POST, "/reject", recommendation("/reject"), json!({ "reason": "no" }), P::Approve),
+        (Method::POST, "/rollback", recommendation("/rollback"), json!({ "reason": "slow" }), P::RollBack),
+        (Method::POST, "/withdraw", recommendation("/withdraw"), json!({}), P::Submit),
+        (Method::POST, "/reopen", recommendation("/reopen"), json!({}), P::Submit),
+        (Method::POST, "/dismiss", recommendation("/dismiss"), json!({ "reason": "later" }), P::Submit),
+        (Method::POST, "/submit", recommendation("/submit"), json!({}), P::Submit),
+    ]
+}
+
+/// Routes that name no single thing; what they list is looked at in a story of its own.
+const OF_NO_ONE_THING: [(&str, &str); 6] = [
+    ("get", "/services"),
+    ("get", "/optimization/recommendations"),
+    ("get", "/changes"),
+    ("get", "/audit"),
+    ("put", "/policy"),
+    ("post", "/nothing"),
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_teams_things_are_not_there() {
+    let fleet = Fleet::analysed().await;
+    for (user, role) in ROLES {
+        let api = fleet.app.api(user).await;
+        for (of, own) in [(&fleet.other, false), (&fleet.own, true)] {
+            for (method, _, path, body, permission) in routes(of) {
+                let (status, problem) = send(&api, &method, &path, &body).await;
+                let wanted = match (role.permits(permission), own) {
+                    (false, _) => status == 403,
+                    (true, false) => status == 404,
+                    (true, true) => !matches!(status, 401 | 403 | 404 | 500..),
+                };
+                assert!(wanted, "{user} {method} {path} of {}: {status} {problem}", of.team);
+            }
+        }
+    }
+    // What was refused has left nothing.
+    let row = fleet.app.headroom.store().recommendation_row(fleet.other.recommendation.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!(row.status.as_str(), "RECOMMENDATIONS_READY");
+    let queued = fleet.app.headroom.store().job_rows(50, &Teams::of([fleet.other.team.clone()])).await.unwrap();
+    assert_eq!(queued.len(), 1, "the analysis that the story itself asked for");
+}
+
+async fn send(api: &Api<'_>, method: &Method, path: &str, body: &Value) -> (u16, Value) {
+    let request = api.request(method.clone(), path);
+    answer(if body.is_null() { request } else { request.json(body) }.send().await.unwrap()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn lists_sums_and_pages_are_of_ones_own_team() {
+    let fleet = Fleet::analysed().await;
+    let api = fleet.app.api("her-engineer").await;
+    let everybody = fleet.app.api("engineer").await;
+    for path in ["/services?limit=200", "/optimization/recommendations?limit=200"] {
+        let teams = async |api: &Api<'_>| -> BTreeSet<String> {
+            let (_, list) = api.get(path).await;
+            list["items"].as_array().unwrap().iter().map(|i| i["team"].as_str().unwrap_or_default().to_owned()).collect()
+        };
+        assert_eq!(teams(&api).await, BTreeSet::from([fleet.own.team.clone()]), "{path}");
+        assert!(teams(&everybody).await.len() > 1, "{path}");
+        let (_, asked) = api.get(&format!("{path}&team={}", fleet.other.team)).await;
+        assert_eq!(asked["items"], json!([]), "{path}: asking for another team finds nothing");
+    }
+    let (_, audit) = api.get("/audit?limit=200").await;
+    let text = audit.to_string();
+    assert!(text.contains(&fleet.own.recommendation) && !text.contains(&fleet.other.recommendation), "{text}");
+    let (status, problem) = send(&api, &Method::POST, "/optimization/analyze", &json!({ "service_name": "fleet" })).await;
+    assert_eq!(status, 403);
+    assert!(problem["detail"].as_str().unwrap().contains("you must be in every team"), "{problem}");
+    let team = format!("team:{}", fleet.other.team);
+    assert_eq!(send(&api, &Method::POST, "/optimization/analyze", &json!({ "service_name": team })).await.0, 404);
+
+    let mut browser = fleet.app.browser("her-engineer").await;
+    for (of, status) in [(&fleet.own, 200), (&fleet.other, 404)] {
+        for path in [format!("/services/{}", of.service), format!("/recommendations/{}", of.recommendation)] {
+            assert_eq!(browser.get(&path).await.status(), status, "{path}");
+        }
+    }
+    let overview = browser.get("/").await.text().await.unwrap();
+    assert!(overview.contains(&fleet.own.team) && !overview.contains(&fleet.other.team), "the first page knows one team");
+    let export = browser.get("/audit/export.csv").await.text().await.unwrap();
+    assert!(!export.contains(&fleet.other.recommendation));
+}
+
+/// A route that is added has to be looked at here, too.
+#[tokio::test]
+async fn every_route_of_the_description_is_looked_at() {
+    let app = TestApp::start().await;
+    let description: Value = app.request(Method::GET, "/api/openapi.json").send().await.unwrap().json().await.unwrap();
+    let of = Of { team: String::new(), service: String::new(), recommendation: String::new(), job: String::new() };
+    let looked_at = routes(&of);
+    let mut count = 0;
+    for (path, item) in description["paths"].as_object().unwrap() {
+        let short = path.strip_prefix("/api/v1").unwrap_or(path);
+        for method in item.as_object().unwrap().keys() {
+            let known = looked_at.iter().any(|r| {
+                r.0.as_str().eq_ignore_ascii_case(method)
+                    && (r.1 == short || short == format!("/optimization/recommendations/{{recommendation_id}}{}", r.1))
+            });
+            assert!(known || OF_NO_ONE_THING.contains(&(method.as_str(), short)), "{method} {path} is not looked at");
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
+}
