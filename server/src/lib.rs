@@ -6,6 +6,7 @@
 pub mod cli;
 mod commands;
 pub mod config;
+mod crash;
 pub mod demo;
 mod error;
 pub mod identity;

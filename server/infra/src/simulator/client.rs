@@ -90,6 +90,14 @@ impl Client {
         self.call(self.http.request(Method::POST, self.url("faults")).json(&fault), true).await.map(|_| ())
     }
 
+    /// How often a write was asked for that had been made before.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn repeats(&self) -> Result<u64> {
+        self.get("repeats").await
+    }
+
     /// Writes fields as someone else would, past Headroom; clears Headroom's marks on them.
     ///
     /// # Errors

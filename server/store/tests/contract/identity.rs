@@ -138,7 +138,7 @@ pub async fn answers_are_replayed_to_the_same_request_only(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     tx.remember("ann", "k", "hash", 202, b"{}", at(0)).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(store.replayed("ann", "k", "hash").await.unwrap(), Some(Remembered { status: 202, body: b"{}".to_vec() }));
+    assert_eq!(store.replayed("ann", "k", "hash").await.unwrap(), Some(Remembered::Answer { status: 202, body: b"{}".to_vec() }));
     assert!(matches!(store.replayed("ann", "k", "other").await, Err(Error::KeyReused { .. })));
     assert_eq!(store.replayed("bob", "k", "other").await.unwrap(), None, "keys are each actor's own");
     let mut tx = store.begin().await.unwrap();
