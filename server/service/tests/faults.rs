@@ -184,6 +184,7 @@ impl Story<'_> {
                 assert_eq!(restored.len(), applied.len(), "{say}");
                 let at = restored.first().map(|m| m.at);
                 assert!(at.is_none() || change.rolled_back_at == at, "{say}");
+                assert!(!change.reason.as_ref().is_some_and(|why| why.contains("someone else")), "nobody else was there: {say}");
             }
             Meddled::Not => {
                 let without_trace = change.state.reopens() || change.state == Substate::Failed;
