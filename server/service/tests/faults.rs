@@ -18,7 +18,7 @@ use tokio::task::JoinSet;
 
 const ROW: Row = Row { name: "faults", full: 10_000, short: 24, batch: 400 };
 /// Trials at the same time: most of a trial is waiting for answers that do not come.
-const HANDS: u64 = 4;
+const HANDS: u64 = 6;
 /// Steps after which a change has to have come to rest, however many faults there were.
 const STEPS: u32 = 9_000;
 /// What somebody else writes; nobody here proposes it.

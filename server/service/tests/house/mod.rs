@@ -28,7 +28,7 @@ mod postgres;
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// How long a call to a cluster waits where tests make it fail.
-const NO_ANSWER: Duration = Duration::from_millis(250);
+const NO_ANSWER: Duration = Duration::from_millis(500);
 
 /// A wall clock that stands until it is moved.
 #[derive(Clone)]
@@ -104,8 +104,8 @@ impl House {
         tokio::spawn(bound.run(async move {
             let _ = stopped.wait_for(|s| *s).await;
         }));
-        let simulator = Client::connect(&url).await.unwrap().with_timeout(patience);
-        let client = Arc::new(simulator.clone());
+        let simulator = Client::connect(&url).await.unwrap();
+        let client = Arc::new(simulator.clone().with_timeout(patience));
         let cluster = Cluster { name: "demo".to_owned(), infrastructure: client.clone(), metrics: client };
         let place = postgres.map_or_else(|| StoreConfig::sqlite(dir.path().join("headroom.db")), StoreConfig::at);
         let store = Store::open(&place).await.unwrap();
