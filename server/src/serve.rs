@@ -26,6 +26,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// How long open requests and workers have to finish after a signal.
 const DRAIN: Duration = Duration::from_secs(10);
+/// Wall seconds for which an idempotency key is known.
+const KEYS_SECS: i64 = 7 * 86_400;
 
 /// `headroom serve`
 ///
@@ -133,7 +135,7 @@ pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener:
     let options = WorkerOptions { owner: uuid::Uuid::now_v7().to_string(), lease_secs: config.lease_secs, poll: Duration::from_secs(1) };
     let state = AppState::new(headroom.clone(), config, ending.clone());
     let workers = tokio::spawn(headroom.clone().run(options, ending.clone()));
-    tokio::spawn(forget_sessions(headroom.clone()));
+    tokio::spawn(forget(headroom.clone()));
     let service = routes::router(&state).into_make_service_with_connect_info::<SocketAddr>();
     let mut seen = ending.clone();
     let server = axum::serve(listener, service).with_graceful_shutdown(async move {
@@ -158,11 +160,14 @@ pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener:
     }
 }
 
-/// Removes expired sessions, once an hour.
-async fn forget_sessions(headroom: Arc<Headroom>) {
+/// Removes expired sessions, and answers that nobody asks for again, once an hour.
+async fn forget(headroom: Arc<Headroom>) {
     loop {
         if let Err(error) = headroom.store().delete_expired_sessions(wall()).await {
             tracing::warn!(%error, "expired sessions stay for another hour");
+        }
+        if let Err(error) = headroom.store().forget_keys(wall().plus_secs(-KEYS_SECS)).await {
+            tracing::warn!(%error, "old idempotency keys stay for another hour");
         }
         tokio::time::sleep(Duration::from_secs(3600)).await;
     }

@@ -99,6 +99,8 @@ struct Model {
     items: [Item; 2],
     frozen: bool,
     need: u32,
+    /// Work for changes that ended before it was done and have a successor.
+    left_over: usize,
 }
 
 impl Course {
@@ -122,7 +124,7 @@ impl Item {
 impl Model {
     fn new() -> Self {
         let item = Item { state: Recommended::Open, change: None };
-        Self { items: [item.clone(), item], frozen: false, need: 1 }
+        Self { items: [item.clone(), item], frozen: false, need: 1, left_over: 0 }
     }
 
     /// What should come of an act; the model then is as it should be after it.
@@ -164,6 +166,7 @@ impl Model {
         if self.items[i].state != Recommended::Open || held {
             return Answer::Conflict;
         }
+        self.left_over += usize::from(self.items[i].change.as_ref().is_some_and(|c| c.queued));
         let state = Substate::PendingApproval;
         let course = Course { state, by: name, approvals: Vec::new(), need: self.need, asked: false, glass: false, queued: false };
         self.items[i] = Item { state: Recommended::Submitted, change: Some(course) };
@@ -256,6 +259,7 @@ impl Model {
     fn work(&mut self) -> Answer {
         use Substate as S;
         let (frozen, need) = (self.frozen, self.need);
+        self.left_over = 0;
         for item in &mut self.items {
             let Some(change) = item.change.as_mut().filter(|c| c.queued) else { continue };
             let held = frozen && !change.glass;
@@ -350,6 +354,8 @@ impl Game<'_> {
         for i in 0..2 {
             self.settle(i).await;
         }
+        self.try_it(ANN, Act::Work).await;
+        assert!(!self.house.step().await, "there is work left: {:?}", self.model);
     }
 
     /// New recommendations in the place of those that were carried out: two that touch the same field.
@@ -469,7 +475,8 @@ impl Game<'_> {
     /// Every piece of work that the model knows of takes one step.
     async fn work(&self, was: &Model) -> Answer {
         self.clock.pass(30);
-        for _ in was.items.iter().filter(|item| item.change.as_ref().is_some_and(|c| c.queued)) {
+        let queued = was.items.iter().filter(|item| item.change.as_ref().is_some_and(|c| c.queued)).count();
+        for _ in 0..queued + was.left_over {
             assert!(self.house.step().await, "there is no work where there should be: {was:?}");
         }
         Answer::Nothing

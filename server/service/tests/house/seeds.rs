@@ -2,6 +2,7 @@
 //!
 //! `make test` does the first few. `make soak ROW=…` sets `SOAK` and does all of the row, or `TRIALS` of them: it goes on where
 //! `target/soak/ROW.jsonl` ends and adds a line per batch. `SEEDS=37..38` does just these and writes nothing.
+#![allow(dead_code, reason = "each test uses its own part")]
 
 use serde_json::{Value, json};
 use std::fs::{self, OpenOptions};
@@ -60,6 +61,11 @@ impl Dice {
 }
 
 impl Row {
+    /// Adds a line to the row's results.
+    pub fn noted(self, database: &'static str, result: &Value) {
+        Run { row: self, database }.note(result);
+    }
+
     /// Does what is to be done now on a database: `batch` is given seeds, and fails by panicking.
     pub async fn run(self, database: &'static str, batch: impl AsyncFn(&Run, Range<u64>)) {
         let run = Run { row: self, database };

@@ -93,10 +93,12 @@ contract! {
         tokens_end_with_revocation_and_with_a_lock,
         sessions_come_and_go,
         answers_are_replayed_to_the_same_request_only,
+        a_key_is_claimed_with_its_effect,
     }
     queue {
         work_is_leased_once_and_fenced,
         a_renewed_lease_lasts,
+        a_clock_that_is_set_back_holds_no_work,
         work_enqueued_while_in_hand_runs_once_more,
         only_the_asked_kinds_are_leased,
         cancelled_work_fences_its_worker_off,
