@@ -556,7 +556,7 @@ async fn a_hundred_thousand_walks_leave_no_edge_of_the_table() {
     for seed in 0..100_000 {
         let (mut dice, mut change) = (Dice::new(seed), begin.clone());
         for _ in 0..16 {
-            let (before, to) = (change.clone(), *dice.pick(&Substate::ALL));
+            let (before, to) = (change.clone(), *dice.pick(Substate::ALL));
             let legal = edges.iter().any(|(from, next)| *from == before.state.as_str() && next.contains(&to.as_str()));
             assert_eq!(change.advance(to).is_ok(), legal, "seed {seed}: from {} to {to}", before.state);
             let expected = if legal { Change { state: to, version: before.version + 1, ..before } } else { before };

@@ -3,9 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
-/// Told the name of each moment as it passes; a crash test ends the process in it.
+/// Told the name of a moment.
+type Watcher = dyn Fn(&str) + Send + Sync;
+
+/// Tells each moment as it passes; a crash test ends the process in it.
 #[derive(Clone, Default)]
-pub struct Boundary(Option<Arc<dyn Fn(&str) + Send + Sync>>);
+pub struct Boundary(Option<Arc<Watcher>>);
 
 impl Boundary {
     /// Tells `watcher`.

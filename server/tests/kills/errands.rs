@@ -142,8 +142,8 @@ impl Api {
             if status == 201 {
                 return answer["recommendation_id"].as_str().unwrap().to_owned();
             } else if answer["kind"] == "answer-lost" {
-                let ids = detail.split([' ', ',']).filter(|word| word.parse::<RecommendationId>().is_ok());
-                return ids.last().expect("the problem names it").to_owned();
+                let mut ids = detail.split([' ', ',']).filter(|word| word.parse::<RecommendationId>().is_ok());
+                return ids.next_back().expect("the problem names it").to_owned();
             }
             // Right after a restart Headroom may know the cluster from before its last write: it looks within a second.
             assert!(status == 422 && detail.starts_with("nothing differs"), "{path}: {status} {answer}");

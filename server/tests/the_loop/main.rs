@@ -11,6 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+#[path = "../processes/mod.rs"]
+mod processes;
 mod together;
 
 /// `headroom demo` on a free port, where an hour passes in a second.
