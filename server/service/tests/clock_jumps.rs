@@ -12,7 +12,7 @@ use headroom_model::policy::Scope;
 use headroom_model::service::Service;
 use headroom_service::WorkerOptions;
 use house::seeds::{Dice, Row, Run};
-use house::{Clock, House};
+use house::{CALL, Clock, House};
 use std::ops::Range;
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ async fn on_postgres() {
 
 async fn trials(run: &Run, seeds: Range<u64>) {
     let clock = Clock::new();
-    let house = House::by_hand(run.database(), &clock).await;
+    let house = House::by_hand(run.database(), &clock, CALL).await;
     // Less than a jump: by the wall, nobody would ever decide in time.
     house.headroom.set_policy(&house.admin(), &Scope::Fleet, "approval_expiry", "30m").await.unwrap();
     let services = house.with_replicas().await;

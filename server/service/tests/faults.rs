@@ -14,6 +14,7 @@ use headroom_model::service::Service;
 use house::seeds::{Dice, Row, Run};
 use house::{Clock, House};
 use std::ops::Range;
+use std::time::Duration;
 use tokio::task::JoinSet;
 
 const ROW: Row = Row { name: "faults", full: 10_000, short: 24, batch: 400 };
@@ -21,6 +22,8 @@ const ROW: Row = Row { name: "faults", full: 10_000, short: 24, batch: 400 };
 const HANDS: u64 = 6;
 /// Steps after which a change has to have come to rest, however many faults there were.
 const STEPS: u32 = 9_000;
+/// How long Headroom waits for an answer that does not come.
+const NO_ANSWER: Duration = Duration::from_millis(500);
 /// What somebody else writes; nobody here proposes it.
 const FOREIGN: &str = "7";
 
@@ -47,7 +50,7 @@ async fn several(run: &Run, seeds: Range<u64>) {
 
 async fn trials(run: &Run, seeds: impl Iterator<Item = u64>) {
     let clock = Clock::new();
-    let house = House::by_hand(run.database(), &clock).await;
+    let house = House::by_hand(run.database(), &clock, NO_ANSWER).await;
     let services = house.with_replicas().await;
     for seed in seeds {
         let _trial = run.trial(seed);

@@ -15,7 +15,7 @@ use headroom_model::recommendation::RecommendationState as Recommended;
 use headroom_model::view::AuditQuery;
 use headroom_service::Error;
 use house::seeds::{Dice, Row, Run};
-use house::{Clock, House};
+use house::{CALL, Clock, House};
 use std::ops::Range;
 use tokio::task::JoinSet;
 
@@ -315,7 +315,7 @@ async fn several(run: &Run, seeds: Range<u64>) {
 
 async fn sequences(run: &Run, seeds: impl Iterator<Item = u64>) {
     let clock = Clock::new();
-    let house = House::by_hand(run.database(), &clock).await;
+    let house = House::by_hand(run.database(), &clock, CALL).await;
     let service = house.with_replicas().await.swap_remove(0);
     let replicas = service.state.replicas.unwrap();
     let mut game = Game { house: &house, clock: &clock, name: service.key.name, replicas, ids: Vec::new(), model: Model::new() };
@@ -547,7 +547,7 @@ async fn a_hundred_thousand_walks_leave_no_edge_of_the_table() {
     let edges: Vec<(&str, Vec<&str>)> =
         EDGES.trim().lines().map(|line| line.split_once(':').map(|(from, to)| (from, to.split_whitespace().collect())).unwrap()).collect();
     let clock = Clock::new();
-    let house = House::by_hand("sqlite", &clock).await;
+    let house = House::by_hand("sqlite", &clock, CALL).await;
     let name = house.with_replicas().await.swap_remove(0);
     let replicas = (name.state.replicas.unwrap() + 1).to_string();
     let id = house.propose(&name.key.name, &[("replicas", &replicas)]).await;

@@ -4,6 +4,7 @@
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use tempfile::TempDir;
 
 #[path = "../../store/tests/contract/postgres.rs"]
@@ -95,7 +96,10 @@ pub fn listening(mut command: Command, mut tell: impl FnMut(&str) + Send + 'stat
     (Process(child), address)
 }
 
-/// A port that nobody listens on.
+/// A port that nobody listens on, below those that connections take by themselves, for a server that is started again and again.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 20_000 + u16::try_from(std::process::id() % 400).unwrap() * 25;
+    let mut ports = std::iter::repeat_with(|| first + NEXT.fetch_add(1, Ordering::Relaxed));
+    ports.find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).unwrap()
 }
