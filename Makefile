@@ -54,8 +54,14 @@ test-rust: site ## unit and integration tests
 test-no-op: site ## 200 no-op changes: at most two are rolled back (three minutes)
 	cargo test --release $(NATIVE) --test no_op -- --ignored --nocapture
 
-soak: setup-test ## one row of docs/RELIABILITY.md at length: ROUNDS=1000 make soak ROW=at_once
-	cargo test --release $(NATIVE) $(if $(filter at_once,$(ROW)),--test at_once,$(if $(filter together,$(ROW)),--test the_loop,--test contract)) -- --nocapture $(if $(filter-out at_once,$(ROW)),$(ROW))
+# Rows that are a test file of their own, with one test per database; the others are tests in a file.
+OWN_FILE := at_once clock_jumps faults kills load state_machine
+DATABASE ?=
+
+soak: setup-test ## one row of docs/RELIABILITY.md at length, going on where it stopped: make soak ROW=kills DATABASE=sqlite
+	SOAK=1 cargo test --release $(NATIVE) \
+	  --test $(if $(filter $(OWN_FILE),$(ROW)),$(ROW),$(if $(filter fuzz_%,$(ROW)),fuzz,$(if $(filter together,$(ROW)),the_loop,contract))) \
+	  -- --nocapture $(if $(filter $(OWN_FILE),$(ROW)),on_$(DATABASE),$(ROW))
 
 test-browser: setup-test build ## the loop in a real browser, against the release binary
 	npm --prefix end2end test

@@ -96,12 +96,12 @@ impl Door {
     /// # Errors
     /// Those of the work; `key-reused` if the key belongs to another form.
     pub async fn once(&self, key: &str, request: &str, work: impl Future<Output = Result<Done, AppError>>) -> Result<Done, AppError> {
-        if let Some(answer) = self.service.replayed(&self.ctx, key, request).await?
-            && let Ok(done) = serde_json::from_slice(&answer.body)
+        if let Some((_, body)) = self.service.replayed(&self.ctx, key, request).await?
+            && let Ok(done) = serde_json::from_slice(&body)
         {
             return Ok(done);
         }
-        let done = work.await?;
+        let done = self.service.claimed(&self.ctx, key, request, work).await?;
         let body = serde_json::to_vec(&without_secret(&done)).unwrap_or_default();
         self.service.remember(&self.ctx, key, request, 200, &body).await?;
         Ok(done)

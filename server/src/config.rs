@@ -27,6 +27,9 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whether a proxy in front sets `X-Forwarded-For`: its last entry is then the address that throttling counts.
     pub trusted_proxy: bool,
+    /// Wall seconds, 2 to 600, for which a piece of work is held: when a process has died, another one, or its next start, takes it over
+    /// after that. The same for all processes on one database.
+    pub lease_secs: i64,
     /// The database.
     pub database: Database,
     /// The log.
@@ -211,6 +214,7 @@ impl Default for Config {
             data_dir: data_home("headroom"),
             public_url: None,
             trusted_proxy: false,
+            lease_secs: 30,
             database: Database::default(),
             log: Log::default(),
             traces: Traces::default(),
@@ -245,7 +249,7 @@ impl Config {
     pub fn read(file: &str, text: &str) -> Result<Self, ConfigError> {
         let document = DeTable::parse(text)
             .map_err(|e| ConfigError { place: at_line(file, text, e.span()), fault: e.message().replace('\n', ", ") })?;
-        let environment = Env::prefixed("HEADROOM_").ignore(&["config"]).split("__");
+        let environment = Env::prefixed("HEADROOM_").ignore(&["config", "crash_at"]).split("__");
         let config: Self = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::string(text))
             .merge(environment)
@@ -260,6 +264,9 @@ impl Config {
             && !valid_origin(url)
         {
             return fault("public_url", format!("{url:?} is not an address without a path: write it like https://headroom.example.com"));
+        }
+        if !(2..=600).contains(&self.lease_secs) {
+            return fault("lease_secs", format!("{} is not allowed: from 2 to 600", self.lease_secs));
         }
         if let Some(url) = &self.database.url
             && !url.starts_with("sqlite:")

@@ -7,6 +7,7 @@ pub mod address;
 pub mod cli;
 mod commands;
 pub mod config;
+mod crash;
 pub mod demo;
 mod error;
 pub mod identity;
@@ -35,8 +36,7 @@ use cli::{Command, TokenAct};
 /// # Errors
 /// [`Failure`], whose text is for the user and whose code is for the shell.
 pub fn run(command: Command) -> Result<(), Failure> {
-    // TLS to identity providers uses what TLS to PostgreSQL uses; a second call, as in tests, keeps the first.
-    let _ = rustls::crypto::ring::default_provider().install_default();
+    headroom_infra::install_tls();
     match command {
         Command::Metrics => commands::metrics::list(),
         Command::Analyze(arguments) => commands::analyze::run(&arguments),

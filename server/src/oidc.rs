@@ -72,6 +72,7 @@ impl Provider {
     /// Nothing is asked yet: a provider that is down does not keep Headroom from starting.
     #[must_use]
     pub fn new(oidc: Oidc, address: String) -> Self {
+        headroom_infra::install_tls();
         let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap_or_default();
         Self { oidc, redirect: format!("{address}/sign-in/provider/callback"), http: Http(http) }
     }

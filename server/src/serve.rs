@@ -2,6 +2,7 @@
 
 use crate::cli::{self, Serve};
 use crate::config::{Config, LogFormat};
+use crate::crash;
 use crate::error::Failure;
 use crate::routes;
 use crate::state::AppState;
@@ -26,8 +27,8 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 /// How long open requests and workers have to finish after a signal.
 const DRAIN: Duration = Duration::from_secs(10);
-/// Wall seconds that a piece of work is held before another process may take it over.
-const LEASE_SECS: i64 = 30;
+/// Wall seconds for which an idempotency key is known.
+const KEYS_SECS: i64 = 7 * 86_400;
 
 /// `headroom serve`
 ///
@@ -39,13 +40,20 @@ pub async fn run(arguments: &Serve) -> Result<(), Failure> {
         config.bind = bind;
     }
     let traces = start_log(&config)?;
-    let clusters = match &config.simulator.url {
+    let boundary = crash::from_environment()?;
+    let mut clusters = match &config.simulator.url {
         Some(url) => vec![simulated(url).await?.0],
         None => Vec::new(),
     };
+    if let Some(boundary) = &boundary {
+        for cluster in &mut clusters {
+            cluster.infrastructure = Arc::new(crash::Watched::new(cluster.infrastructure.clone(), boundary.clone()));
+        }
+    }
     let listener = listen(config.bind).await?;
     let address = config.address(bound(&listener)?);
-    let headroom = open(&config, clusters, false).await?;
+    let store = open_store(&config).await?.watched(boundary.unwrap_or_default());
+    let headroom = Headroom::new(store, clusters, PriceBook::on_prem_default(), Arc::new(wall), false);
     if headroom.needs_first_run().await? {
         let code = headroom.first_run_code().await?;
         tracing::info!("nobody can sign in yet: open {address}/first-run and create the administrator with the code {}", code.0);
@@ -84,12 +92,15 @@ pub fn wall() -> Timestamp {
 /// # Errors
 /// [`Failure`] when the directory or the database cannot be used.
 pub async fn open(config: &Config, clusters: Vec<Cluster>, demo: bool) -> Result<Arc<Headroom>, Failure> {
+    Ok(Headroom::new(open_store(config).await?, clusters, PriceBook::on_prem_default(), Arc::new(wall), demo))
+}
+
+async fn open_store(config: &Config) -> Result<Store, Failure> {
     let file = config.database_file();
     if let Some(dir) = file.as_deref().and_then(Path::parent).filter(|d| !d.as_os_str().is_empty()) {
         std::fs::create_dir_all(dir).map_err(|e| Failure::Fault(format!("{}: cannot be made: {e}", dir.display())))?;
     }
-    let store = Store::open(&config.store()).await?;
-    Ok(Headroom::new(store, clusters, PriceBook::on_prem_default(), Arc::new(wall), demo))
+    Ok(Store::open(&config.store()).await?)
 }
 
 /// A cluster behind a simulator's address.
@@ -124,8 +135,8 @@ pub fn bound(listener: &TcpListener) -> Result<SocketAddr, Failure> {
 /// [`Failure`] when the listener breaks.
 pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener: TcpListener) -> Result<(), Failure> {
     let (stop, ending) = watch::channel(false);
+    let options = WorkerOptions { owner: uuid::Uuid::now_v7().to_string(), lease_secs: config.lease_secs, poll: Duration::from_secs(1) };
     let state = AppState::new(headroom.clone(), config, ending.clone());
-    let options = WorkerOptions { owner: uuid::Uuid::now_v7().to_string(), lease_secs: LEASE_SECS, poll: Duration::from_secs(1) };
     let workers = tokio::spawn(headroom.clone().run(options, ending.clone()));
     tokio::spawn(tidy(headroom.clone(), state.clone()));
     let service = routes::router(&state).into_make_service_with_connect_info::<SocketAddr>();
@@ -152,12 +163,15 @@ pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener:
     }
 }
 
-/// Removes expired sessions and what was counted of those who have gone, once an hour.
+/// Removes expired sessions, answers that nobody asks for again, and what was counted of those who have gone, once an hour.
 async fn tidy(headroom: Arc<Headroom>, state: AppState) {
     loop {
         state.limits.forget();
         if let Err(error) = headroom.store().delete_expired_sessions(wall(), headroom.idle_since()).await {
             tracing::warn!(%error, "expired sessions stay for another hour");
+        }
+        if let Err(error) = headroom.store().forget_keys(wall().plus_secs(-KEYS_SECS)).await {
+            tracing::warn!(%error, "old idempotency keys stay for another hour");
         }
         tokio::time::sleep(Duration::from_secs(3600)).await;
     }

@@ -37,6 +37,7 @@ async fn a_request_is_a_span_in_its_callers_trace_with_the_requests_id() {
     let mut lines = BufReader::new(headroom.stderr.take().unwrap()).lines().map(Result::unwrap);
     let listens = lines.find(|line| line.contains("Headroom listens at")).unwrap();
     let at = listens.split("listens at ").nth(1).unwrap().trim().to_owned();
+    headroom_infra::install_tls();
     let client = reqwest::Client::new();
     let asked = client.get(format!("{at}/api/v1/services")).header("traceparent", format!("00-{TRACE}-00f067aa0ba902b7-01"));
     let answer = asked.send().await.unwrap();

@@ -38,7 +38,7 @@ impl Problem {
 }
 
 /// Every kind with its HTTP status and its title.
-pub const KINDS: [(&str, u16, &str); 16] = [
+pub const KINDS: [(&str, u16, &str); 17] = [
     ("invalid", 422, "A value is not allowed"),
     ("malformed", 400, "The request could not be read"),
     ("unauthenticated", 401, "Sign in first"),
@@ -48,6 +48,7 @@ pub const KINDS: [(&str, u16, &str); 16] = [
     ("plan-mismatch", 409, "The plan is not the one you saw"),
     ("illegal-transition", 409, "It is too late, or too early, for this"),
     ("key-reused", 422, "The idempotency key was used for another request"),
+    ("answer-lost", 409, "It was done, but its answer was lost"),
     ("refused", 409, "Headroom does not do this here"),
     ("method-not-allowed", 405, "This address does not take that method"),
     ("too-large", 413, "The request is too large"),

@@ -46,6 +46,11 @@ pub enum Error {
     /// The idempotency key was used for another request.
     #[error("this idempotency key was used for another request: take a new key")]
     KeyReused,
+    /// The request with this idempotency key had its effect, and no answer was kept.
+    #[error(
+        "this request was carried out, but Headroom ended before it had answered: look at the {0}, and take a new key for what is left"
+    )]
+    AnswerLost(String),
     /// The database.
     #[error("the database did not do what was asked")]
     Store(#[source] headroom_store::Error),
@@ -88,6 +93,7 @@ impl From<Error> for Problem {
             Error::Refused(_) => "refused",
             Error::Invalid { .. } => "invalid",
             Error::KeyReused => "key-reused",
+            Error::AnswerLost(_) => "answer-lost",
             Error::Infra(_) => "unavailable",
             Error::Store(_) | Error::Internal(_) => "internal",
         };

@@ -3,19 +3,30 @@
 use crate::{Error, Headroom, Result};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::OpContext;
-use headroom_store::Remembered;
+use headroom_store::{Claim, Remembered};
 
 impl Headroom {
-    /// The answer that this actor's key was given before; `request` names the request, such as a hash of method, path and body.
+    /// The answer that this actor's key was given before, as status and body; `request` names the request, such as a hash of method,
+    /// path and body.
     ///
     /// # Errors
-    /// [`Error::KeyReused`] if the key belongs to another request; [`Error::Invalid`] for a key that is empty or too long.
+    /// [`Error::KeyReused`] if the key belongs to another request; [`Error::AnswerLost`] if this request had its effect, but no answer
+    /// was kept; [`Error::Invalid`] for a key that is empty or too long.
     #[boxed]
-    pub async fn replayed(&self, ctx: &OpContext, key: &str, request: &str) -> Result<Option<Remembered>> {
+    pub async fn replayed(&self, ctx: &OpContext, key: &str, request: &str) -> Result<Option<(u16, Vec<u8>)>> {
         if key.is_empty() || key.len() > 200 {
             return Err(Error::invalid("Idempotency-Key", "1 to 200 characters"));
         }
-        Ok(self.store.replayed(&ctx.actor, key, request).await?)
+        match self.store.replayed(&ctx.actor, key, request).await? {
+            None => Ok(None),
+            Some(Remembered::Answer { status, body }) => Ok(Some((status, body))),
+            Some(Remembered::Effect(on)) => Err(Error::AnswerLost(on)),
+        }
+    }
+
+    /// Does the work of a request so that its key is claimed in the transaction of its effect.
+    pub async fn claimed<F: Future>(&self, ctx: &OpContext, key: &str, request: &str, work: F) -> F::Output {
+        Claim::new(&ctx.actor, key, request, ctx.now.wall).during(work).await
     }
 
     /// Remembers the answer to a key. A server's own fault is not remembered: the request may be tried again.

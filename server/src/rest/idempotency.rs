@@ -43,12 +43,13 @@ async fn answer(state: &AppState, key: String, request: Request, next: Next) -> 
     let Some(_turn) = Turn::take(format!("{} {key}", ctx.actor)) else {
         return Err(Refusal::new("conflict", "a request with this idempotency key is under way: wait for its answer"));
     };
-    if let Some(answer) = state.headroom.replayed(&ctx, &key, &fingerprint).await? {
-        let mut response = written(answer.status, answer.body);
+    if let Some((status, body)) = state.headroom.replayed(&ctx, &key, &fingerprint).await? {
+        let mut response = written(status, body);
         response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
         return Ok(response);
     }
-    let response = next.run(Request::from_parts(parts, Body::from(bytes))).await;
+    let work = next.run(Request::from_parts(parts, Body::from(bytes)));
+    let response = state.headroom.claimed(&ctx, &key, &fingerprint, work).await;
     let (status, text) = text_of(response, &ctx).await?;
     // What passes by itself is not an answer to keep.
     if !matches!(status, 401 | 429) {

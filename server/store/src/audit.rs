@@ -85,6 +85,7 @@ impl Tx {
         .run(self.on())
         .await?;
         sql("INSERT INTO outbox (seq, event, at) VALUES ($1, $2, $3)").int(seq).text(body).time(event.at.wall).run(self.on()).await?;
+        self.effect = Some(format!("{} {}", event.subject_kind, event.subject));
         Ok(seq)
     }
 

@@ -1,17 +1,70 @@
-//! Answers that are given again when a request is sent again.
+//! Answers that are given again when a request is sent again, and keys without one: a request claims its key in the transaction of its
+//! effect, so that a process that dies before it has answered leaves the effect and the key, or neither.
 
 use crate::db::sql;
 use crate::error::{Error, Result};
 use crate::store::{Store, Tx};
 use headroom_model::time::Timestamp;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
-/// The answer that a key got.
+/// The status of a key that has had its effect and has no answer yet.
+const NO_ANSWER: i64 = 0;
+
+tokio::task_local! {
+    static CLAIM: Claim;
+}
+
+/// The key of a request that is under way.
+#[derive(Debug, Clone)]
+pub struct Claim {
+    actor: String,
+    key: String,
+    request_hash: String,
+    at: Timestamp,
+    made: Arc<AtomicBool>,
+}
+
+impl Claim {
+    /// A key that an actor uses for a request. `at` is wall time.
+    #[must_use]
+    pub fn new(actor: &str, key: &str, request_hash: &str, at: Timestamp) -> Self {
+        Self { actor: actor.to_owned(), key: key.to_owned(), request_hash: request_hash.to_owned(), at, made: Arc::default() }
+    }
+
+    /// Does the work of the request: the first transaction from [`Store::begin`] that records an event claims the key as well.
+    pub async fn during<F: Future>(self, work: F) -> F::Output {
+        CLAIM.scope(self, work).await
+    }
+
+    pub(crate) fn current() -> Option<Self> {
+        CLAIM.try_with(Clone::clone).ok()
+    }
+
+    pub(crate) fn is_made(&self) -> bool {
+        self.made.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn made(self) {
+        self.made.store(true, Ordering::Relaxed);
+    }
+}
+
+/// What is known of a key.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remembered {
-    /// The HTTP status.
-    pub status: u16,
-    /// The body.
-    pub body: Vec<u8>,
+pub enum Remembered {
+    /// Its answer.
+    Answer {
+        /// The HTTP status.
+        status: u16,
+        /// The body.
+        body: Vec<u8>,
+    },
+    /// It had its effect, and no answer is kept.
+    Effect(
+        /// What the effect was on, such as `change 0190…`.
+        String,
+    ),
 }
 
 impl Store {
@@ -25,7 +78,11 @@ impl Store {
         if row.text("request_hash")? != request_hash {
             return Err(Error::KeyReused { key: key.to_owned() });
         }
-        Ok(Some(Remembered { status: u16::try_from(row.int("status")?).unwrap_or(500), body: row.blob("body")?.to_vec() }))
+        let (status, body) = (row.int("status")?, row.blob("body")?.to_vec());
+        Ok(Some(match status {
+            NO_ANSWER => Remembered::Effect(String::from_utf8_lossy(&body).into_owned()),
+            status => Remembered::Answer { status: u16::try_from(status).unwrap_or(500), body },
+        }))
     }
 
     /// Forgets answers given before an instant of wall time, and says how many.
@@ -41,24 +98,41 @@ impl Store {
 }
 
 impl Tx {
-    /// Keeps the answer to a request. In the transaction of the effect it makes the two one: of two simultaneous requests with one key,
-    /// the second finds the key taken and its transaction comes to nothing.
-    ///
-    /// # Errors
-    /// [`Error::KeyReused`] if an answer is there already.
-    pub async fn remember(&mut self, actor: &str, key: &str, request_hash: &str, status: u16, body: &[u8], at: Timestamp) -> Result<()> {
+    /// Claims a key: of two simultaneous requests with it, the second finds it taken, and its transaction comes to nothing.
+    pub(crate) async fn make(&mut self, claim: &Claim) -> Result<()> {
+        let effect = self.effect.clone().unwrap_or_default().into_bytes();
         let done = sql("INSERT INTO idempotency_keys (actor, key, request_hash, status, body, at) VALUES ($1, $2, $3, $4, $5, $6)")
-            .text(actor)
-            .text(key)
-            .text(request_hash)
-            .int(i64::from(status))
-            .blob(body.to_vec())
-            .time(at)
+            .text(&claim.actor)
+            .text(&claim.key)
+            .text(&claim.request_hash)
+            .int(NO_ANSWER)
+            .blob(effect)
+            .time(claim.at)
             .attempt(self.on())
             .await;
         match done {
-            Err(fault) if fault.is_unique_violation() => Err(Error::KeyReused { key: key.to_owned() }),
+            Err(fault) if fault.is_unique_violation() => Err(Error::KeyReused { key: claim.key.clone() }),
             other => other.map(drop),
         }
+    }
+
+    /// Keeps the answer to a request, whose effect has claimed its key or which had none.
+    ///
+    /// # Errors
+    /// [`Error::KeyReused`] if an answer is there already, or the key is another request's.
+    pub async fn remember(&mut self, actor: &str, key: &str, request_hash: &str, status: u16, body: &[u8], at: Timestamp) -> Result<()> {
+        let kept = sql("INSERT INTO idempotency_keys AS k (actor, key, request_hash, status, body, at) VALUES ($1, $2, $3, $4, $5, $6) \
+             ON CONFLICT (actor, key) DO UPDATE SET status = excluded.status, body = excluded.body \
+             WHERE k.status = $7 AND k.request_hash = excluded.request_hash")
+        .text(actor)
+        .text(key)
+        .text(request_hash)
+        .int(i64::from(status))
+        .blob(body.to_vec())
+        .time(at)
+        .int(NO_ANSWER)
+        .run(self.on())
+        .await?;
+        if kept == 0 { Err(Error::KeyReused { key: key.to_owned() }) } else { Ok(()) }
     }
 }

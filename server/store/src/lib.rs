@@ -5,6 +5,7 @@
 
 mod audit;
 mod backup;
+mod boundary;
 mod changes;
 mod comments;
 mod db;
@@ -31,8 +32,9 @@ mod work;
 
 pub use audit::{AuditFault, AuditHead, AuditReport};
 pub use backup::BackupReport;
+pub use boundary::Boundary;
 pub use error::{Error, Result};
-pub use idempotency::Remembered;
+pub use idempotency::{Claim, Remembered};
 pub use ledger::LedgerEntry;
 pub use outcomes::Outcome;
 pub use overview::{Counts, OverviewNumbers};

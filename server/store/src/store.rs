@@ -1,7 +1,9 @@
 //! Opening, migrating, and transactions.
 
+use crate::boundary::Boundary;
 use crate::db::{Connection, sql};
 use crate::error::{Error, Result};
+use crate::idempotency::Claim;
 use crate::series::{SeriesIds, SeriesKey};
 use async_recursion::async_recursion as boxed;
 use headroom_model::time::Timestamp;
@@ -95,6 +97,7 @@ impl StoreConfig {
 pub struct Store {
     pools: Pools,
     series: Arc<SeriesIds>,
+    boundary: Boundary,
 }
 
 #[derive(Debug, Clone)]
@@ -120,7 +123,7 @@ impl Store {
     #[boxed]
     pub(crate) async fn open_at(config: &StoreConfig, version: i64) -> Result<Self> {
         let pools = if config.is_postgres() { open_postgres(config).await? } else { open_sqlite(config).await? };
-        let store = Self { pools, series: Arc::default() };
+        let store = Self { pools, series: Arc::default(), boundary: Boundary::default() };
         store.migrate(config, version).await?;
         store.learn_series().await?;
         Ok(store)
@@ -146,6 +149,12 @@ impl Store {
         }
     }
 
+    /// The same store, whose commits are told to `boundary`.
+    #[must_use]
+    pub fn watched(self, boundary: Boundary) -> Self {
+        Self { boundary, ..self }
+    }
+
     /// Begins a write transaction; dropping it takes everything back. Writers take turns, on either back end: what a transaction has
     /// read stays true until it ends, and none can be in another's way.
     ///
@@ -161,7 +170,7 @@ impl Store {
                 tx
             }
         };
-        Ok(self.transaction(inner))
+        Ok(Tx { claim: Claim::current(), ..self.transaction(inner) })
     }
 
     /// Begins a write transaction that touches nothing but rows of its own, such as a lease or a session: it need not wait for its turn
@@ -176,7 +185,14 @@ impl Store {
     }
 
     fn transaction(&self, inner: Connection) -> Tx {
-        Tx { inner, series: Arc::clone(&self.series), new_series: HashMap::new() }
+        Tx {
+            inner,
+            series: Arc::clone(&self.series),
+            new_series: HashMap::new(),
+            boundary: self.boundary.clone(),
+            claim: None,
+            effect: None,
+        }
     }
 
     /// A connection that reads.
@@ -304,6 +320,11 @@ pub struct Tx {
     pub(crate) series: Arc<SeriesIds>,
     /// Series made in this transaction: others may know them once it is committed.
     pub(crate) new_series: HashMap<SeriesKey, i64>,
+    boundary: Boundary,
+    /// The idempotency key of the request that this transaction has its effect for.
+    claim: Option<Claim>,
+    /// What the newest recorded event is about: a transaction that records one has an effect.
+    pub(crate) effect: Option<String>,
 }
 
 impl Tx {
@@ -316,9 +337,18 @@ impl Tx {
     /// # Errors
     /// [`Error::Database`]; then nothing was done.
     #[boxed]
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
+        let claim = self.claim.take().filter(|claim| self.effect.is_some() && !claim.is_made());
+        if let Some(claim) = &claim {
+            self.make(claim).await?;
+        }
+        self.boundary.pass("before commit");
         self.inner.commit().await?;
+        if let Some(claim) = claim {
+            claim.made();
+        }
         self.series.learn(self.new_series);
+        self.boundary.pass("after commit");
         Ok(())
     }
 

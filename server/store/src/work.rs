@@ -7,6 +7,10 @@ use crate::store::{Store, Tx};
 use headroom_model::time::Timestamp;
 use uuid::Uuid;
 
+/// How far the clocks of the processes on one database may be apart, and how long work is put off at most, in seconds. A time further
+/// ahead was written before the clock was set back: it is void.
+const AHEAD_SECS: i64 = 60;
+
 /// Something to be done. All times of the queue are wall time.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Work {
@@ -134,13 +138,16 @@ impl Tx {
 }
 
 impl Store {
-    /// Takes the work of these kinds (none: of any) that is due longest, for `lease_secs` seconds. `None` if nothing is due.
+    /// Takes the work of these kinds (none: of any) that is due longest, for `lease_secs` seconds. `None` if nothing is due. A clock that
+    /// was set back makes work wait for at most a minute longer than it would have.
     ///
     /// # Errors
     /// [`Error::Database`].
     pub async fn lease_work(&self, owner: &str, now: Timestamp, lease_secs: i64, kinds: &[&str]) -> Result<Option<Leased>> {
         let mut due = Filter::default();
-        due.and("run_at <= ? AND (lease_until IS NULL OR lease_until <= ?)", [time(now), time(now)]);
+        let (far, free) = (now.plus_secs(AHEAD_SECS), now.plus_secs(AHEAD_SECS + lease_secs));
+        due.and("(run_at <= ? OR run_at > ?)", [time(now), time(far)]);
+        due.and("(lease_until IS NULL OR lease_until <= ? OR lease_until > ?)", [time(now), time(free)]);
         if !kinds.is_empty() {
             due.one_of("kind", kinds);
         }

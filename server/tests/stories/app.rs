@@ -51,6 +51,7 @@ impl TestApp {
         let (_stop, ending) = watch::channel(false);
         let router = routes::router(&AppState::new(headroom.clone(), config, ending));
         tokio::spawn(async move { axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await });
+        headroom_infra::install_tls();
         let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
         Self { address, headroom, dir, _stop, client }
     }

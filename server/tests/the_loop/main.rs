@@ -11,6 +11,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
+#[path = "../processes/mod.rs"]
+mod processes;
 mod together;
 
 /// `headroom demo` on a free port, where an hour passes in a second.
@@ -55,6 +57,7 @@ impl Demo {
             .unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let token = String::from_utf8(output.stdout).unwrap().trim().to_owned();
+        headroom_infra::install_tls();
         Api { base: format!("{}/api/v1", self.address), token, client: Client::new() }
     }
 }

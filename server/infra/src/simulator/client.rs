@@ -37,6 +37,7 @@ impl Client {
     /// Never: the connection has no TLS and no proxy that could fail to be set up.
     #[must_use]
     pub fn new(base_url: &str) -> Self {
+        crate::install_tls();
         let http = reqwest::Client::builder().no_proxy().connect_timeout(Duration::from_secs(3)).build();
         Self {
             name: super::CLUSTER.to_owned(),
@@ -88,6 +89,14 @@ impl Client {
     /// When the simulator does not answer.
     pub async fn inject_fault(&self, fault: Fault) -> Result<()> {
         self.call(self.http.request(Method::POST, self.url("faults")).json(&fault), true).await.map(|_| ())
+    }
+
+    /// How often a write was asked for that had been made before.
+    ///
+    /// # Errors
+    /// When the simulator does not answer.
+    pub async fn repeats(&self) -> Result<u64> {
+        self.get("repeats").await
     }
 
     /// Writes fields as someone else would, past Headroom; clears Headroom's marks on them.

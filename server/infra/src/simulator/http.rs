@@ -150,6 +150,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/preview", post(preview))
         .route("/v1/apply", post(apply))
         .route("/v1/mutations/{change}", get(mutations))
+        .route("/v1/repeats", get(repeats))
         .route("/v1/metrics", get(metrics))
         .route("/v1/faults", post(fault))
         .route("/v1/edit", post(edit))
@@ -235,6 +236,11 @@ async fn preview(State(shared): State<Arc<Shared>>, Json(plan): Json<Plan>) -> R
 
 async fn mutations(State(shared): State<Arc<Shared>>, Path(change): Path<ChangeId>) -> Response {
     answer(&shared, move |s| Ok(s.mutations(change))).await
+}
+
+async fn repeats(State(shared): State<Arc<Shared>>) -> Response {
+    // Asked by whoever tests: no fault is meant for it.
+    Json(shared.simulation().repeats()).into_response()
 }
 
 async fn edit(State(shared): State<Arc<Shared>>, Json(r): Json<EditRequest>) -> Response {

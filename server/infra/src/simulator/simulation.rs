@@ -34,6 +34,7 @@ pub struct Simulation {
     wall: Instant,
     speed: f64,
     saved: Instant,
+    repeats: u64,
 }
 
 impl Simulation {
@@ -71,7 +72,7 @@ impl Simulation {
         let index = keys.into_iter().enumerate().map(|(i, k)| (k, i)).collect();
         let last = entries.last().map_or(saved.at, |e| e.at.max(saved.at));
         let speed = if SPEEDS.contains(&saved.speed) { saved.speed } else { options.speed };
-        let mut out = Self { cluster, samples, journal, entries, index, base: last, wall, speed, saved: wall };
+        let mut out = Self { cluster, samples, journal, entries, index, base: last, wall, speed, saved: wall, repeats: 0 };
         out.catch_up(last)?;
         if fresh {
             out.journal.save_snapshot(&out.cluster.now)?;
@@ -255,7 +256,9 @@ impl Simulation {
             if done.len() != changes.len() || !done.iter().zip(changes).all(|(a, b)| same(a, b)) {
                 return Err(Error::Refused(format!("{} was written before with other values", change.short())));
             }
-            return Ok(Written { at, state: running.state.clone(), repeated: true });
+            let state = running.state.clone();
+            self.repeats += 1;
+            return Ok(Written { at, state, repeated: true });
         }
         if let Some(why) = self.cluster.world.specs[service].managed.refusal() {
             return Err(Error::Refused(why.into()));
@@ -328,6 +331,12 @@ impl Simulation {
     pub fn recreate(&mut self, key: &ServiceKey, wall: Instant) -> Result<Timestamp> {
         let service = self.find(key)?;
         self.record(service, Act::Recreate, wall)
+    }
+
+    /// How often a write was asked for that had been made: by whoever does not read before trying again. Since this process began.
+    #[must_use]
+    pub fn repeats(&self) -> u64 {
+        self.repeats
     }
 
     /// What was written for a change, oldest first.

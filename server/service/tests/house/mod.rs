@@ -4,23 +4,47 @@
 use headroom_engine::prices::PriceBook;
 use headroom_infra::simulator::{Client, Options, bind};
 use headroom_model::auth::{OpContext, Person, Role, Teams};
-use headroom_model::change::Substate;
+use headroom_model::change::{Change, Substate};
 use headroom_model::ids::RecommendationId;
 use headroom_model::job::Job;
+use headroom_model::policy::Scope;
+use headroom_model::service::Service;
 use headroom_model::time::Timestamp;
 use headroom_model::view::{AnalyzeRequest, ProposeRequest, RecommendationPage, RecommendationQuery};
-use headroom_service::{Cluster, Headroom, WorkerOptions};
+use headroom_service::{Cluster, Headroom, WallClock, WorkerOptions};
 use headroom_store::{Store, StoreConfig};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 use tokio::sync::watch;
+
+pub mod seeds;
 
 #[path = "../../../store/tests/contract/postgres.rs"]
 mod postgres;
 
 /// How long a test waits for what takes seconds: enough for a machine that is busy with something else.
 const PATIENCE: Duration = Duration::from_secs(180);
+
+/// How long a call to a cluster that answers may take.
+pub const CALL: Duration = Duration::from_secs(10);
+
+/// A wall clock that stands until it is moved.
+#[derive(Clone)]
+pub struct Clock(Arc<AtomicI64>);
+
+impl Clock {
+    pub fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(wall().micros())))
+    }
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_micros(self.0.load(Ordering::Relaxed))
+    }
+    pub fn pass(&self, secs: i64) {
+        self.0.fetch_add(secs * 1_000_000, Ordering::Relaxed);
+    }
+}
 
 /// Wall time.
 pub fn wall() -> Timestamp {
@@ -46,26 +70,47 @@ impl House {
         Self::with_store(speed, Some(postgres::database().await)).await
     }
 
+    /// Whichever of the two databases is named.
     async fn with_store(speed: f64, postgres: Option<String>) -> Self {
+        let house = Self::quiet(postgres, Arc::new(wall), CALL, |options| options.speed = speed).await;
+        house.headroom.ingest().await.unwrap();
+        let options = WorkerOptions { owner: "test".to_owned(), lease_secs: 30, poll: Duration::from_millis(50) };
+        tokio::spawn(house.headroom.clone().run(options, house.stop.subscribe()));
+        house
+    }
+
+    /// A small fleet whose clock stands, with the wall clock of the test and without workers: the test takes their steps. Headroom
+    /// waits for the cluster's answers with this patience.
+    pub async fn by_hand(database: &str, clock: &Clock, patience: Duration) -> Self {
+        let postgres = if database == "postgres" { Some(postgres::database().await) } else { None };
+        let clock = clock.clone();
+        let house = Self::quiet(postgres, Arc::new(move || clock.now()), patience, |options| {
+            (options.speed, options.services, options.history_days) = (0.0, 12, 1);
+        })
+        .await;
+        while house.headroom.ingest().await.is_err() {}
+        // Own values are replayed on what there is; a little is enough.
+        house.headroom.set_policy(&house.admin(), &Scope::Fleet, "analysis_window", "1h").await.unwrap();
+        house
+    }
+
+    async fn quiet(postgres: Option<String>, wall: WallClock, patience: Duration, adjust: impl FnOnce(&mut Options)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let start = "2026-11-18T10:00:00Z".parse().unwrap();
-        let options = Options { speed, ..Options::new(dir.path().join("simulator"), start) };
+        let mut options = Options::new(dir.path().join("simulator"), start);
+        adjust(&mut options);
         let bound = bind(options).await.unwrap();
         let url = bound.url();
         let (stop, mut stopped) = watch::channel(false);
-        let ends = stopped.clone();
         tokio::spawn(bound.run(async move {
             let _ = stopped.wait_for(|s| *s).await;
         }));
         let simulator = Client::connect(&url).await.unwrap();
-        let client = Arc::new(simulator.clone());
+        let client = Arc::new(simulator.clone().with_timeout(patience));
         let cluster = Cluster { name: "demo".to_owned(), infrastructure: client.clone(), metrics: client };
         let place = postgres.map_or_else(|| StoreConfig::sqlite(dir.path().join("headroom.db")), StoreConfig::at);
         let store = Store::open(&place).await.unwrap();
-        let headroom = Headroom::new(store, vec![cluster], PriceBook::on_prem_default(), Arc::new(wall), true);
-        headroom.ingest().await.unwrap();
-        let options = WorkerOptions { owner: "test".to_owned(), lease_secs: 30, poll: Duration::from_millis(50) };
-        tokio::spawn(headroom.clone().run(options, ends));
+        let headroom = Headroom::new(store, vec![cluster], PriceBook::on_prem_default(), wall, true);
         Self { headroom, simulator, stop, _dir: dir }
     }
 
@@ -139,6 +184,24 @@ impl House {
         let change = self.headroom.submit(&self.engineer(), id).await.unwrap();
         self.headroom.approve(&self.approver(), id, &change.plan_hash).await.unwrap();
         self.headroom.apply(&self.approver(), id, &change.plan_hash).await.unwrap();
+    }
+
+    /// The services whose replicas Headroom may set.
+    pub async fn with_replicas(&self) -> Vec<Service> {
+        let all = self.headroom.store().all_services().await.unwrap();
+        let ours = |s: &Service| s.managed.refusal().is_none() && s.state.autoscaler.is_none() && s.state.replicas.is_some();
+        all.into_iter().filter(ours).collect()
+    }
+
+    /// The newest change of a recommendation.
+    pub async fn change(&self, id: RecommendationId) -> Change {
+        self.headroom.store().latest_change(id).await.unwrap().expect("there is a change")
+    }
+
+    /// Takes the step that is due, if there is one.
+    pub async fn step(&self) -> bool {
+        let options = WorkerOptions { owner: "test".to_owned(), lease_secs: 30, poll: Duration::from_secs(1) };
+        self.headroom.work_once(&options, &["change"]).await.unwrap()
     }
 
     /// Waits until the change of a recommendation is in one of these states.

@@ -1,9 +1,9 @@
 //! Users, codes, tokens, sessions, idempotency keys.
 
-use crate::fixtures::at;
+use crate::fixtures::{at, event};
 use headroom_model::auth::{Permission, Role, Teams};
 use headroom_model::ids::UserId;
-use headroom_store::{ApiToken, Error, OneTimeCode, Remembered, SecondFactor, SessionRecord, Store, TokenUser, User};
+use headroom_store::{ApiToken, Claim, Error, OneTimeCode, Remembered, SecondFactor, SessionRecord, Store, TokenUser, User};
 use uuid::Uuid;
 
 async fn stored_user(store: &Store, name: &str, role: Role) -> User {
@@ -216,7 +216,7 @@ pub async fn answers_are_replayed_to_the_same_request_only(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     tx.remember("ann", "k", "hash", 202, b"{}", at(0)).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(store.replayed("ann", "k", "hash").await.unwrap(), Some(Remembered { status: 202, body: b"{}".to_vec() }));
+    assert_eq!(store.replayed("ann", "k", "hash").await.unwrap(), Some(Remembered::Answer { status: 202, body: b"{}".to_vec() }));
     assert!(matches!(store.replayed("ann", "k", "other").await, Err(Error::KeyReused { .. })));
     assert_eq!(store.replayed("bob", "k", "other").await.unwrap(), None, "keys are each actor's own");
     let mut tx = store.begin().await.unwrap();
@@ -224,4 +224,40 @@ pub async fn answers_are_replayed_to_the_same_request_only(store: &Store) {
     drop(tx);
     assert_eq!(store.forget_keys(at(0)).await.unwrap(), 0);
     assert_eq!(store.forget_keys(at(1)).await.unwrap(), 1);
+}
+
+/// A transaction that has an effect, in a request with this key; whether it was committed.
+async fn effect(store: &Store, request: &str, subject: &str) -> Result<(), Error> {
+    let work = async {
+        let mut tx = store.begin().await?;
+        tx.record(&event("change.approved", "change", subject)).await?;
+        tx.commit().await
+    };
+    Claim::new("ann", "key", request, at(0)).during(work).await
+}
+
+pub async fn a_key_is_claimed_with_its_effect(store: &Store) {
+    let unfinished = async {
+        let mut tx = store.begin().await.unwrap();
+        tx.record(&event("change.approved", "change", "c1")).await.unwrap();
+        drop(tx);
+        let mut tx = store.begin().await.unwrap();
+        tx.put_setting("nothing", "to tell").await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    Claim::new("ann", "key", "hash", at(0)).during(unfinished).await;
+    assert_eq!(store.replayed("ann", "key", "hash").await.unwrap(), None, "there was no effect");
+
+    effect(store, "hash", "c1").await.unwrap();
+    assert_eq!(store.replayed("ann", "key", "hash").await.unwrap(), Some(Remembered::Effect("change c1".to_owned())));
+    let chain = store.verify_audit(None).await.unwrap().entries;
+    assert!(matches!(effect(store, "hash", "c2").await, Err(Error::KeyReused { .. })), "the same request at the same time");
+    assert!(matches!(effect(store, "other", "c3").await, Err(Error::KeyReused { .. })));
+    assert_eq!(store.verify_audit(None).await.unwrap().entries, chain, "it has one effect");
+
+    let mut tx = store.begin().await.unwrap();
+    assert!(matches!(tx.remember("ann", "key", "other", 200, b"{}", at(0)).await, Err(Error::KeyReused { .. })));
+    tx.remember("ann", "key", "hash", 200, b"{}", at(0)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.replayed("ann", "key", "hash").await.unwrap(), Some(Remembered::Answer { status: 200, body: b"{}".to_vec() }));
 }

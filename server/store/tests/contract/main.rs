@@ -97,10 +97,12 @@ contract! {
         an_identity_providers_user_is_found_by_subject,
         a_second_factor_is_there_until_it_is_removed,
         answers_are_replayed_to_the_same_request_only,
+        a_key_is_claimed_with_its_effect,
     }
     queue {
         work_is_leased_once_and_fenced,
         a_renewed_lease_lasts,
+        a_clock_that_is_set_back_holds_no_work,
         work_enqueued_while_in_hand_runs_once_more,
         only_the_asked_kinds_are_leased,
         cancelled_work_fences_its_worker_off,

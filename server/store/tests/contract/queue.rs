@@ -62,6 +62,19 @@ pub async fn a_renewed_lease_lasts(store: &Store) {
     finish(store, &renewed).await.unwrap();
 }
 
+pub async fn a_clock_that_is_set_back_holds_no_work(store: &Store) {
+    enqueue(store, &work("apply", "c1", 4_000)).await;
+    assert_eq!(store.lease_work("w1", at(3_940), 30, &[]).await.unwrap(), None, "a minute away is not yet due");
+    let first = store.lease_work("w1", at(400), 30, &[]).await.unwrap().expect("an hour away was written before the clock was set back");
+    finish(store, &first).await.unwrap();
+    enqueue(store, &work("apply", "c2", 0)).await;
+    let dead = store.lease_work("dead", at(4_000), 30, &[]).await.unwrap().unwrap();
+    assert_eq!(store.lease_work("w2", at(3_960), 30, &[]).await.unwrap(), None, "clocks may be a minute apart");
+    let taken = store.lease_work("w2", at(400), 30, &[]).await.unwrap().expect("nobody holds work for an hour");
+    assert!(matches!(finish(store, &dead).await, Err(Error::Fenced { .. })));
+    finish(store, &taken).await.unwrap();
+}
+
 pub async fn work_enqueued_while_in_hand_runs_once_more(store: &Store) {
     enqueue(store, &work("apply", "c1", 0)).await;
     let leased = store.lease_work("w1", at(0), 30, &[]).await.unwrap().unwrap();

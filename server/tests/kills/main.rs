@@ -1,0 +1,161 @@
+//! Headroom is killed at a thousand moments, while changes are carried out and taken back: nothing that was answered is lost, the
+//! target sees every write once, and after a restart no change hangs. Each kill is a seed; seeds.rs says how many there are.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
+mod errands;
+#[path = "../processes/mod.rs"]
+mod processes;
+#[path = "../../service/tests/house/seeds.rs"]
+mod seeds;
+
+use errands::{Api, Tally};
+use headroom_infra::simulator::Client as Simulator;
+use headroom_server::serve::wall;
+use headroom_store::{Store, StoreConfig};
+use processes::{Place, free_port, listening};
+use seeds::{Dice, Row, Run};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::os::unix::process::ExitStatusExt;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+const ROW: Row = Row { name: "kills", full: 1_000, short: 6, batch: 60 };
+/// Headrooms at the same time, each with a database and a cluster of its own: most of a trial is waiting for leases to run out.
+const HANDS: u64 = 3;
+/// How long a process may live if it never gets to its moment; then it is killed wherever it is.
+const LIFE: Duration = Duration::from_secs(12);
+/// Moments around the writes, which most of the kills are meant for.
+const NAMED: [&str; 14] = [
+    "before apply",
+    "after apply",
+    "before restore",
+    "after restore",
+    "before mutations",
+    "after mutations",
+    "before preview",
+    "after preview",
+    "before read",
+    "after read",
+    "before commit",
+    "after commit",
+    "before inventory",
+    "after inventory",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite() {
+    ROW.run("sqlite", several).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_postgres() {
+    ROW.run("postgres", several).await;
+}
+
+async fn several(run: &Run, seeds: Range<u64>) {
+    let tally = Arc::new(Tally::default());
+    let moments = Arc::new(Mutex::new(BTreeMap::new()));
+    let mut hands = JoinSet::new();
+    for hand in 0..HANDS {
+        let mine: Vec<u64> = seeds.clone().filter(|seed| seed % HANDS == hand).collect();
+        if !mine.is_empty() {
+            let (run, tally, moments) = (run.clone(), tally.clone(), moments.clone());
+            hands.spawn(async move { one_after_the_other(&run, mine, tally, &moments).await });
+        }
+    }
+    while let Some(ended) = hands.join_next().await {
+        ended.unwrap();
+    }
+    let moments = moments.lock().unwrap();
+    println!("{}", json!({ "killed": *moments, "tally": tally.said() }));
+}
+
+/// Kills one Headroom after the other on one database, while three people have errands; in the end, all errands are done.
+async fn one_after_the_other(run: &Run, seeds: Vec<u64>, tally: Arc<Tally>, moments: &Mutex<BTreeMap<String, u32>>) {
+    let place = Place::new(run.database(), 12, 10).await;
+    let (engineer, approver) = (place.user("engineer", "engineer"), place.user("approver", "approver"));
+    let port = free_port();
+    let (finish, finishing) = watch::channel(false);
+    let (restarted, restarts) = watch::channel(Instant::now());
+    let api = Api::new(port, engineer, approver, place.simulator.clone(), restarts, tally);
+    let first = serve(&place, port, None);
+    let services = api.services().await;
+    let mut people = JoinSet::new();
+    for (n, service) in services.into_iter().take(3).enumerate() {
+        let (api, finishing) = (api.clone(), finishing.clone());
+        people.spawn(async move { api.errands(n, service, finishing).await });
+    }
+    drop(first);
+    for seed in seeds {
+        let _trial = run.trial(seed);
+        restarted.send_replace(Instant::now());
+        let moment = one_life(&place, port, &mut Dice::new(seed), &mut people).await;
+        *moments.lock().unwrap().entry(moment).or_default() += 1;
+    }
+    restarted.send_replace(Instant::now());
+    finish.send_replace(true);
+    let last = serve(&place, port, None);
+    let mut done = Vec::new();
+    while let Some(ended) = people.join_next().await {
+        done.extend(ended.unwrap());
+    }
+    drop(last);
+    assert_eq!(Simulator::new(&place.simulator).repeats().await.unwrap(), 0, "a write was asked for twice");
+    let store = Store::open(&StoreConfig::at(&place.database)).await.unwrap();
+    assert_eq!(store.verify_audit(None).await.unwrap().fault, None);
+    errands::each_once(&store, &done).await;
+    store.close().await;
+}
+
+struct Life {
+    process: processes::Process,
+    last_words: Arc<Mutex<Option<String>>>,
+}
+
+fn serve(place: &Place, port: u16, crash: Option<&str>) -> Life {
+    let mut command = place.headroom();
+    command.args(["serve", "--bind", &format!("127.0.0.1:{port}")]).env("HEADROOM_LEASE_SECS", "2");
+    command.env("HEADROOM_LOG__LEVEL", "warn,headroom_server=info");
+    if let Some(moment) = crash {
+        command.env("HEADROOM_CRASH_AT", moment);
+    }
+    let last_words = Arc::new(Mutex::new(None));
+    let heard = last_words.clone();
+    let (process, _) = listening(command, move |line| {
+        if let Some(moment) = line.strip_prefix("crash point: ") {
+            *heard.lock().unwrap() = Some(moment.to_owned());
+        }
+    });
+    Life { process, last_words }
+}
+
+/// Starts Headroom with a crash point and waits for its end; the moment at which it came.
+async fn one_life(place: &Place, port: u16, dice: &mut Dice, people: &mut JoinSet<Vec<errands::Errand>>) -> String {
+    let moment = match dice.roll(3) {
+        0 => (1 + dice.roll(150)).to_string(),
+        _ => format!("{} {}", dice.pick(&NAMED), 1 + dice.roll(3)),
+    };
+    let mut life = tokio::task::block_in_place(|| serve(place, port, Some(&moment)));
+    let began = Instant::now();
+    let status = loop {
+        if let Some(status) = life.process.0.try_wait().unwrap() {
+            break status;
+        }
+        if began.elapsed() > LIFE {
+            life.process.0.kill().unwrap();
+        }
+        if let Some(ended) = people.try_join_next() {
+            panic!("an errand ended early: {:?}", ended.map(|errands| errands.len()));
+        }
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    };
+    assert_eq!(status.signal(), Some(9), "{moment}: it ended by itself: {status}");
+    // The line may still be on its way.
+    tokio::time::sleep(Duration::from_millis(5)).await;
+    life.last_words.lock().unwrap().take().unwrap_or_else(|| "anywhere".to_owned())
+}
