@@ -190,6 +190,9 @@ pub struct Limits {
     pub per_address: NonZeroU32,
 }
 
+/// The highest limit: beyond it nothing is limited.
+const MOST_PER_SECOND: u32 = 1_000_000;
+
 impl Default for Limits {
     fn default() -> Self {
         let each = |n: u32| NonZeroU32::new(n).unwrap_or(NonZeroU32::MIN);
@@ -283,6 +286,11 @@ impl Config {
             && !valid_origin(url)
         {
             return fault("simulator.url", format!("{url:?} is not an address: write it like http://127.0.0.1:7001"));
+        }
+        for (key, limit) in [("limits.per_user", self.limits.per_user), ("limits.per_address", self.limits.per_address)] {
+            if limit.get() > MOST_PER_SECOND {
+                return fault(key, format!("{limit} is not allowed: from 1 to {MOST_PER_SECOND} requests a second"));
+            }
         }
         if let Some(url) = &self.traces.collector
             && !valid_origin(url)

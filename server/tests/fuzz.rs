@@ -9,18 +9,19 @@ mod seeds;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use headroom_infra::import::read_usage;
-use headroom_model::auth::Role;
+use headroom_model::auth::{Role, Teams};
 use headroom_model::policy::{PolicyPatch, Scope};
 use headroom_model::quantity;
 use headroom_model::windows::ChangeWindows;
-use headroom_server::config::Config;
+use headroom_server::config::{Config, Limits};
 use headroom_server::serve::wall;
 use headroom_server::state::AppState;
 use headroom_server::{routes, serve};
-use headroom_service::Headroom;
+use headroom_service::{Headroom, NewToken};
 use http::{Request, StatusCode};
 use seeds::{Dice, Row};
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -194,11 +195,14 @@ struct Site {
 impl Site {
     async fn new() -> Self {
         let dir = TempDir::new().unwrap();
-        let config = Config { data_dir: dir.path().to_owned(), ..Config::default() };
+        // What is looked for is what happens to a request, not to a flood.
+        let all = NonZeroU32::new(1_000_000).unwrap();
+        let limits = Limits { per_user: all, per_address: all };
+        let config = Config { data_dir: dir.path().to_owned(), limits, ..Config::default() };
         let headroom = serve::open(&config, Vec::new(), true).await.unwrap();
         let ctx = headroom.own_context("fuzz");
-        headroom.create_user(&ctx, "engineer", Role::Engineer).await.unwrap();
-        let token = headroom.create_token(&ctx, "engineer", "fuzz").await.unwrap();
+        headroom.create_user(&ctx, "engineer", Role::Engineer, &Teams::ALL).await.unwrap();
+        let token = headroom.create_token(&ctx, "engineer", &NewToken { label: "fuzz".to_owned(), scope: None, days: 1 }).await.unwrap();
         let (stop, ending) = watch::channel(false);
         let router = routes::router(&AppState::new(headroom.clone(), config, ending));
         Self { router, headroom, token, _dir: dir, _stop: stop }
