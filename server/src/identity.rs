@@ -32,7 +32,7 @@ pub struct HalfWay(pub Person);
 
 /// Pages that everybody may see; everything else is for people who have signed in.
 const PUBLIC: [&str; 5] = ["/sign-in", "/sign-in/code", "/sign-in/provider", "/sign-in/provider/callback", "/first-run"];
-/// Where somebody may go who still has to show a second factor.
+/// Where somebody may go, beside there, who still has to show a second factor.
 const HALF_WAY: [&str; 4] = ["/second-factor", "/second-factor/new", "/sign-out", "/fn/second-factor"];
 
 /// What a session proves.
@@ -96,7 +96,7 @@ async fn session_user(state: &AppState, session: &Session) -> Result<Proof, Refu
 /// The answer to somebody who has yet to show a second factor; `None` lets the request through.
 fn second_factor_first(request: &Request) -> Option<Response> {
     let path = request.uri().path();
-    if HALF_WAY.contains(&path) || crate::site::file(path, request.headers()).is_some() {
+    if HALF_WAY.contains(&path) || PUBLIC.contains(&path) || crate::site::file(path, request.headers()).is_some() {
         return None;
     }
     if request.method() == Method::GET && path != "/events" && !path.starts_with("/fn/") {

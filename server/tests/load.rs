@@ -7,9 +7,10 @@ mod processes;
 #[path = "../service/tests/house/seeds.rs"]
 mod seeds;
 
-use headroom_model::auth::Role;
+use headroom_model::auth::{Role, Teams};
 use headroom_server::config::Config;
 use headroom_server::serve::{self, wall};
+use headroom_service::NewToken;
 use processes::{Place, Process, listening};
 use reqwest::{Client, Method};
 use seeds::{Dice, Row};
@@ -91,8 +92,8 @@ async fn tokens(place: &Place) -> Vec<String> {
     let mut tokens = Vec::new();
     for n in 0..PEOPLE {
         let (name, role) = (format!("person{n}"), if n % 3 == 0 { Role::Approver } else { Role::Engineer });
-        headroom.create_user(&ctx, &name, role).await.unwrap();
-        tokens.push(headroom.create_token(&ctx, &name, "load").await.unwrap());
+        headroom.create_user(&ctx, &name, role, &Teams::ALL).await.unwrap();
+        tokens.push(headroom.create_token(&ctx, &name, &NewToken { label: "load".to_owned(), scope: None, days: 1 }).await.unwrap());
     }
     headroom.store().close().await;
     tokens

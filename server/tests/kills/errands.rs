@@ -2,6 +2,7 @@
 
 use headroom_infra::simulator::Client as Simulator;
 use headroom_infra::{Infrastructure, Mutation, Purpose};
+use headroom_model::auth::Teams;
 use headroom_model::ids::{ChangeId, RecommendationId};
 use headroom_model::service::Service;
 use headroom_model::view::AuditQuery;
@@ -241,7 +242,7 @@ pub async fn each_once(store: &Store, done: &[Errand]) {
     let mut proposed: BTreeMap<String, u32> = BTreeMap::new();
     let mut query = AuditQuery { event: "recommendation.proposed".to_owned(), limit: 200, ..AuditQuery::default() };
     loop {
-        let page = store.audit_rows(&query).await.unwrap();
+        let page = store.audit_rows(&query, "reader", &Teams::ALL).await.unwrap();
         page.items.into_iter().filter_map(|row| row.event.reason).for_each(|mark| *proposed.entry(mark).or_default() += 1);
         let Some(cursor) = page.next_cursor else { break };
         query.cursor = cursor;
