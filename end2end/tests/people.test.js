@@ -39,6 +39,8 @@ after(async () => {
 });
 
 const user = (name, role) => newUser(name, role, where, settings);
+/** The provider's own pages are not ours to mend. */
+const ours = (page) => { page.faults = page.faults.filter((fault) => !fault.includes(`(on ${id.issuer}`)); clean(page); };
 const press = (page, name) => page.getByRole('button', { name, exact: true }).click();
 
 async function withCode(page, name, role) {
@@ -50,7 +52,7 @@ test('an approver sets a second factor up before anything else, and shows it at 
   const page = await open(browser, address);
   await withCode(page, 'olga', 'approver');
   await page.getByRole('heading', { name: 'Second factor' }).waitFor();
-  await visit(page, '/settings/users', { door: true });
+  await visit(page, '/audit', { door: true });
   assert.equal(new URL(page.url()).pathname, '/second-factor', 'there is no way around it');
   await press(page, 'Set up an authenticator');
   await page.getByRole('img', { name: 'The key as a picture' }).waitFor();
@@ -62,7 +64,7 @@ test('an approver sets a second factor up before anything else, and shows it at 
   await page.getByRole('alert').filter({ hasText: 'not the code' }).waitFor();
   await page.getByLabel('Code').fill(code(key, -1));
   await press(page, 'Set up');
-  await page.getByRole('heading', { level: 1, name: 'Users' }).or(page.getByRole('heading', { level: 1, name: 'Settings' })).or(page.getByRole('heading', { level: 1, name: 'Overview' })).first().waitFor();
+  await page.getByRole('heading', { level: 1, name: 'Audit' }).waitFor();
 
   await visit(page, '/account');
   await page.getByLabel('New password').fill('four small words more');
@@ -114,12 +116,12 @@ test('the account page shows where one is signed in, and ends it', async () => {
 });
 
 test('a token is made with a scope and an end, and may no more than that', async () => {
-  const page = await open(browser, address);
+  const page = await open(browser, address, { allow: [422] });
   await withCode(page, 'tina', 'engineer');
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
   await visit(page, '/settings/tokens');
   await page.getByLabel('What for').fill('a pipeline');
-  await page.getByLabel('comment').check();
+  await page.getByLabel('comment', { exact: true }).check();
   await picture(page, 'tokens');
   assert.deepEqual(await violations(page), []);
   await press(page, 'Make a token');
@@ -130,11 +132,9 @@ test('a token is made with a scope and an end, and may no more than that', async
   const refused = await ask('/optimization/analyze', { method: 'POST', body: '{"service_name":"fleet"}' });
   assert.equal(refused.status, 403);
   assert.match((await refused.json()).detail, /make one with the scope analyze/);
-  for (const box of ['read']) await page.getByLabel(box, { exact: true }).uncheck();
-  if (await page.getByLabel('comment').isChecked()) await page.getByLabel('comment').uncheck();
+  for (const box of await page.getByRole('group', { name: 'May' }).getByRole('checkbox').all()) await box.uncheck();
   await press(page, 'Make a token');
   await page.getByText('choose at least one thing that the token may do').first().waitFor();
-  page.faults.length = 0;
   await page.getByRole('button', { name: 'Revoke a pipeline' }).click();
   await page.getByText('The token is revoked.').waitFor();
   assert.equal((await ask('/services')).status, 401);
@@ -151,9 +151,9 @@ test('the identity provider signs in whom its groups let in, with their role and
   await page.getByRole('heading', { level: 1, name: 'Audit' }).waitFor();
   assert.equal(new URL(page.url()).pathname, '/audit', 'back to where one wanted to go');
   await visit(page, '/account');
-  await page.getByText('ann · Engineer').waitFor();
+  await page.locator('.lead', { hasText: 'ann · Engineer' }).waitFor();
   await page.getByText('Your identity provider signs you in').waitFor();
-  clean(page);
+  ours(page);
   await page.close();
 
   const lead = await open(browser, address);
@@ -161,7 +161,7 @@ test('the identity provider signs in whom its groups let in, with their role and
   await press(lead, 'Sign in with Example');
   await atProvider(lead, 'lea');
   await lead.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
-  clean(lead);
+  ours(lead);
   await lead.close();
 
   people.ann = ['leads', 'board'];
@@ -170,7 +170,7 @@ test('the identity provider signs in whom its groups let in, with their role and
   await press(again, 'Sign in with Example');
   await atProvider(again, 'ann');
   await visit(again, '/account');
-  await again.getByText('ann · Approver').waitFor();
+  await again.locator('.lead', { hasText: 'ann · Approver' }).waitFor();
   await again.close();
 });
 

@@ -64,8 +64,10 @@ pub async fn from_session(State(state): State<AppState>, mut request: Request, n
             request.extensions_mut().insert(HalfWay(person));
         }
         Ok(Proof::Nothing) => {
-            // A request is not shared between threads, so what needs the database is asked for first.
-            let first_run = request.method() == Method::GET && state.headroom.needs_first_run().await.unwrap_or(false);
+            // A request is not shared between threads, so what needs the database is asked for first. Whom an identity provider signs in
+            // need not wait for an administrator; the log says where one is created.
+            let alone = request.method() == Method::GET && state.provider.is_none();
+            let first_run = alone && state.headroom.needs_first_run().await.unwrap_or(false);
             if let Some(elsewhere) = sign_in_first(&request, first_run) {
                 return elsewhere;
             }

@@ -329,8 +329,9 @@ fn refused(error: headroom_service::Error, mend: impl FnOnce(&Problem) -> Respon
 
 fn redirect_back(page: &str, values: &[(&str, &str)]) -> Response {
     let query: Vec<String> = values.iter().filter(|(_, v)| !v.is_empty() && *v != "/").map(|(k, v)| format!("{k}={}", encode(v))).collect();
-    let joint = if page.contains('?') { '&' } else { '?' };
-    Redirect::to(&format!("{page}{joint}{}", query.join("&"))).into_response()
+    let query = query.join("&");
+    let joint = if query.is_empty() { "" } else { "?" };
+    Redirect::to(&format!("{page}{joint}{query}")).into_response()
 }
 
 /// Where a request came from, and whose it is.

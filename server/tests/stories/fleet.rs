@@ -34,7 +34,7 @@ impl Fleet {
     pub async fn analysed() -> Self {
         let dir = TempDir::new().unwrap();
         let start = "2026-11-18T10:00:00Z".parse().unwrap();
-        let bound = bind(Options { speed: 0.0, services: 10, ..Options::new(dir.path().join("simulator"), start) }).await.unwrap();
+        let bound = bind(Options { speed: 0.0, ..Options::new(dir.path().join("simulator"), start) }).await.unwrap();
         let url = bound.url();
         let (stop, stopped) = watch::channel(false);
         let mut seen = stopped.clone();
@@ -71,7 +71,7 @@ impl Fleet {
                 found.push(Of { team: row.team, service: row.service_name, recommendation: row.id.to_string(), job });
             }
         }
-        let [own, other] = <[Of; 2]>::try_from(found).unwrap_or_else(|_| panic!("ten services of fewer than two teams"));
+        let [own, other] = <[Of; 2]>::try_from(found).unwrap_or_else(|_| panic!("a fleet of fewer than two teams with something to do"));
         let ctx = app.headroom.own_context("story");
         for (name, role) in ROLES {
             app.headroom.create_user(&ctx, name, role, &Teams::of([own.team.clone()])).await.unwrap();

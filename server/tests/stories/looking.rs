@@ -75,7 +75,8 @@ async fn looking_changes_nothing() {
     }
     for path in &pages {
         let status = browser.get(path).await.status().as_u16();
-        assert!(status < 500, "{path}: {status}");
+        // Without its cluster Headroom is not ready, and says so.
+        assert!(status < 500 || path == "/readyz", "{path}: {status}");
     }
     for (path, method) in leptos::server_fn::axum::server_fn_paths() {
         assert_eq!(method, Method::POST, "{path}");

@@ -5,7 +5,7 @@ use crate::fleet::{Fleet, Of, ROLES};
 use headroom_model::auth::{Permission, Teams};
 use reqwest::Method;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every route of the API that names one thing: method, path in the description, path, body, permission.
 fn routes(of: &Of) -> Vec<(Method, &'static str, String, Value, Permission)> {
@@ -83,10 +83,14 @@ async fn lists_sums_and_pages_are_of_ones_own_team() {
     let fleet = Fleet::analysed().await;
     let api = fleet.app.api("her-engineer").await;
     let everybody = fleet.app.api("engineer").await;
+    let text = |item: &Value, key: &str| item[key].as_str().unwrap().to_owned();
+    let (_, fleet_list) = everybody.get("/services?limit=200").await;
+    let team_of: BTreeMap<String, String> =
+        fleet_list["items"].as_array().unwrap().iter().map(|i| (text(i, "service_name"), text(i, "team"))).collect();
     for path in ["/services?limit=200", "/optimization/recommendations?limit=200"] {
         let teams = async |api: &Api<'_>| -> BTreeSet<String> {
             let (_, list) = api.get(path).await;
-            list["items"].as_array().unwrap().iter().map(|i| i["team"].as_str().unwrap_or_default().to_owned()).collect()
+            list["items"].as_array().unwrap().iter().map(|i| team_of[&text(i, "service_name")].clone()).collect()
         };
         assert_eq!(teams(&api).await, BTreeSet::from([fleet.own.team.clone()]), "{path}");
         assert!(teams(&everybody).await.len() > 1, "{path}");
