@@ -55,13 +55,13 @@ pub struct OverviewNumbers {
     pub promised_month: Money,
 }
 
-/// The condition on `team` that counts only what these teams own; the names are argument `number`.
-pub(crate) fn own(teams: &Teams, number: usize) -> String {
-    teams.names().map_or_else(String::new, |_| format!(" AND team AMONG ${number}"))
+/// The condition on a column that counts only what these teams own; the names are argument `number`.
+fn own(teams: &Teams, column: &str, number: usize) -> String {
+    teams.names().map_or_else(String::new, |_| format!(" AND {column} AMONG ${number}"))
 }
 
 /// The argument of [`own`].
-pub(crate) fn with(teams: &Teams, statement: Sql) -> Sql {
+fn with(teams: &Teams, statement: Sql) -> Sql {
     match teams.names() {
         Some(names) => statement.texts(names.into_iter().map(str::to_owned).collect()),
         None => statement,
@@ -74,7 +74,7 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database).
     pub async fn counts(&self, user: &str, teams: &Teams) -> Result<Counts> {
-        let own = own(teams, 3);
+        let own = own(teams, "team", 3);
         let text = format!(
             "SELECT c.name, c.newest_sample, (SELECT COUNT(*) FROM changes WHERE state AMONG $1{own}) AS active_changes, \
              (SELECT COUNT(*) FROM changes WHERE state = 'PENDING_APPROVAL' AND requested_by <> $2{own}) AS waiting, \
@@ -101,13 +101,13 @@ impl Store {
     /// # Errors
     /// [`Error::Database`](crate::Error::Database).
     pub async fn overview_numbers(&self, teams: &Teams) -> Result<OverviewNumbers> {
-        let own = own(teams, 1);
+        let (own, of_services) = (own(teams, "team", 1), own(teams, "s.team", 1));
         let text = format!(
             "SELECT s.*, r.*, c.*, l.* FROM \
              (SELECT COUNT(*) AS services, COUNT(DISTINCT s.team) AS teams, \
                 SUM(CASE WHEN m.cost_micros IS NULL THEN 1 ELSE 0 END) AS unpriced, \
                 CAST(SUM(m.cost_micros) AS BIGINT) AS spend_micros, MAX(m.analysed_at) AS analysed_at, MAX(m.currency) AS currency \
-              FROM services s LEFT JOIN service_summary m ON m.service_id = s.id WHERE s.gone_at IS NULL{own}) s, \
+              FROM services s LEFT JOIN service_summary m ON m.service_id = s.id WHERE s.gone_at IS NULL{of_services}) s, \
              (SELECT COUNT(*) AS open_count, CAST(SUM(saving_micros) AS BIGINT) AS open_micros FROM optimization_recommendations WHERE state = 'OPEN'{own}) r, \
              (SELECT SUM(CASE WHEN state IN ('APPLIED', 'DRIFTED', 'CLOSED') AND judgement <> 'inconclusive' THEN 1 ELSE 0 END) AS verified, \
                 SUM(CASE WHEN state IN ('APPLIED', 'DRIFTED', 'CLOSED', 'ROLLED_BACK') THEN 1 ELSE 0 END) AS finished, \
@@ -141,7 +141,7 @@ impl Store {
             "SELECT s.team AS team, COUNT(*) AS services, CAST(SUM(m.cost_micros) AS BIGINT) AS cost_micros, MAX(m.currency) AS currency, \
              SUM(m.cost_micros * m.idle_share) AS idle_micros FROM services s LEFT JOIN service_summary m ON m.service_id = s.id \
              WHERE s.gone_at IS NULL{} GROUP BY s.team ORDER BY COALESCE(SUM(m.cost_micros), 0) DESC, s.team",
-            own(teams, 1)
+            own(teams, "s.team", 1)
         );
         let rows = with(teams, Sql::built(text, Vec::new())).all(&mut self.read().await?).await?;
         rows.iter()
@@ -163,7 +163,7 @@ impl Store {
             "SELECT s.service_name, m.cpu_peak_share, m.memory_peak_share, m.cost_micros FROM services s \
              JOIN service_summary m ON m.service_id = s.id WHERE s.gone_at IS NULL AND m.cost_micros IS NOT NULL{} \
              ORDER BY s.service_name",
-            own(teams, 1)
+            own(teams, "s.team", 1)
         );
         let rows = with(teams, Sql::built(text, Vec::new())).all(&mut self.read().await?).await?;
         let (mut cpu, mut memory) = (Vec::new(), Vec::new());

@@ -95,4 +95,17 @@ pub async fn the_overview_adds_up(store: &Store) {
     let (cpu, memory) = store.headroom_dots(&Teams::ALL).await.unwrap();
     assert_eq!((cpu.len(), memory.len()), (2, 0), "without a price or a request there is no dot");
     assert_eq!((cpu[0].service_name.as_str(), cpu[0].peak_share, cpu[0].cost_month), ("a", 0.5, 100.0));
+
+    let x = Teams::of(["x"]);
+    let numbers = store.overview_numbers(&x).await.unwrap();
+    assert_eq!((numbers.services, numbers.teams, numbers.spend_month), (2, 1, usd(100.0)));
+    assert!(numbers.open < 4 && numbers.finished < 3, "{numbers:?}");
+    assert_eq!(store.team_costs(&x).await.unwrap().iter().map(|t| t.team.as_str()).collect::<Vec<_>>(), ["x"]);
+    assert_eq!(store.headroom_dots(&x).await.unwrap().0.len(), 1);
+    assert_eq!(store.counts("somebody", &x).await.unwrap().services, 2);
+    assert!(store.ledger(&x).await.unwrap().len() < store.ledger(&Teams::ALL).await.unwrap().len());
+    let nobodys = Teams::of(["nobody"]);
+    assert_eq!(store.overview_numbers(&nobodys).await.unwrap().services, 0);
+    let counts = store.counts("somebody", &nobodys).await.unwrap();
+    assert_eq!((counts.services, counts.open, counts.waiting, counts.active_changes), (0, 0, 0, 0));
 }
