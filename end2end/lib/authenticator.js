@@ -15,14 +15,19 @@ export function code(key, steps = 0) {
   return String((mac.readUInt32BE(at) & 0x7fffffff) % 1_000_000).padStart(6, '0');
 }
 
-/** Signs an approver in for the first time: with a one-time link, and an authenticator that is set up with it. */
-export async function signInTwice(page, link) {
-  await page.goto(link, { waitUntil: 'load' });
-  await page.getByRole('button', { name: 'Sign in' }).click();
+/** Sets an authenticator up on the page that asks for a second factor. */
+export async function setUp(page) {
   await page.getByRole('button', { name: 'Set up an authenticator' }).click();
   const key = await page.locator('.codebox code').innerText();
   await page.getByLabel('Code').fill(code(key));
   await page.getByRole('button', { name: 'Set up', exact: true }).click();
+}
+
+/** Signs an approver in for the first time: with a one-time link, and an authenticator. */
+export async function signInTwice(page, link) {
+  await page.goto(link, { waitUntil: 'load' });
+  await page.getByRole('button', { name: 'Sign in' }).click();
+  await setUp(page);
   await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
   return page;
 }

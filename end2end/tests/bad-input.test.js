@@ -68,7 +68,7 @@ for (const script of [true, false]) {
     test('a new user', async () => {
       const page = await as('admin', { script, allow: [409, 422] });
       await visit(page, '/settings/users', { script });
-      const field = page.getByLabel('Name', { exact: true });
+      const field = page.locator('section', { hasText: 'Create a user' }).getByLabel('Name', { exact: true });
       await field.fill('two words');
       await page.getByRole('button', { name: 'Create' }).click();
       assert.match(await messageBeside(field), /\S/);

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { sleep } from '../lib/api.js';
+import { setUp } from '../lib/authenticator.js';
 import { DESKTOP, PHONE, clean, launch, none, open, overflow, picture, signIn, violations, visit } from '../lib/browser.js';
 import { Demo, scratch, startEmpty } from '../lib/demo.js';
 
@@ -193,7 +194,9 @@ test('the first run', async () => {
     await page.getByText('This is not the code in the log').waitFor();
     assert.equal(await page.getByLabel('Your name').inputValue(), 'root');
     await enter(server.code, 'root', 'correct horse battery');
-    await page.waitForURL((url) => url.pathname === '/');
+    await page.getByRole('heading', { name: 'Second factor' }).waitFor();
+    faults.push(...(await look(page, 'second-factor-begin')));
+    await setUp(page);
     await page.getByRole('heading', { level: 1, name: 'Overview' }).waitFor();
     faults.push(...(await look(page, 'empty-overview')));
     for (const path of ['/services', '/recommendations', '/changes']) {
