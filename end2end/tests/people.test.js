@@ -48,6 +48,12 @@ async function withCode(page, name, role) {
   await press(page, 'Sign in');
 }
 
+test('with an identity provider, one is led to sign in, even before there is an administrator', async () => {
+  const answer = await fetch(`${address}/changes`, { redirect: 'manual', headers: { accept: 'text/html' } });
+  assert.equal(answer.headers.get('location'), '/sign-in?next=/changes');
+  assert.equal((await fetch(`${address}/first-run`)).status, 200, 'the page that makes one is there all the same');
+});
+
 test('an approver sets a second factor up before anything else, and shows it at every sign-in', async () => {
   const page = await open(browser, address);
   await withCode(page, 'olga', 'approver');
