@@ -28,7 +28,7 @@ pub enum Command {
     /// Bring in an observed cluster from a CSV file (time,service,metric,value); recommend only
     Import(Import),
     /// Analyse a CSV file without a server; writes JSON
-    Analyze(Analyze),
+    Analyze(headroom_offline::analyze::Analyze),
     /// Manage the people who sign in
     User(User),
     /// Manage API tokens
@@ -131,16 +131,6 @@ pub struct Import {
     /// The database
     #[command(flatten)]
     pub database: Database,
-}
-
-/// `headroom analyze`
-#[derive(Debug, Args)]
-pub struct Analyze {
-    /// The file, plain or gzip; `-` reads standard input
-    pub file: PathBuf,
-    /// Policy rules (TOML, the keys of the settings page); defaults without
-    #[arg(long, value_name = "FILE")]
-    pub policy: Option<PathBuf>,
 }
 
 /// `headroom user`

@@ -30,6 +30,15 @@ impl From<ConfigError> for Failure {
     }
 }
 
+impl From<headroom_offline::Failure> for Failure {
+    fn from(error: headroom_offline::Failure) -> Self {
+        match error {
+            headroom_offline::Failure::BadInput(fault) => Self::BadInput(fault),
+            headroom_offline::Failure::Fault(fault) => Self::Fault(fault),
+        }
+    }
+}
+
 impl From<headroom_service::Error> for Failure {
     fn from(error: headroom_service::Error) -> Self {
         match error {

@@ -39,7 +39,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
     headroom_infra::install_tls();
     match command {
         Command::Metrics => commands::metrics::list(),
-        Command::Analyze(arguments) => commands::analyze::run(&arguments),
+        Command::Analyze(arguments) => Ok(headroom_offline::analyze::run(&arguments, &mut std::io::stdout().lock())?),
         other => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()

@@ -10,13 +10,24 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("headroom-infra", &["headroom-model"]),
     ("headroom-store", &["headroom-model"]),
     ("headroom-charts", &["headroom-model"]),
+    ("headroom-offline", &["headroom-engine", "headroom-infra", "headroom-model"]),
+    ("headroom-eval", &["headroom-engine", "headroom-infra", "headroom-model", "headroom-offline"]),
     ("headroom-service", &["headroom-engine", "headroom-infra", "headroom-model", "headroom-store"]),
     ("headroom-app", &["headroom-charts", "headroom-model", "headroom-service"]),
     ("headroom-frontend", &["headroom-app"]),
     ("headroom-bundle", &[]),
     (
         "headroom-server",
-        &["headroom-app", "headroom-charts", "headroom-engine", "headroom-infra", "headroom-model", "headroom-service", "headroom-store"],
+        &[
+            "headroom-app",
+            "headroom-charts",
+            "headroom-engine",
+            "headroom-infra",
+            "headroom-model",
+            "headroom-offline",
+            "headroom-service",
+            "headroom-store",
+        ],
     ),
 ];
 

@@ -5,28 +5,15 @@
 //! on a regular grid whose step is the median distance of its samples; where the file has nothing the grid has a gap.
 
 use crate::infrastructure::service_id;
-use flate2::read::MultiGzDecoder;
+use crate::rows::{self, ImportError, Rows};
 use headroom_model::metric::{Metric, Unit};
 use headroom_model::series::{Series, ServiceHistory};
 use headroom_model::service::{Container, Managed, ResourceState, Service, ServiceKey};
 use headroom_model::time::Timestamp;
 use headroom_model::units::{Bytes, Cores};
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::Read;
 use std::path::Path;
-
-/// A file that cannot be read: nothing of it was taken.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{file}: {}{fault}", if *line == 0 { String::new() } else { format!("line {line}: ") })]
-pub struct ImportError {
-    /// The file's name, `-` for standard input.
-    pub file: String,
-    /// The line, the header being 1; 0 when the file could not be opened.
-    pub line: u64,
-    /// What is wrong, and what would be right.
-    pub fault: String,
-}
 
 /// What a file holds.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -54,20 +41,13 @@ pub struct ImportedService {
 const UNNAMED: [&str; 3] = ["imported", "default", "imported"];
 /// Longest grid of one series.
 const LONGEST: i64 = 4_000_000;
-/// Longest line, bytes.
-const LONGEST_LINE: u64 = 65_536;
 
-/// Reads a usage file; `-` is standard input.
+/// Reads a usage file, plain or gzip; `-` is standard input.
 ///
 /// # Errors
 /// [`ImportError`] names the file, the line and the fault.
 pub fn read_usage_csv(path: &Path) -> Result<Imported, ImportError> {
-    let name = path.display().to_string();
-    if name == "-" {
-        return read_usage(std::io::stdin().lock(), &name);
-    }
-    let file = File::open(path).map_err(|e| ImportError { file: name.clone(), line: 0, fault: format!("cannot be opened: {e}") })?;
-    read_usage(file, &name)
+    parse(rows::open(path)?, &path.display().to_string())
 }
 
 /// Reads a usage file from anywhere; `name` is what errors call it.
@@ -75,9 +55,7 @@ pub fn read_usage_csv(path: &Path) -> Result<Imported, ImportError> {
 /// # Errors
 /// [`ImportError`] names the file, the line and the fault.
 pub fn read_usage(source: impl Read, name: &str) -> Result<Imported, ImportError> {
-    let mut buffered = BufReader::with_capacity(1 << 18, source);
-    let zipped = buffered.fill_buf().is_ok_and(|head| head.starts_with(&[0x1f, 0x8b]));
-    if zipped { parse(BufReader::with_capacity(1 << 18, MultiGzDecoder::new(buffered)), name) } else { parse(buffered, name) }
+    parse(Rows::new(source), name)
 }
 
 /// Where each column is.
@@ -131,50 +109,11 @@ struct Gathering {
     series: Vec<BTreeMap<Metric, Vec<Point>>>,
 }
 
-/// Rows with their true line numbers (a quoted field may not hold a line break).
-struct Rows<R> {
-    source: R,
-    line: u64,
-    buffer: Vec<u8>,
-}
-
-impl<R: BufRead> Rows<R> {
-    /// Reads the next row that is not blank; `false` at the end.
-    fn next(&mut self, record: &mut csv::ByteRecord) -> Result<bool, String> {
-        loop {
-            self.buffer.clear();
-            self.line += 1;
-            let read =
-                (&mut self.source).take(LONGEST_LINE).read_until(b'\n', &mut self.buffer).map_err(|e| format!("cannot be read: {e}"))?;
-            if read == 0 {
-                return Ok(false);
-            }
-            if read as u64 == LONGEST_LINE {
-                return Err(format!("the line is longer than {LONGEST_LINE} bytes"));
-            }
-            if !self.buffer.trim_ascii().is_empty() {
-                break;
-            }
-        }
-        while self.buffer.last().is_some_and(|b| matches!(b, b'\n' | b'\r')) {
-            self.buffer.pop();
-        }
-        if self.buffer.contains(&b'"') {
-            let mut quoted = csv::ReaderBuilder::new().has_headers(false).from_reader(&self.buffer[..]);
-            return quoted.read_byte_record(record).map_err(|e| e.to_string());
-        }
-        record.clear();
-        self.buffer.split(|b| *b == b',').for_each(|field| record.push_field(field));
-        Ok(true)
-    }
-}
-
-fn parse(source: impl BufRead, name: &str) -> Result<Imported, ImportError> {
-    let mut rows = Rows { source, line: 0, buffer: Vec::new() };
+fn parse(mut rows: Rows<'_>, name: &str) -> Result<Imported, ImportError> {
     gather(&mut rows).map_err(|fault| ImportError { file: name.to_owned(), line: rows.line.max(1), fault })
 }
 
-fn gather(source: &mut Rows<impl BufRead>) -> Result<Imported, String> {
+fn gather(source: &mut Rows<'_>) -> Result<Imported, String> {
     let mut record = csv::ByteRecord::new();
     if !source.next(&mut record)? {
         return Err("the file is empty: it needs the header time,service,metric,value and rows".into());
@@ -355,7 +294,11 @@ fn step(points: &[Point]) -> (i64, bool) {
     (step, near * 2 >= distances.len())
 }
 
-fn seconds(bytes: &[u8]) -> Result<i64, String> {
+/// A time as files write it, RFC 3339 or seconds since the epoch, in seconds since the epoch.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn seconds(bytes: &[u8]) -> Result<i64, String> {
     if let Some(time) = plain_utc(bytes) {
         return Ok(time);
     }

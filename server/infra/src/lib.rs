@@ -4,6 +4,7 @@
 pub mod import;
 pub mod infrastructure;
 pub mod metrics;
+pub mod rows;
 pub mod simulator;
 
 pub use infrastructure::{Error, Infrastructure, Live, Mutation, Preview, Purpose, Result, Written, service_id};

@@ -1,6 +1,5 @@
 //! What the command line does without a server, or beside one: one file per command.
 
-pub mod analyze;
 pub mod backup;
 pub mod database;
 pub mod doctor;

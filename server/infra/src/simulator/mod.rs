@@ -30,7 +30,7 @@ pub use client::Client;
 pub use faults::{Fault, FaultKind};
 pub use http::{Bound, bind, serve};
 
-use crate::import::ImportError;
+use crate::rows::ImportError;
 use headroom_model::time::Timestamp;
 use std::net::SocketAddr;
 use std::path::PathBuf;

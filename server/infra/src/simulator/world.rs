@@ -3,7 +3,8 @@
 use super::profile::Spec;
 use super::trace::Trace;
 use super::{archetypes, catalogue, trace};
-use crate::import::{self, ImportError};
+use crate::import;
+use crate::rows::ImportError;
 use headroom_model::time::{DAY, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -80,8 +80,12 @@ impl Headroom {
             policy_hash: String::new(),
         };
         let written = change.is_some_and(|c| c.applied_at.is_some());
+        let mut row = self.store.recommendation_row(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
+        // Read in between, the change may have moved on: a page tells of one moment.
+        row.substate = change.map(|c| c.state);
+        row.status = change.map_or(OptimizationStatus::RecommendationsReady, |c| c.state.status());
         Ok(RecommendationPage {
-            row: self.store.recommendation_row(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?,
+            row,
             diff: diff::render(&at_base, &recommendation.changes, note),
             drift: if written { Vec::new() } else { plan.drift(&service.state) },
             comments: self.store.comments(id).await?,

@@ -1,8 +1,7 @@
 //! `headroom analyze`: the engine on a file, without a server.
 
-use super::print;
-use crate::cli::Analyze;
-use crate::error::Failure;
+use crate::Failure;
+use clap::Args;
 use headroom_engine::prices::PriceBook;
 use headroom_engine::{Analysis, Input, Reason, analyze_fleet};
 use headroom_infra::import::read_usage_csv;
@@ -12,15 +11,26 @@ use headroom_model::series::ServiceHistory;
 use headroom_model::service::Service;
 use headroom_model::time::Timestamp;
 use serde_json::{Value, json};
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// `headroom analyze`
+#[derive(Debug, Args)]
+pub struct Analyze {
+    /// The file, plain or gzip; `-` reads standard input
+    pub file: PathBuf,
+    /// Policy rules (TOML, the keys of the settings page); defaults without
+    #[arg(long, value_name = "FILE")]
+    pub policy: Option<PathBuf>,
+}
 
 /// Analyses every service of a file and writes JSON.
 ///
 /// # Errors
 /// [`Failure::BadInput`] names file, row and fault.
-pub fn run(arguments: &Analyze) -> Result<(), Failure> {
+pub fn run(arguments: &Analyze, out: &mut impl Write) -> Result<(), Failure> {
     let policy = policy(arguments.policy.as_deref())?;
-    let imported = read_usage_csv(&arguments.file).map_err(|e| Failure::BadInput(e.to_string()))?;
+    let imported = read_usage_csv(&arguments.file)?;
     let prices = PriceBook::on_prem_default();
     let windows: Vec<(&Service, ServiceHistory, Timestamp)> =
         imported.services.iter().map(|s| window(&s.service, &s.history, &policy)).collect();
@@ -30,10 +40,7 @@ pub fn run(arguments: &Analyze) -> Result<(), Failure> {
         .collect();
     let analyses = analyze_fleet(&inputs);
     let services: Vec<Value> = windows.iter().zip(&analyses).map(|((service, _, now), analysis)| answer(service, *now, analysis)).collect();
-    let mut text = serde_json::to_string_pretty(&json!({ "prices": prices.source, "services": services }))
-        .map_err(|e| Failure::Fault(format!("the result cannot be written as JSON: {e}")))?;
-    text.push('\n');
-    print(&text)
+    crate::write_json(out, &json!({ "prices": prices.source, "services": services }))
 }
 
 /// A service's own newest samples: files hold services that ended at different times.
@@ -91,7 +98,7 @@ mod tests {
         let file = dir.path().join("p.toml");
         std::fs::write(&file, text).unwrap();
         let fault = policy(Some(&file)).unwrap_err();
-        assert_eq!(fault.code(), 2);
+        assert!(matches!(fault, Failure::BadInput(_)));
         fault.to_string().replace(&format!("{}", file.display()), "p.toml")
     }
 
