@@ -56,7 +56,7 @@ impl<'a> Table<'a> {
     ///
     /// # Errors
     /// [`Failure::BadInput`] when the row cannot be read or has more or fewer columns than the header, or there is none at all.
-    pub fn next(&mut self) -> Result<bool, Failure> {
+    pub fn advance(&mut self) -> Result<bool, Failure> {
         if !self.rows.next(&mut self.record).map_err(|e| self.fault(e))? {
             return if self.any { Ok(false) } else { Err(self.fault("the file has a header but no rows".to_owned())) };
         }
@@ -137,7 +137,7 @@ mod tests {
     fn columns_are_found_by_name() {
         let mut table = table("value,more,series\n1.5,x,a\n\n-2,y,b\n").unwrap();
         let mut rows = Vec::new();
-        while table.next().unwrap() {
+        while table.advance().unwrap() {
             rows.push((table.text(0).unwrap().to_owned(), table.number(1).unwrap()));
         }
         assert_eq!(rows, [("a".to_owned(), 1.5), ("b".to_owned(), -2.0)]);
@@ -151,7 +151,7 @@ mod tests {
                 Err(e) => return e.to_string(),
             };
             loop {
-                match table.next().and_then(|more| if more { table.number(1).map(|_| true) } else { Ok(false) }) {
+                match table.advance().and_then(|more| if more { table.number(1).map(|_| true) } else { Ok(false) }) {
                     Ok(true) => {}
                     Ok(false) => return "fine".to_owned(),
                     Err(e) => return e.to_string(),
