@@ -18,7 +18,7 @@ unexport RUSTUP_TOOLCHAIN CARGO_TARGET_DIR RUSTFLAGS
 NATIVE := --workspace --exclude headroom-frontend
 ARGS ?=
 
-.PHONY: help run build site dev test fmt-check lint test-rust test-no-op test-browser soak promises fmt coverage bench clean setup setup-test
+.PHONY: help run build site bundler dev test fmt-check lint lint-and-site test-rust test-browser soak promises fmt coverage bench clean setup setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | column -t -s "$$(printf '\t')"
@@ -29,16 +29,22 @@ run: build ## set up, build, start with a simulated cluster (ARGS="--port 3001 -
 build: site ## the one file: target/release/headroom, with the site inside
 	cargo build --release $(NATIVE) --bin headroom
 
-site: setup ## the site only: target/site
-	cargo build --release $(NATIVE) --bin headroom-bundle
+site: bundler ## the site only: target/site
 	target/release/headroom-bundle
+
+bundler: setup
+	cargo build --release $(NATIVE) --bin headroom-bundle
 
 dev: setup ## quick turn-around: unoptimised, assets read from disk
 	cargo build $(NATIVE) --bin headroom-bundle
 	target/debug/headroom-bundle --dev
 	cargo run $(NATIVE) --bin headroom -- demo $(ARGS)
 
-test: setup-test fmt-check lint test-rust test-no-op test-browser ## everything: format, clippy, Rust tests, the loop in a browser
+test: setup-test fmt-check lint-and-site test-rust test-browser ## everything: format, clippy, Rust tests, the loop in a browser
+
+# Side by side: each has minutes in which it keeps only one core busy.
+lint-and-site: bundler
+	target/release/headroom-bundle & site=$$!; $(MAKE) lint || { kill $$site; exit 1; }; wait $$site
 
 fmt-check:
 	cargo fmt --all --check
@@ -50,18 +56,17 @@ lint: setup ## clippy, warnings are errors, for the server and for the browser
 # The server's tests serve the page, so the site comes first.
 test-rust: site ## unit and integration tests
 	cargo test --release $(NATIVE)
+	STORIES_ON=postgres cargo test --release $(NATIVE) --test stories
 
-test-no-op: site ## 200 no-op changes: at most two are rolled back (three minutes)
-	cargo test --release $(NATIVE) --test no_op -- --ignored --nocapture
-
-# Rows that are a test file of their own, with one test per database; the others are tests in a file.
-OWN_FILE := at_once clock_jumps faults kills load state_machine
+# Where the tests of a row are, and what they are called there.
+IN_WORKFLOW := at_once clock_jumps faults state_machine
+OWN_FILE := kills load
 DATABASE ?=
+ROW_FILE = $(if $(filter $(IN_WORKFLOW),$(ROW)),workflow,$(if $(filter $(OWN_FILE),$(ROW)),$(ROW),$(if $(filter fuzz_%,$(ROW)),fuzz,$(if $(filter together,$(ROW)),the_loop,contract))))
+ROW_TEST = $(if $(filter $(IN_WORKFLOW),$(ROW)),$(ROW)::on_$(DATABASE),$(if $(filter $(OWN_FILE),$(ROW)),on_$(DATABASE),$(ROW)))
 
 soak: setup-test ## one row of docs/RELIABILITY.md at length, going on where it stopped: make soak ROW=kills DATABASE=sqlite
-	SOAK=1 cargo test --release $(NATIVE) \
-	  --test $(if $(filter $(OWN_FILE),$(ROW)),$(ROW),$(if $(filter fuzz_%,$(ROW)),fuzz,$(if $(filter together,$(ROW)),the_loop,contract))) \
-	  -- --nocapture $(if $(filter $(OWN_FILE),$(ROW)),on_$(DATABASE),$(ROW))
+	SOAK=1 cargo test --release $(NATIVE) --test $(ROW_FILE) -- --nocapture $(ROW_TEST)
 
 test-browser: setup-test build ## the loop in a real browser, against the release binary
 	npm --prefix end2end test

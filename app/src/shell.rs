@@ -77,7 +77,7 @@ fn send_policy(nonce: Option<&str>) {
     let nonce = nonce.unwrap_or_default();
     let policy = format!(
         "script-src 'nonce-{nonce}' 'strict-dynamic' 'wasm-unsafe-eval'; style-src 'self' 'nonce-{nonce}'; object-src 'none'; base-uri 'none'; \
-         frame-ancestors 'none'"
+         form-action 'self'; frame-ancestors 'none'"
     );
     if let Ok(value) = HeaderValue::from_str(&policy) {
         response.insert_header(header::CONTENT_SECURITY_POLICY, value);

@@ -72,9 +72,7 @@ impl Provider {
     /// Nothing is asked yet: a provider that is down does not keep Headroom from starting.
     #[must_use]
     pub fn new(oidc: Oidc, address: String) -> Self {
-        headroom_infra::install_tls();
-        let http = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(PATIENCE).build().unwrap_or_default();
-        Self { oidc, redirect: format!("{address}/sign-in/provider/callback"), http: Http(http) }
+        Self { oidc, redirect: format!("{address}/sign-in/provider/callback"), http: Http::new(PATIENCE) }
     }
 
     /// What the button says.
@@ -194,6 +192,11 @@ impl Provider {
 struct Http(reqwest::Client);
 
 impl Http {
+    fn new(patience: Duration) -> Self {
+        headroom_infra::install_tls();
+        Self(reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(patience).build().unwrap_or_default())
+    }
+
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Unanswered> {
         let mut answer = self.0.execute(request.try_into()?).await?;
         let mut response = http::Response::builder().status(answer.status());
@@ -252,7 +255,29 @@ fn object(claims: &impl Serialize) -> Map<String, Value> {
 mod tests {
     use super::*;
     use crate::config::Config;
+    use axum::Router;
+    use axum::response::Redirect;
+    use axum::routing::get;
     use serde_json::json;
+
+    #[tokio::test]
+    async fn a_provider_may_not_redirect_talk_without_end_or_keep_silent() {
+        let elsewhere = get(|| async { Redirect::to("/long") });
+        let long = get(|| async { vec![b'x'; LONGEST + 1] });
+        let silent = get(|| async { std::future::pending::<()>().await });
+        let app = Router::new().route("/elsewhere", elsewhere).route("/long", long).route("/silent", silent);
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move { axum::serve(listener, app).await });
+        let http = Http::new(Duration::from_millis(300));
+        let ask = async |path: &str| {
+            let request = http::Request::get(format!("http://{address}{path}")).body(Vec::new()).unwrap();
+            http.send(request).await.map(|answer| answer.status().as_u16()).map_err(|e| e.to_string())
+        };
+        assert_eq!(ask("/elsewhere").await, Ok(303));
+        assert_eq!(ask("/long").await, Err("answers more than 1048576 bytes".to_owned()));
+        assert!(ask("/silent").await.unwrap_err().contains("does not answer"));
+    }
 
     fn sign_in(said: Value) -> Result<Provided, Fault> {
         let text = "[oidc]\nissuer = \"https://id.example\"\nclient_id = \"h\"\n[oidc.roles]\nplatform = \"engineer\"\nleads = \"approver\"\n\

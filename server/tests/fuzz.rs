@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
-#[path = "../service/tests/house/seeds.rs"]
+#[path = "../service/tests/workflow/house/seeds.rs"]
 mod seeds;
 
 use axum::body::Body;

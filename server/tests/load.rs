@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 mod processes;
-#[path = "../service/tests/house/seeds.rs"]
+#[path = "../service/tests/workflow/house/seeds.rs"]
 mod seeds;
 
 use headroom_model::auth::{Role, Teams};

@@ -115,7 +115,7 @@ fn role_form(action: ServerAction<SetRole>, outcome: Outcome) -> impl IntoView +
             <div class="in">
                 <ActionForm action=action attr:class="form">
                     <div class="fields">
-                        <Field outcome name="name".to_owned() id="role-name" label="Name" required=true autocomplete="off" />
+                        <Field outcome name="name".to_owned() id="role-name" label="User" required=true autocomplete="off" />
                         {roles("role-role", outcome)}
                         <Field outcome name="teams".to_owned() id="role-teams" label="Teams" hint="with commas between; empty for every team" autocomplete="off" />
                     </div>

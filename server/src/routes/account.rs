@@ -12,7 +12,7 @@ use crate::sessions::key;
 use crate::state::AppState;
 use axum::Router;
 use axum::extract::{Form, Query, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use headroom_model::auth::Person;
 use headroom_model::problem::Problem;
@@ -138,10 +138,20 @@ async fn to_provider(State(state): State<AppState>, session: Session, Form(form)
     match provider.begin(local_path(&form.next)).await {
         Ok((url, begun)) => {
             session.insert(PROVIDER, begun).await.map_err(broken)?;
-            Ok(Redirect::to(&url).into_response())
+            Ok(go_on_at(&url))
         }
         Err(fault) => Ok(not_provided(&fault)),
     }
+}
+
+/// A page that goes on to another site by itself. A redirect would be a form leading there, which the pages' policy forbids.
+fn go_on_at(url: &str) -> Response {
+    let url = url.replace('&', "&amp;").replace('"', "&quot;").replace('<', "&lt;");
+    let page = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><meta http-equiv=\"refresh\" content=\"0;url={url}\"><title>Signing in · \
+         Headroom</title><p><a href=\"{url}\">Go on to your identity provider</a>"
+    );
+    Html(page).into_response()
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@
 mod errands;
 #[path = "../processes/mod.rs"]
 mod processes;
-#[path = "../../service/tests/house/seeds.rs"]
+#[path = "../../service/tests/workflow/house/seeds.rs"]
 mod seeds;
 
 use errands::{Api, Tally};

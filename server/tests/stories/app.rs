@@ -1,7 +1,8 @@
-//! A Headroom of one's own for each story.
+//! A Headroom of one's own for each story; with `STORIES_ON=postgres` on a real PostgreSQL.
 
+use crate::postgres;
 use headroom_model::auth::{Permission, Role, Teams};
-use headroom_server::config::{Config, SecondFactor, SignIn};
+use headroom_server::config::{Config, Database, SecondFactor, SignIn};
 use headroom_server::demo::USERS;
 use headroom_server::state::AppState;
 use headroom_server::{routes, serve};
@@ -18,7 +19,9 @@ use tokio::sync::watch;
 pub struct TestApp {
     pub address: String,
     pub headroom: Arc<Headroom>,
-    dir: TempDir,
+    /// Where its database is.
+    pub database: String,
+    _dir: TempDir,
     _stop: watch::Sender<bool>,
     client: reqwest::Client,
 }
@@ -45,7 +48,14 @@ impl TestApp {
     /// With a configuration of the story's own, but for address and directory.
     pub async fn configured(clusters: Vec<Cluster>, dir: TempDir, config: Config) -> Self {
         let listener = serve::listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
-        let config = Config { data_dir: dir.path().to_owned(), bind: serve::bound(&listener).unwrap(), ..config };
+        let database = match std::env::var("STORIES_ON").as_deref() {
+            Ok("postgres") => postgres::database().await,
+            Ok(other) => panic!("STORIES_ON={other}: the stories are told on postgres, or without it on SQLite"),
+            Err(_) => format!("sqlite:{}", dir.path().join("headroom.db").display()),
+        };
+        let url = Some(database.clone());
+        let config =
+            Config { data_dir: dir.path().to_owned(), bind: serve::bound(&listener).unwrap(), database: Database { url }, ..config };
         let address = format!("http://{}", config.bind);
         let headroom = serve::open(&config, clusters, true).await.unwrap();
         let (_stop, ending) = watch::channel(false);
@@ -53,12 +63,7 @@ impl TestApp {
         tokio::spawn(async move { axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await });
         headroom_infra::install_tls();
         let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
-        Self { address, headroom, dir, _stop, client }
-    }
-
-    /// The database.
-    pub fn file(&self) -> std::path::PathBuf {
-        self.dir.path().join("headroom.db")
+        Self { address, headroom, database, _dir: dir, _stop, client }
     }
 
     pub async fn create_users(&self) {

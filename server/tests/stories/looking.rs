@@ -4,34 +4,51 @@ use crate::fleet::Fleet;
 use headroom_app::App;
 use reqwest::Method;
 use serde_json::Value;
-use sqlx::{AssertSqlSafe, Connection, Row, SqliteConnection};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Row, SqliteConnection};
 use std::collections::BTreeMap;
-use std::path::Path;
 
 /// When somebody was last seen is no change of theirs.
 const SEEN: [&str; 2] = ["seen_at", "last_used"];
 
+const SQLITE_COLUMNS: &str = "SELECT t.name AS t, c.name AS c FROM sqlite_master t JOIN pragma_table_info(t.name) c \
+     WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'";
+const POSTGRES_COLUMNS: &str = "SELECT table_name::text AS t, column_name::text AS c FROM information_schema.columns \
+     WHERE table_schema = current_schema() ORDER BY ordinal_position";
+
 /// Every row of every table, as text.
-async fn everything(file: &Path) -> BTreeMap<String, Vec<String>> {
-    let mut on = SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap();
-    let columns = sqlx::query(
-        "SELECT t.name AS t, c.name AS c FROM sqlite_master t JOIN pragma_table_info(t.name) c \
-         WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite%'",
-    );
-    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for row in columns.fetch_all(&mut on).await.unwrap() {
-        let column: String = row.get("c");
-        if !SEEN.contains(&column.as_str()) {
-            tables.entry(row.get("t")).or_default().push(format!("quote({column})"));
+async fn everything(database: &str) -> BTreeMap<String, Vec<String>> {
+    if database.starts_with("sqlite:") {
+        let mut on = SqliteConnection::connect(database).await.unwrap();
+        let columns = sqlx::query(SQLITE_COLUMNS).fetch_all(&mut on).await.unwrap();
+        let mut content = BTreeMap::new();
+        for (table, text) in reads(columns.iter().map(|row| (row.get("t"), row.get("c"))), "quote") {
+            let rows = sqlx::query(AssertSqlSafe(text)).fetch_all(&mut on).await.unwrap();
+            content.insert(table, rows.iter().map(|row| row.get("line")).collect());
         }
+        content
+    } else {
+        let mut on = PgConnection::connect(database).await.unwrap();
+        let columns = sqlx::query(POSTGRES_COLUMNS).fetch_all(&mut on).await.unwrap();
+        let mut content = BTreeMap::new();
+        for (table, text) in reads(columns.iter().map(|row| (row.get("t"), row.get("c"))), "quote_nullable") {
+            let rows = sqlx::query(AssertSqlSafe(text)).fetch_all(&mut on).await.unwrap();
+            content.insert(table, rows.iter().map(|row| row.get("line")).collect());
+        }
+        content
     }
-    let mut content = BTreeMap::new();
-    for (table, columns) in tables {
+}
+
+/// By table, the statement that reads all of it, one text per row.
+fn reads(columns: impl Iterator<Item = (String, String)>, quote: &str) -> BTreeMap<String, String> {
+    let mut tables: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (table, column) in columns.filter(|(_, column)| !SEEN.contains(&column.as_str())) {
+        tables.entry(table).or_default().push(format!("{quote}({column})"));
+    }
+    let statement = |(table, columns): (String, Vec<String>)| {
         let text = format!("SELECT {} AS line FROM {table} ORDER BY line", columns.join(" || ',' || "));
-        let rows = sqlx::query(AssertSqlSafe(text)).fetch_all(&mut on).await.unwrap();
-        content.insert(table, rows.iter().map(|row| row.get("line")).collect());
-    }
-    content
+        (table, text)
+    };
+    tables.into_iter().map(statement).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -63,7 +80,7 @@ async fn looking_changes_nothing() {
 
     let api = fleet.app.api("engineer").await;
     let mut browser = fleet.app.browser("admin").await;
-    let file = fleet.app.file();
+    let file = fleet.app.database.clone();
     // What was under way when the workers were told to end is finished now.
     tokio::time::sleep(std::time::Duration::from_millis(500)).await;
     let before = everything(&file).await;

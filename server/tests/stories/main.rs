@@ -7,6 +7,8 @@ mod app;
 mod fleet;
 mod limits;
 mod looking;
+#[path = "../../store/tests/contract/postgres.rs"]
+mod postgres;
 mod requests;
 mod roles;
 mod second_factor;

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -20,6 +21,8 @@ struct Demo {
     process: Child,
     address: String,
     links: Vec<String>,
+    /// What it logged so far.
+    log: Arc<Mutex<String>>,
     dir: TempDir,
 }
 
@@ -31,8 +34,19 @@ impl Demo {
             .arg(dir.path().join("data"))
             .current_dir(dir.path())
             .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let log = Arc::new(Mutex::new(String::new()));
+        let (said, kept) = (BufReader::new(process.stderr.take().unwrap()).lines(), Arc::clone(&log));
+        std::thread::spawn(move || {
+            for line in said.map_while(Result::ok) {
+                eprintln!("{line}");
+                let mut kept = kept.lock().unwrap();
+                kept.push_str(&line);
+                kept.push('\n');
+            }
+        });
         let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
         let (mut address, mut links) = (String::new(), Vec::new());
         while links.len() < 4 {
@@ -42,7 +56,7 @@ impl Demo {
             }
             links.extend(line.split_whitespace().filter(|w| w.contains("/sign-in/code?code=")).map(str::to_owned));
         }
-        Self { process, address, links, dir }
+        Self { process, address, links, log, dir }
     }
 
     fn data(&self) -> PathBuf {
@@ -131,6 +145,7 @@ async fn from_nothing_to_a_change_applied_observed_and_rolled_back() {
     let id = text(&recommendation, "recommendation_id").to_owned();
     let path = format!("/optimization/recommendations/{id}");
     let plan = submitted_and_approved(&engineer, &approver, &id).await;
+    what_was_refused_is_in_the_log(&demo, &engineer, &id).await;
     applied_and_verified(&approver, &id, &plan).await;
     rolled_back_by_hand(&approver, &manager, &id, &recommendation).await;
     harm_is_rolled_back_by_itself(&engineer, &approver).await;
@@ -208,6 +223,25 @@ async fn submitted_and_approved(engineer: &Api, approver: &Api, id: &str) -> Str
     let (status, approved) = approver.act(id, "approve", json!({ "plan_hash": plan })).await;
     assert_eq!((status, &approved["approved_by"]), (200, &json!(["approver"])), "{approved}");
     plan
+}
+
+/// Who was refused what, with the id that the answer carries.
+async fn what_was_refused_is_in_the_log(demo: &Demo, engineer: &Api, id: &str) {
+    let (status, refused) = engineer.act(id, "reject", json!({ "reason": "mine" })).await;
+    assert_eq!(status, 403, "{refused}");
+    let request = text(&refused, "request_id");
+    let begin = Instant::now();
+    let line = loop {
+        let log = demo.log.lock().unwrap().clone();
+        if let Some(line) = log.lines().find(|line| line.contains(request)) {
+            break line.to_owned();
+        }
+        assert!(begin.elapsed() < Duration::from_secs(10), "{request} is not in the log:\n{log}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    for part in ["WARN", "refused", "role approver", "engineer", id] {
+        assert!(line.contains(part), "{part} is not in: {line}");
+    }
 }
 
 async fn applied_and_verified(approver: &Api, id: &str, plan: &str) {

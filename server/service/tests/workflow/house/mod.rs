@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 pub mod seeds;
 
-#[path = "../../../store/tests/contract/postgres.rs"]
+#[path = "../../../../store/tests/contract/postgres.rs"]
 mod postgres;
 
 /// How long a test waits for what takes seconds: enough for a machine that is busy with something else.

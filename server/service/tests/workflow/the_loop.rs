@@ -1,29 +1,25 @@
 //! The product's main job, from an analysis to a verdict, over a real simulator and a real database.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
-
-mod house;
-
+use crate::house::House;
 use headroom_model::auth::Role;
 use headroom_model::change::{Refusal, Substate};
 use headroom_model::effect::Judgement;
 use headroom_model::policy::Scope;
 use headroom_model::recommendation::RecommendationState;
 use headroom_service::Error;
-use house::House;
 
 macro_rules! on_both_databases {
     ($($story:ident: $speed:literal),* $(,)?) => {
         mod on_sqlite {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $story() {
-                crate::$story(crate::House::start($speed).await).await;
+                super::$story(crate::house::House::start($speed).await).await;
             })*
         }
         mod on_postgres {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $story() {
-                crate::$story(crate::House::start_on_postgres($speed).await).await;
+                super::$story(crate::house::House::start_on_postgres($speed).await).await;
             })*
         }
     };

@@ -2,10 +2,8 @@
 //! model allows is done, what it does not is refused with the right problem, and then nothing has changed. A sequence is its seed;
 //! seeds.rs says how many there are. Below, the pure table alone, against one written a second time.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
-
-mod house;
-
+use crate::house::seeds::{Dice, Row, Run, shared_out};
+use crate::house::{CALL, Clock, House};
 use headroom_model::auth::{OpContext, Role, Teams};
 use headroom_model::change::{Change, Refusal, Substate};
 use headroom_model::ids::RecommendationId;
@@ -14,10 +12,7 @@ use headroom_model::policy::Scope;
 use headroom_model::recommendation::RecommendationState as Recommended;
 use headroom_model::view::AuditQuery;
 use headroom_service::Error;
-use house::seeds::{Dice, Row, Run};
-use house::{CALL, Clock, House};
 use std::ops::Range;
-use tokio::task::JoinSet;
 
 const ROW: Row = Row { name: "state_machine", full: 100_000, short: 60, batch: 1_000 };
 const HANDS: u64 = 3;
@@ -303,17 +298,10 @@ async fn on_postgres() {
 }
 
 async fn several(run: &Run, seeds: Range<u64>) {
-    let mut hands = JoinSet::new();
-    for hand in 0..HANDS {
-        let (run, mine) = (run.clone(), seeds.clone().filter(move |seed| seed % HANDS == hand));
-        hands.spawn(async move { sequences(&run, mine).await });
-    }
-    while let Some(ended) = hands.join_next().await {
-        ended.unwrap();
-    }
+    shared_out(run, seeds, HANDS, sequences).await;
 }
 
-async fn sequences(run: &Run, seeds: impl Iterator<Item = u64>) {
+async fn sequences(run: Run, seeds: Vec<u64>) {
     let clock = Clock::new();
     let house = House::by_hand(run.database(), &clock, CALL).await;
     let service = house.with_replicas().await.swap_remove(0);

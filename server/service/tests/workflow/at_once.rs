@@ -1,14 +1,10 @@
 //! Many people press the same button at the same moment: one effect. `ROUNDS` says how often, 3 times without.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
-
-mod house;
-
+use crate::house::House;
 use headroom_infra::Infrastructure;
 use headroom_model::auth::Role;
 use headroom_model::change::Substate;
 use headroom_service::Error;
-use house::House;
 use std::sync::Arc;
 
 /// Who presses at once.

@@ -11,6 +11,7 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
+use tokio::task::JoinSet;
 
 /// A row of docs/RELIABILITY.md.
 #[derive(Debug, Clone, Copy)]
@@ -84,6 +85,20 @@ impl Row {
             run.note(&json!({ "from": from, "to": to, "trials": to - from, "violations": 0, "seconds": began.elapsed().as_secs() }));
             from = to;
         }
+    }
+}
+
+/// Trials of a batch shared out among `hands` that work at the same time.
+pub async fn shared_out<F>(run: &Run, seeds: Range<u64>, hands: u64, trials: impl Fn(Run, Vec<u64>) -> F)
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let mut working = JoinSet::new();
+    for hand in 0..hands {
+        working.spawn(trials(run.clone(), seeds.clone().filter(|seed| seed % hands == hand).collect()));
+    }
+    while let Some(ended) = working.join_next().await {
+        ended.expect("a trial has failed");
     }
 }
 

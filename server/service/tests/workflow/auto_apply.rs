@@ -1,14 +1,10 @@
 //! What policy may apply without a person, and what it says where it may not.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
-
-mod house;
-
+use crate::house::House;
 use headroom_model::change::Substate;
 use headroom_model::job::OptimizationType;
 use headroom_model::policy::Scope;
 use headroom_model::recommendation::Risk;
-use house::House;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn policy_applies_by_itself_only_what_it_lists_at_low_risk_and_says_why_not() {

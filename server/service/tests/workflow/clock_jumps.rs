@@ -1,18 +1,14 @@
 //! The wall clock jumps by up to an hour, forward and back, while two workers carry changes out and take them back: nothing expires
 //! early, nothing is run twice, nothing waits for the hour to come round again. A trial is its seed; seeds.rs says how many there are.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
-
-mod house;
-
+use crate::house::seeds::{Dice, Row, Run};
+use crate::house::{CALL, Clock, House};
 use headroom_infra::{Infrastructure, Purpose};
 use headroom_model::change::Substate;
 use headroom_model::ids::RecommendationId;
 use headroom_model::policy::Scope;
 use headroom_model::service::Service;
 use headroom_service::WorkerOptions;
-use house::seeds::{Dice, Row, Run};
-use house::{CALL, Clock, House};
 use std::ops::Range;
 use std::time::Duration;
 

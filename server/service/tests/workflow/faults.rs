@@ -1,21 +1,16 @@
 //! Faults at the target while changes are carried out and taken back: no write is lost or made twice, and what Headroom says agrees
 //! with what is there. A trial is its seed; seeds.rs says how many there are and how one is repeated.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
-
-mod house;
-
+use crate::house::seeds::{Dice, Row, Run, shared_out};
+use crate::house::{Clock, House};
 use headroom_infra::simulator::{Fault, FaultKind};
 use headroom_infra::{Infrastructure, Live, Mutation, Purpose};
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::RecommendationId;
 use headroom_model::plan::FieldChange;
 use headroom_model::service::Service;
-use house::seeds::{Dice, Row, Run};
-use house::{Clock, House};
 use std::ops::Range;
 use std::time::Duration;
-use tokio::task::JoinSet;
 
 const ROW: Row = Row { name: "faults", full: 10_000, short: 24, batch: 400 };
 /// Trials at the same time: most of a trial is waiting for answers that do not come.
@@ -38,17 +33,10 @@ async fn on_postgres() {
 }
 
 async fn several(run: &Run, seeds: Range<u64>) {
-    let mut hands = JoinSet::new();
-    for hand in 0..HANDS {
-        let (run, mine) = (run.clone(), seeds.clone().filter(move |seed| seed % HANDS == hand));
-        hands.spawn(async move { trials(&run, mine).await });
-    }
-    while let Some(ended) = hands.join_next().await {
-        ended.unwrap();
-    }
+    shared_out(run, seeds, HANDS, trials).await;
 }
 
-async fn trials(run: &Run, seeds: impl Iterator<Item = u64>) {
+async fn trials(run: Run, seeds: Vec<u64>) {
     let clock = Clock::new();
     let house = House::by_hand(run.database(), &clock, NO_ANSWER).await;
     let services = house.with_replicas().await;

@@ -1,0 +1,32 @@
+//! The audit chain in lists.
+
+use serde::{Deserialize, Serialize};
+
+/// Which audit entries.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct AuditQuery {
+    /// Part of event, actor, subject or reason.
+    pub q: String,
+    /// Exact actor.
+    pub actor: String,
+    /// Beginning of the event's name.
+    pub event: String,
+    /// Where to go on.
+    pub cursor: String,
+    /// Rows per page.
+    pub limit: u32,
+}
+
+/// One audit entry.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditRow {
+    /// Its number in the chain.
+    pub seq: i64,
+    /// What happened.
+    pub event: crate::event::Event,
+    /// The entry's hash, hexadecimal.
+    pub hash: String,
+    /// Where it can be seen: `/recommendations/…`, `/services/…`.
+    pub link: Option<String>,
+}

@@ -1,0 +1,12 @@
+//! Changes from proposal to end, through the use cases, on real databases and the simulated cluster.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
+mod at_once;
+mod auto_apply;
+mod clock_jumps;
+mod faults;
+mod house;
+mod no_op;
+mod state_machine;
+mod the_loop;
