@@ -46,6 +46,8 @@ pub fn App() -> impl IntoView {
                     <Route path=path!("/recommendations") view=pages::recommendations::RecommendationsPage ssr=SsrMode::Async />
                     <Route path=path!("/recommendations/:id") view=pages::recommendation::RecommendationDetail ssr=SsrMode::Async />
                     <Route path=path!("/changes") view=pages::changes::ChangesPage ssr=SsrMode::Async />
+                    <Route path=path!("/benchmarks") view=pages::benchmarks::BenchmarksPage ssr=SsrMode::Async />
+                    <Route path=path!("/benchmarks/:id") view=pages::benchmark::BenchmarkDetail ssr=SsrMode::Async />
                     <Route path=path!("/audit") view=pages::audit::AuditPage ssr=SsrMode::Async />
                     <Route path=path!("/settings") view=pages::settings::SettingsPage ssr=SsrMode::Async />
                     <Route path=path!("/settings/users") view=pages::users::UsersPage ssr=SsrMode::Async />

@@ -2,6 +2,7 @@
 
 use clap::{Args, Parser, Subcommand};
 use headroom_model::auth::{Permission, Role, Teams};
+use headroom_model::time::Timestamp;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -27,6 +28,8 @@ pub enum Command {
     Migrate(Database),
     /// Bring in an observed cluster from a CSV file (time,service,metric,value); recommend only
     Import(Import),
+    /// Take in runs of benchmarks that tools have written
+    Benchmarks(Benchmarks),
     /// Analyse a CSV file without a server; writes JSON
     Analyze(headroom_offline::analyze::Analyze),
     /// Manage the people who sign in
@@ -128,6 +131,47 @@ pub struct Simulator {
 pub struct Import {
     /// The file, plain or gzip; `-` reads standard input
     pub file: PathBuf,
+    /// The database
+    #[command(flatten)]
+    pub database: Database,
+}
+
+/// `headroom benchmarks`
+#[derive(Debug, Args)]
+pub struct Benchmarks {
+    /// What to do
+    #[command(subcommand)]
+    pub act: BenchmarksAct,
+}
+
+/// `headroom benchmarks …`
+#[derive(Debug, Subcommand)]
+pub enum BenchmarksAct {
+    /// Take in runs from files of criterion, hyperfine, k6, wrk, JMH, `go test -bench`, or plain JSON or CSV
+    Import(BenchmarksImport),
+}
+
+/// `headroom benchmarks import`
+#[derive(Debug, Args)]
+pub struct BenchmarksImport {
+    /// The files; `-` reads standard input
+    #[arg(required = true)]
+    pub files: Vec<PathBuf>,
+    /// What wrote them [default: found out from the content]
+    #[arg(long)]
+    pub format: Option<String>,
+    /// What the benchmarks are part of, such as a repository's name
+    #[arg(long)]
+    pub suite: String,
+    /// The service that they measure
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub service: String,
+    /// The commit that was measured, where the file does not say
+    #[arg(long)]
+    pub commit: Option<String>,
+    /// When, RFC 3339, where the file does not say [default: now]
+    #[arg(long)]
+    pub at: Option<Timestamp>,
     /// The database
     #[command(flatten)]
     pub database: Database,

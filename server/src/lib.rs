@@ -29,7 +29,7 @@ pub mod traces;
 
 pub use error::Failure;
 
-use cli::{Command, TokenAct};
+use cli::{BenchmarksAct, Command, TokenAct};
 
 /// Does what the command line asks.
 ///
@@ -55,6 +55,9 @@ async fn run_async(command: Command) -> Result<(), Failure> {
         Command::Simulator(arguments) => simulator::run(&arguments).await,
         Command::Migrate(database) => commands::database::migrate(&database).await,
         Command::Import(arguments) => commands::import::run(&arguments).await,
+        Command::Benchmarks(arguments) => match arguments.act {
+            BenchmarksAct::Import(arguments) => commands::benchmarks::import(&arguments).await,
+        },
         Command::User(arguments) => commands::user::run(arguments).await,
         Command::Token(arguments) => match arguments.act {
             TokenAct::Create { user, scope, days, database } => commands::token::create(&user, scope, days, &database).await,

@@ -46,6 +46,10 @@ id!(
     /// A person or a program that signs in.
     UserId
 );
+id!(
+    /// A benchmark: one thing that is measured again and again.
+    BenchmarkId
+);
 
 impl ChangeId {
     /// The short form for people, `CHG-3f9a1c`: the last six hexadecimal digits.

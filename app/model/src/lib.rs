@@ -2,6 +2,7 @@
 //! change, policy, and the shapes that pages and interfaces show. No I/O; compiles to WASM.
 
 pub mod auth;
+pub mod benchmark;
 pub mod change;
 pub mod chart;
 pub mod effect;

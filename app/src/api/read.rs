@@ -8,8 +8,8 @@ use crate::error::AppError;
 use headroom_model::ids::RecommendationId;
 use headroom_model::time::Span;
 use headroom_model::view::{
-    AuditQuery, AuditRow, ChangeQuery, ChangeRow, Frame, JobRow, Overview, PageOf, RecommendationPage, RecommendationQuery,
-    RecommendationRow, ServicePage, ServiceQuery, ServiceRow,
+    AuditQuery, AuditRow, BenchmarkPage, BenchmarkQuery, BenchmarkRow, ChangeQuery, ChangeRow, Frame, JobRow, Overview, PageOf,
+    RecommendationPage, RecommendationQuery, RecommendationRow, ServicePage, ServiceQuery, ServiceRow,
 };
 use leptos::prelude::*;
 
@@ -113,6 +113,39 @@ pub async fn changes(query: ChangeQuery) -> Result<PageOf<ChangeRow>, AppError> 
 pub async fn audit(query: AuditQuery) -> Result<PageOf<AuditRow>, AppError> {
     let door = doorway().await?;
     Ok(door.service.audit(&door.ctx, &query).await?)
+}
+
+/// A page of benchmarks.
+#[server(prefix = "/fn", endpoint = "benchmarks", input = Json, output = Json)]
+pub async fn benchmarks(query: BenchmarkQuery) -> Result<PageOf<BenchmarkRow>, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.benchmarks(&door.ctx, &query).await?)
+}
+
+/// The suites that benchmarks are part of.
+#[server(prefix = "/fn", endpoint = "benchmarks/suites", input = Json, output = Json)]
+pub async fn benchmark_suites() -> Result<Vec<String>, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.benchmark_suites(&door.ctx).await?)
+}
+
+/// One benchmark.
+#[server(prefix = "/fn", endpoint = "benchmark", input = Json, output = Json)]
+pub async fn benchmark(id: String) -> Result<BenchmarkPage, AppError> {
+    let door = doorway().await?;
+    Ok(door.service.benchmark(&door.ctx, benchmark_id(&id)?).await?)
+}
+
+#[cfg(feature = "ssr")]
+fn benchmark_id(id: &str) -> Result<headroom_model::ids::BenchmarkId, AppError> {
+    id.parse().map_err(|_| AppError::new("not-found", format!("there is no benchmark {id:?}")))
+}
+
+/// Its chart.
+#[server(prefix = "/fn", endpoint = "benchmark/chart", input = Json, output = Json)]
+pub async fn benchmark_chart(id: String) -> Result<ChartView, AppError> {
+    let door = doorway().await?;
+    Ok(ChartView::draw(&door.service.benchmark_chart(&door.ctx, benchmark_id(&id)?).await?, "b"))
 }
 
 /// The newest analyses.

@@ -120,6 +120,7 @@ fn Navigation(frame: FrameData) -> impl IntoView {
             <A href="/changes">{icon(Icon::Changes)}"Changes"{with_frame(frame, active)}</A>
             <A href="/services">{icon(Icon::Services)}"Services"{with_frame(frame, services)}</A>
             <div class="nav-title">"Record"</div>
+            <A href="/benchmarks">{icon(Icon::Benchmarks)}"Benchmarks"</A>
             <A href="/audit">{icon(Icon::Audit)}"Audit"</A>
             <A href="/settings">{icon(Icon::Settings)}"Settings"</A>
         </nav>

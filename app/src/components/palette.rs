@@ -10,11 +10,12 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_navigate;
 
 /// Pages by name.
-const PAGES: [(&str, &str, Icon); 9] = [
+const PAGES: [(&str, &str, Icon); 10] = [
     ("Overview", "/", Icon::Overview),
     ("Recommendations: open", "/recommendations", Icon::Recommendations),
     ("Recommendations: waiting for approval", "/recommendations?view=waiting", Icon::Clock),
     ("Changes", "/changes", Icon::Changes),
+    ("Benchmarks", "/benchmarks", Icon::Benchmarks),
     ("Services", "/services", Icon::Services),
     ("Audit", "/audit", Icon::Audit),
     ("Policy", "/settings", Icon::Policy),

@@ -2,6 +2,8 @@
 
 pub mod account;
 pub mod audit;
+pub mod benchmark;
+pub mod benchmarks;
 pub mod changes;
 pub mod first_run;
 pub mod not_found;

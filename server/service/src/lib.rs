@@ -10,6 +10,7 @@ mod analyze;
 mod apply;
 mod approve;
 mod auto_apply;
+mod benchmarks;
 mod break_glass;
 mod carry_out;
 mod comment;

@@ -1,6 +1,7 @@
 //! What the command line does without a server, or beside one: one file per command.
 
 pub mod backup;
+pub mod benchmarks;
 pub mod database;
 pub mod doctor;
 pub mod import;

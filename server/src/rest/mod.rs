@@ -1,5 +1,6 @@
 //! The REST API: `/api/v1`, described by OpenAPI 3.1 at `/api/openapi.json` and by a page at `/api/docs`.
 
+mod benchmarks;
 mod changes;
 mod docs;
 pub mod extract;
@@ -47,6 +48,9 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(changes::list))
         .routes(routes!(changes::audit))
         .routes(routes!(policy::show, policy::set))
+        .routes(routes!(benchmarks::list))
+        .routes(routes!(benchmarks::show))
+        .routes(routes!(benchmarks::runs))
 }
 
 /// The API with its description.
@@ -82,6 +86,7 @@ mod tests {
         paths.sort();
         let base = "/optimization/recommendations/{recommendation_id}";
         let mut wanted = vec!["/audit", "/changes", "/optimization/analyze", "/optimization/jobs/{job_id}", "/optimization/propose"];
+        wanted.extend(["/benchmarks", "/benchmarks/runs", "/benchmarks/{benchmark_id}"]);
         wanted.extend(["/optimization/recommendations", "/policy", "/services", "/services/{service_name}", base]);
         let mut wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
         wanted.extend(

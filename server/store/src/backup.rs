@@ -28,6 +28,8 @@ const TABLES: &[&str] = &[
     "comments",
     "outcomes",
     "ledger",
+    "benchmarks",
+    "benchmark_runs",
     "policies",
     "users",
     "credentials",

@@ -5,6 +5,7 @@
 
 mod audit;
 mod backup;
+mod benchmarks;
 mod boundary;
 mod changes;
 mod comments;
@@ -32,6 +33,7 @@ mod work;
 
 pub use audit::{AuditFault, AuditHead, AuditReport};
 pub use backup::BackupReport;
+pub use benchmarks::BenchmarkKey;
 pub use boundary::Boundary;
 pub use error::{Error, Result};
 pub use idempotency::{Claim, Remembered};

@@ -3,8 +3,10 @@
 use crate::app::TestApp;
 use headroom_infra::simulator::{Client, Options, bind};
 use headroom_model::auth::{OpContext, Person, Role, Teams};
+use headroom_model::benchmark::BenchmarkRun;
 use headroom_model::view::{AnalyzeRequest, RecommendationRow};
 use headroom_service::{Cluster, WorkerOptions};
+use serde_json::json;
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -25,6 +27,7 @@ pub struct Of {
     pub service: String,
     pub recommendation: String,
     pub job: String,
+    pub benchmark: String,
 }
 
 pub const ROLES: [(&str, Role); 4] =
@@ -65,10 +68,13 @@ impl Fleet {
         let open = headroom_model::view::RecommendationQuery { view: "open".into(), limit: 200, ..Default::default() };
         let rows: Vec<RecommendationRow> = app.headroom.recommendations(&everybody, &open).await.unwrap().items;
         let mut found: Vec<Of> = Vec::new();
+        let run: BenchmarkRun = serde_json::from_value(json!({ "benchmark": "a", "unit": "ms", "values": [1.0, 2.0] })).unwrap();
         for row in rows {
             if found.len() < 2 && found.iter().all(|of| of.team != row.team) {
                 let job = analysed(&row.service_name).await;
-                found.push(Of { team: row.team, service: row.service_name, recommendation: row.id.to_string(), job });
+                let measured = app.headroom.import_benchmarks(&everybody, "story", &row.service_name, &[run.clone()]).await.unwrap();
+                let benchmark = measured[0].id.to_string();
+                found.push(Of { team: row.team, service: row.service_name, recommendation: row.id.to_string(), job, benchmark });
             }
         }
         let [own, other] = <[Of; 2]>::try_from(found).unwrap_or_else(|_| panic!("a fleet of fewer than two teams with something to do"));

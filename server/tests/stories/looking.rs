@@ -58,6 +58,7 @@ async fn looking_changes_nothing() {
     let fill = |path: &str| {
         path.replace("{service_name}", &fleet.own.service)
             .replace("{job_id}", &fleet.own.job)
+            .replace("{benchmark_id}", &fleet.own.benchmark)
             .replace("{recommendation_id}", &fleet.own.recommendation)
     };
     let description: Value = fleet.app.request(Method::GET, "/api/openapi.json").send().await.unwrap().json().await.unwrap();
@@ -72,7 +73,8 @@ async fn looking_changes_nothing() {
         .iter()
         .map(|route| {
             let path = route.path().to_owned();
-            path.replace("{name}", &fleet.own.service).replace("{id}", &fleet.own.recommendation).replace(":name", "x").replace(":id", "x")
+            let id = if path.starts_with("/benchmarks") { &fleet.own.benchmark } else { &fleet.own.recommendation };
+            path.replace("{name}", &fleet.own.service).replace("{id}", id).replace(":name", "x").replace(":id", "x")
         })
         .chain(["/audit/export.csv", "/audit/export.json", "/api/docs", "/metrics", "/livez", "/readyz", "/nothing"].map(str::to_owned))
         .collect();

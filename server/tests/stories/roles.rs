@@ -24,6 +24,12 @@ fn acts() -> Vec<(Method, String, Value, Permission)> {
         (Method::POST, on("reject"), json!({ "reason": "no" }), Permission::Approve),
         (Method::POST, on("apply"), json!({ "plan_hash": hash }), Permission::Apply),
         (Method::POST, on("rollback"), json!({ "reason": "slow" }), Permission::RollBack),
+        (
+            Method::POST,
+            "/benchmarks/runs".into(),
+            json!({ "suite": "s", "runs": [{ "benchmark": "b", "unit": "ns", "values": [1.0] }] }),
+            Permission::Analyze,
+        ),
         (Method::PUT, "/policy".into(), json!({ "key": "max_recommendations", "value": 7 }), Permission::ManagePolicy),
     ]
 }
@@ -40,7 +46,7 @@ async fn each_role_may_what_it_may_and_is_told_what_is_missing() {
     ];
     for (user, role) in users {
         let api = app.api(user).await;
-        for path in ["/services", "/optimization/recommendations", "/changes", "/audit", "/policy"] {
+        for path in ["/services", "/optimization/recommendations", "/changes", "/audit", "/policy", "/benchmarks"] {
             assert_eq!(api.get(path).await.0, 200, "{user} reads {path}");
         }
         for (method, path, body, permission) in acts() {

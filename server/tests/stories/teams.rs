@@ -16,6 +16,14 @@ fn routes(of: &Of) -> Vec<(Method, &'static str, String, Value, Permission)> {
         (Method::GET, "/services/{service_name}", format!("/services/{}", of.service), Value::Null, P::Read),
         (Method::GET, "/optimization/jobs/{job_id}", format!("/optimization/jobs/{}", of.job), Value::Null, P::Read),
         (Method::GET, "/optimization/recommendations/{recommendation_id}", recommendation(""), Value::Null, P::Read),
+        (Method::GET, "/benchmarks/{benchmark_id}", format!("/benchmarks/{}", of.benchmark), Value::Null, P::Read),
+        (
+            Method::POST,
+            "/benchmarks/runs",
+            "/benchmarks/runs".into(),
+            json!({ "suite": "s", "service_name": of.service, "runs": [{ "benchmark": "b", "unit": "ns", "values": [1.0] }] }),
+            P::Analyze,
+        ),
         (Method::GET, "/policy", format!("/policy?service_name={}", of.service), Value::Null, P::Read),
         (Method::POST, "/optimization/analyze", "/optimization/analyze".into(), json!({ "service_name": of.service }), P::Analyze),
         (
@@ -40,7 +48,8 @@ fn routes(of: &Of) -> Vec<(Method, &'static str, String, Value, Permission)> {
 }
 
 /// Routes that name no single thing; what they list is looked at in a story of its own.
-const OF_NO_ONE_THING: [(&str, &str); 6] = [
+const OF_NO_ONE_THING: [(&str, &str); 7] = [
+    ("get", "/benchmarks"),
     ("get", "/services"),
     ("get", "/optimization/recommendations"),
     ("get", "/changes"),
@@ -87,6 +96,12 @@ async fn lists_sums_and_pages_are_of_ones_own_team() {
     let (_, fleet_list) = everybody.get("/services?limit=200").await;
     let team_of: BTreeMap<String, String> =
         fleet_list["items"].as_array().unwrap().iter().map(|i| (text(i, "service_name"), text(i, "team"))).collect();
+    let benchmarks = async |api: &Api<'_>| {
+        let (_, list) = api.get("/benchmarks").await;
+        list["items"].as_array().unwrap().iter().map(|i| text(i, "team")).collect::<Vec<_>>()
+    };
+    assert_eq!(benchmarks(&api).await, [fleet.own.team.clone()]);
+    assert_eq!(benchmarks(&everybody).await.len(), 2);
     for path in ["/services?limit=200", "/optimization/recommendations?limit=200"] {
         let teams = async |api: &Api<'_>| -> BTreeSet<String> {
             let (_, list) = api.get(path).await;
@@ -126,7 +141,8 @@ async fn lists_sums_and_pages_are_of_ones_own_team() {
 async fn every_route_of_the_description_is_looked_at() {
     let app = TestApp::start().await;
     let description: Value = app.request(Method::GET, "/api/openapi.json").send().await.unwrap().json().await.unwrap();
-    let of = Of { team: String::new(), service: String::new(), recommendation: String::new(), job: String::new() };
+    let of =
+        Of { team: String::new(), service: String::new(), recommendation: String::new(), job: String::new(), benchmark: String::new() };
     let looked_at = routes(&of);
     let mut count = 0;
     for (path, item) in description["paths"].as_object().unwrap() {

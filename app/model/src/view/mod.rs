@@ -1,6 +1,7 @@
 //! What pages show and interfaces send: plain data, built by the use cases that read, compiled for both sides.
 
 mod audit;
+mod benchmarks;
 mod changes;
 mod overview;
 mod people;
@@ -8,6 +9,7 @@ mod recommendations;
 mod services;
 
 pub use audit::{AuditQuery, AuditRow};
+pub use benchmarks::{BenchmarkPage, BenchmarkPoint, BenchmarkQuery, BenchmarkRow};
 pub use changes::{ChangeQuery, ChangeRow};
 pub use overview::{Attention, HeadroomDot, Overview, TeamCost};
 pub use people::{Account, Enrolment, SessionRow, TokenRow, UserRow};

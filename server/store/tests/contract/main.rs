@@ -7,6 +7,7 @@ use tempfile::TempDir;
 
 mod audit;
 mod backups;
+mod benchmarks;
 mod durability;
 mod figures;
 mod fixtures;
@@ -87,6 +88,10 @@ contract! {
         outcomes_make_a_track_record,
         the_ledger_counts_what_is_in_force,
         policies_come_widest_first,
+    }
+    benchmarks {
+        a_run_of_the_same_time_and_commit_replaces_the_one_before,
+        benchmarks_are_listed_by_team_suite_and_step,
     }
     identity {
         users_are_unique_and_can_be_locked,

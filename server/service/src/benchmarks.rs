@@ -1,0 +1,150 @@
+//! Benchmarks: takes runs in, and notes where their level has stepped.
+
+use crate::{Error, Headroom, Result, event};
+use async_recursion::async_recursion as boxed;
+use headroom_engine::benchmarks::{Event, steps};
+use headroom_model::auth::{OpContext, Permission, Teams};
+use headroom_model::benchmark::{self, BenchmarkRun, BenchmarkStep};
+use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink, Mark};
+use headroom_model::ids::BenchmarkId;
+use headroom_model::service::Service;
+use headroom_model::view::{BenchmarkPage, BenchmarkQuery, BenchmarkRow, PageOf};
+use headroom_store::BenchmarkKey;
+use std::collections::BTreeSet;
+
+/// Most runs of one import.
+const MOST_RUNS: usize = 10_000;
+/// The newest runs of a benchmark, among which steps are looked for.
+const LOOKED_AT: u32 = 1000;
+/// Who owns a benchmark that belongs to no service.
+const NO_TEAM: &str = "unowned";
+
+impl Headroom {
+    /// Keeps runs of benchmarks, all of them or none, and looks for steps in the level of each benchmark that has new ones. A run of the
+    /// same time and commit replaces the one before. `service_name` may be empty. Returns the benchmarks that have new runs.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the engineer's role; [`Error::NotFound`] for an unknown service; [`Error::Invalid`] names the field.
+    #[boxed]
+    pub async fn import_benchmarks(
+        &self,
+        ctx: &OpContext,
+        suite: &str,
+        service_name: &str,
+        runs: &[BenchmarkRun],
+    ) -> Result<Vec<BenchmarkRow>> {
+        ctx.require(Permission::Analyze)?;
+        benchmark::name("suite", suite).map_err(|(field, why)| Error::invalid(field, why))?;
+        if runs.is_empty() || runs.len() > MOST_RUNS {
+            return Err(Error::invalid("runs", format!("{} runs are not allowed: send 1 to {MOST_RUNS}", runs.len())));
+        }
+        for run in runs {
+            run.check().map_err(|(field, why)| Error::invalid(field, why))?;
+        }
+        let service = if service_name.is_empty() { None } else { Some(self.service_seen(ctx, service_name).await?) };
+        if service.is_none() && ctx.teams != Teams::ALL {
+            return Err(Error::invalid("service_name", "say which service it belongs to: you see some teams only"));
+        }
+        let events = self.events_of(service.as_ref()).await?;
+        let team = service.as_ref().map_or(NO_TEAM, |s| s.team.as_str());
+        let mut tx = self.store.begin().await?;
+        let mut touched = BTreeSet::new();
+        for run in runs {
+            let key = BenchmarkKey { team: team.into(), suite: suite.into(), name: run.benchmark.clone(), unit: run.unit.clone() };
+            let id = tx.benchmark(&key, run.higher_is_better, service.as_ref().map(|s| s.id)).await?;
+            tx.put_benchmark_run(id, run, run.at.unwrap_or(ctx.now.wall)).await?;
+            touched.insert((id, run.higher_is_better));
+        }
+        for (id, higher_is_better) in &touched {
+            let points = tx.benchmark_points(*id, LOOKED_AT).await?;
+            tx.put_benchmark_steps(*id, &steps(&points, *higher_is_better, &events)).await?;
+        }
+        let mut entry = event(ctx, "benchmarks.imported", "benchmarks", suite);
+        entry.service_id = service.map(|s| s.id.to_string());
+        entry.after = Some(serde_json::json!({ "runs": runs.len(), "benchmarks": touched.len() }));
+        tx.record(&entry).await?;
+        tx.commit().await?;
+        self.announce("benchmarks");
+        let ids: Vec<BenchmarkId> = touched.into_iter().map(|(id, _)| id).collect();
+        Ok(self.store.benchmark_rows_of(&ids).await?)
+    }
+
+    /// What may have made a benchmark step: changes that were carried out on its service.
+    async fn events_of(&self, service: Option<&Service>) -> Result<Vec<Event>> {
+        let Some(service) = service else { return Ok(Vec::new()) };
+        let changes = self.store.changes_of(service.id).await?;
+        let applied = changes.iter().filter_map(|c| c.applied_at.map(|at| Event { at, text: format!("{} {}", c.id.short(), c.title) }));
+        let back = changes.iter().filter_map(|c| c.rolled_back_at.map(|at| Event { at, text: format!("{} rolled back", c.id.short()) }));
+        Ok(applied.chain(back).collect())
+    }
+
+    /// A page of benchmarks, the one that stepped last first.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a cursor, view or order that is not known.
+    #[boxed]
+    pub async fn benchmarks(&self, ctx: &OpContext, query: &BenchmarkQuery) -> Result<PageOf<BenchmarkRow>> {
+        ctx.require(Permission::Read)?;
+        Ok(self.store.benchmark_rows(query, &ctx.teams).await?)
+    }
+
+    /// The suites there are.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    #[boxed]
+    pub async fn benchmark_suites(&self, ctx: &OpContext) -> Result<Vec<String>> {
+        ctx.require(Permission::Read)?;
+        Ok(self.store.benchmark_suites(&ctx.teams).await?)
+    }
+
+    /// One benchmark, whole.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    #[boxed]
+    pub async fn benchmark(&self, ctx: &OpContext, id: BenchmarkId) -> Result<BenchmarkPage> {
+        ctx.require(Permission::Read)?;
+        let (row, steps) = self.store.benchmark_row(id, &ctx.teams).await?.ok_or_else(|| Error::not_found("benchmark", id))?;
+        Ok(BenchmarkPage { row, steps, points: self.store.benchmark_runs(id, LOOKED_AT).await? })
+    }
+
+    /// A benchmark's runs with their range, the level between steps, and the steps marked.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    #[boxed]
+    pub async fn benchmark_chart(&self, ctx: &OpContext, id: BenchmarkId) -> Result<ChartModel> {
+        Ok(chart(&self.benchmark(ctx, id).await?))
+    }
+}
+
+fn chart(page: &BenchmarkPage) -> ChartModel {
+    let mut level = Vec::new();
+    let (mut steps, mut now) = (page.steps.iter().peekable(), page.steps.first().map(|s| s.before));
+    for point in &page.points {
+        while let Some(step) = steps.next_if(|step| step.at <= point.at) {
+            now = Some(step.after);
+        }
+        level.push((point.at.secs(), now));
+    }
+    let runs = page.points.iter().map(|p| (p.at.secs(), Some(p.centre))).collect();
+    let mut series = vec![ChartSeries { label: "runs".into(), ink: Ink::Use, steps: false, points: runs }];
+    if !page.steps.is_empty() {
+        series.push(ChartSeries { label: "level".into(), ink: Ink::Data1, steps: true, points: level });
+    }
+    let range = page.points.iter().map(|p| (p.at.secs(), p.range.0, p.range.1)).collect();
+    let mark = |step: &BenchmarkStep| Mark {
+        label: step.percent.map_or_else(|| "stepped".to_owned(), |p| format!("{p:+.1} %")),
+        ink: if step.worse { Ink::Bad } else { Ink::Applied },
+        at: step.at.secs(),
+    };
+    ChartModel {
+        title: page.row.name.clone(),
+        unit: page.row.unit.clone(),
+        series,
+        bands: vec![ChartBand { label: "range".into(), ink: Ink::Use, points: range }],
+        thresholds: Vec::new(),
+        marks: page.steps.iter().map(mark).collect(),
+    }
+}
