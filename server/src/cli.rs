@@ -1,6 +1,7 @@
 //! The command line: one subcommand per thing that Headroom does.
 
 use clap::{Args, Parser, Subcommand};
+use headroom_engine::benchmarks::Format;
 use headroom_model::auth::{Permission, Role, Teams};
 use headroom_model::time::Timestamp;
 use std::net::SocketAddr;
@@ -157,9 +158,12 @@ pub struct BenchmarksImport {
     /// The files; `-` reads standard input
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
-    /// What wrote them [default: found out from the content]
+    /// What wrote them: criterion, hyperfine, k6, wrk, jmh, go, json or csv [default: found out from the content]
+    #[arg(long, value_parser = benchmark_format)]
+    pub format: Option<Format>,
+    /// The benchmark's name, where the file does not say (criterion's sample.json, wrk) [default: the file's name]
     #[arg(long)]
-    pub format: Option<String>,
+    pub name: Option<String>,
     /// What the benchmarks are part of, such as a repository's name
     #[arg(long)]
     pub suite: String,
@@ -175,6 +179,11 @@ pub struct BenchmarksImport {
     /// The database
     #[command(flatten)]
     pub database: Database,
+}
+
+fn benchmark_format(text: &str) -> Result<Format, String> {
+    let value = serde_json::Value::String(text.to_owned());
+    serde_json::from_value(value).map_err(|_| "one of criterion, hyperfine, k6, wrk, jmh, go, json, csv".to_owned())
 }
 
 /// `headroom user`

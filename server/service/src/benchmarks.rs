@@ -2,13 +2,13 @@
 
 use crate::{Error, Headroom, Result, event};
 use async_recursion::async_recursion as boxed;
-use headroom_engine::benchmarks::{Event, steps};
+use headroom_engine::benchmarks::{Event, Regression, Run, Verdict, regressions};
 use headroom_model::auth::{OpContext, Permission, Teams};
 use headroom_model::benchmark::{self, BenchmarkRun, BenchmarkStep};
 use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink, Mark};
 use headroom_model::ids::BenchmarkId;
 use headroom_model::service::Service;
-use headroom_model::view::{BenchmarkPage, BenchmarkQuery, BenchmarkRow, PageOf};
+use headroom_model::view::{BenchmarkPage, BenchmarkPoint, BenchmarkQuery, BenchmarkRow, PageOf};
 use headroom_store::BenchmarkKey;
 use std::collections::BTreeSet;
 
@@ -18,6 +18,10 @@ const MOST_RUNS: usize = 10_000;
 const LOOKED_AT: u32 = 1000;
 /// Who owns a benchmark that belongs to no service.
 const NO_TEAM: &str = "unowned";
+/// Steps of less than this many percent are not told.
+const MATTERS: f64 = 1.0;
+/// Seconds within which a change of the service may have made a benchmark step.
+const REACH: i64 = 3 * 86_400;
 
 impl Headroom {
     /// Keeps runs of benchmarks, all of them or none, and looks for steps in the level of each benchmark that has new ones. A run of the
@@ -73,8 +77,8 @@ impl Headroom {
     async fn events_of(&self, service: Option<&Service>) -> Result<Vec<Event>> {
         let Some(service) = service else { return Ok(Vec::new()) };
         let changes = self.store.changes_of(service.id).await?;
-        let applied = changes.iter().filter_map(|c| c.applied_at.map(|at| Event { at, text: format!("{} {}", c.id.short(), c.title) }));
-        let back = changes.iter().filter_map(|c| c.rolled_back_at.map(|at| Event { at, text: format!("{} rolled back", c.id.short()) }));
+        let applied = changes.iter().filter_map(|c| c.applied_at.map(|at| Event { time: at.secs(), name: format!("{} {}", c.id.short(), c.title) }));
+        let back = changes.iter().filter_map(|c| c.rolled_back_at.map(|at| Event { time: at.secs(), name: format!("{} rolled back", c.id.short()) }));
         Ok(applied.chain(back).collect())
     }
 
@@ -117,6 +121,30 @@ impl Headroom {
     pub async fn benchmark_chart(&self, ctx: &OpContext, id: BenchmarkId) -> Result<ChartModel> {
         Ok(chart(&self.benchmark(ctx, id).await?))
     }
+}
+
+/// The steps among a benchmark's runs, oldest first.
+fn steps(points: &[BenchmarkPoint], higher_is_better: bool, events: &[Event]) -> Vec<BenchmarkStep> {
+    let run = |p: &BenchmarkPoint| Run {
+        benchmark: String::new(),
+        unit: String::new(),
+        higher_is_better,
+        values: vec![p.centre],
+        commit: p.commit.clone(),
+        time: Some(p.at.secs()),
+    };
+    let runs: Vec<Run> = points.iter().map(run).collect();
+    let step = |r: Regression| BenchmarkStep {
+        at: points[r.change.index].at,
+        commit: r.commit,
+        before: r.change.before,
+        after: r.change.after,
+        percent: r.change.change_percent,
+        p_value: r.change.p_value,
+        worse: r.verdict == Verdict::Slower,
+        cause: r.attribution.map(|a| a.event.name),
+    };
+    regressions(&runs, MATTERS, events, REACH).into_iter().filter(|r| r.verdict != Verdict::Unclear).map(step).collect()
 }
 
 fn chart(page: &BenchmarkPage) -> ChartModel {
