@@ -97,6 +97,11 @@ pub(super) fn all(past: &Past<'_>, plan: &Plan) -> Vec<Candidate> {
         let paths = method.roll(past, &plan.origins, plan.horizon);
         out.extend(paths.map(|paths| Candidate { name, paths }));
     }
+    let ranges: Vec<(f64, f64)> = plan.origins.iter().map(|o| past.believable(*o)).collect();
+    for (path, (low, high)) in out.iter_mut().flat_map(|c| c.paths.iter_mut().zip(&ranges)) {
+        // Also pulls back what a logarithm let grow without bound; not-a-number stays.
+        path.iter_mut().for_each(|v| *v = v.clamp(*low, *high));
+    }
     out.retain(|c| c.paths.iter().flatten().all(|v| v.is_finite()));
     out
 }

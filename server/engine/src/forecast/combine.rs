@@ -17,7 +17,11 @@ pub(super) struct Mixed {
 
 /// Averages what all methods forecast.
 pub(super) fn mix(past: &Past<'_>, plan: &Plan) -> Mixed {
-    let candidates = candidates::all(past, plan);
+    let mut candidates = candidates::all(past, plan);
+    if plan.earlier().is_empty() {
+        // Nothing tells the methods apart: the simplest, which is the first.
+        candidates.truncate(1);
+    }
     let errors: Vec<f64> = candidates.iter().map(|c| error(c, past, plan)).collect();
     let mut parts: Vec<(f64, &Candidate)> = shares(&errors).into_iter().zip(&candidates).filter(|(w, _)| *w > 0.0).collect();
     parts.sort_by(|a, b| b.0.total_cmp(&a.0));
@@ -27,10 +31,14 @@ pub(super) fn mix(past: &Past<'_>, plan: &Plan) -> Mixed {
             *sum += weight * value;
         }
     }
+    for (path, origin) in paths.iter_mut().zip(&plan.origins) {
+        let (low, high) = past.believable(*origin);
+        path.iter_mut().for_each(|v| *v = v.clamp(low, high));
+    }
     Mixed { paths, weights: parts.iter().map(|(w, c)| (c.name.clone(), *w)).collect() }
 }
 
-/// The mean absolute error over all steps that are known after the earlier origins; 1 for all without any.
+/// The mean absolute error over all steps that are known after the earlier origins; 1 without any.
 fn error(candidate: &Candidate, past: &Past<'_>, plan: &Plan) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
     for (origin, path) in plan.earlier().iter().zip(&candidate.paths) {
@@ -54,6 +62,9 @@ fn shares(errors: &[f64]) -> Vec<f64> {
 
 /// A sentence that names the heaviest.
 pub(super) fn words(weights: &[(String, f64)], origins: usize) -> String {
+    if origins == 0 {
+        return "last value: the series is too short to try anything".to_owned();
+    }
     let first: Vec<String> = weights.iter().take(3).map(|(name, w)| format!("{name} {:.0} %", 100.0 * w)).collect();
     let more = weights.len().saturating_sub(3);
     let rest = if more > 0 { format!(" and {more} more") } else { String::new() };

@@ -16,7 +16,7 @@ const CALENDAR: [usize; 16] = [8640, 5760, 2880, 1440, 720, 360, 288, 168, 144, 
 /// `values`: one per step, `NaN` is a gap. A season is the first clear peak of the autocorrelation; it must be there three times.
 #[must_use]
 pub fn detect_seasons(values: &[f64]) -> Vec<usize> {
-    let Ok(prepared) = Prepared::new(values, &[], 1) else { return Vec::new() };
+    let Ok(prepared) = Prepared::new(values, &[], values.len() / 8) else { return Vec::new() };
     let factor = prepared.values.len().div_ceil(MOST).max(1);
     let coarse: Vec<f64> = prepared.values.rchunks_exact(factor).rev().map(|b| b.iter().sum::<f64>() / factor as f64).collect();
     let Some(rough) = first(&autocorrelation(&calm(&coarse), coarse.len() / 3)) else { return Vec::new() };

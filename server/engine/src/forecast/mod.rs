@@ -88,11 +88,11 @@ struct Past<'a> {
 }
 
 impl Past<'_> {
-    /// Between what a forecast from `origin` is believed: the range of what was, and half as much again on either side.
+    /// Between what a forecast from `origin` is believed: the range of what was, and as much again on either side.
     fn believable(&self, origin: usize) -> (f64, f64) {
         let range = |(low, high): (f64, f64), v: &f64| (low.min(*v), high.max(*v));
         let (low, high) = self.values[..origin].iter().fold((f64::INFINITY, f64::NEG_INFINITY), range);
-        (low - 0.5 * (high - low), high + 0.5 * (high - low))
+        (low - (high - low), high + (high - low))
     }
 }
 

@@ -2,6 +2,8 @@
 
 /// Most earlier origins.
 const MOST: usize = 28;
+/// Most steps forecast from all of them, but for four.
+const STEPS: usize = 100_000;
 
 /// The origins and what is asked at each.
 #[derive(Debug, Clone)]
@@ -22,16 +24,16 @@ impl Plan {
         let mut seasons: Vec<usize> = seasons.to_vec();
         seasons.sort_unstable();
         seasons.dedup();
-        let ahead = |n: usize, least: usize| horizon.min(n.saturating_sub(least));
-        while seasons.last().is_some_and(|m| ahead(n, 2 * m + 4) < horizon.min(*m).div_ceil(2)) {
+        while seasons.last().is_some_and(|m| n.saturating_sub(2 * m + 4) < 2 * horizon.min(*m)) {
             seasons.pop();
         }
         let least = seasons.last().map_or((n / 3).max(8), |m| 2 * m + 4);
         // A series shorter than the horizon asks is tried over shorter ones.
-        let tried = ahead(n, least).min((n / 3).max(1));
+        let tried = horizon.min(n.saturating_sub(least)).min((n / 3).max(1));
         let stride = stride(tried, seasons.first().copied());
         let first = n.saturating_sub(tried.max(1));
-        let mut origins: Vec<usize> = (0..MOST).map_while(|k| first.checked_sub(k * stride)).take_while(|o| *o >= least).collect();
+        let mut origins: Vec<usize> =
+            (0..MOST.min((STEPS / horizon).max(4))).map_while(|k| first.checked_sub(k * stride)).take_while(|o| *o >= least).collect();
         origins.reverse();
         origins.push(n);
         Self { origins, seasons, horizon, end: n }

@@ -5,6 +5,9 @@ use super::{FEWEST, Refusal};
 /// A gap is long from this many steps on, whatever the seasons.
 const LONG_GAP: usize = 48;
 
+/// Most values used, unless a few of the longest season or of the horizon are more.
+const MOST: usize = 20_000;
+
 /// A series without gaps.
 pub(super) struct Prepared {
     pub values: Vec<f64>,
@@ -13,15 +16,16 @@ pub(super) struct Prepared {
 }
 
 impl Prepared {
-    /// Starts after the last gap that is longer than two of the longest season and than the horizon, if enough values follow it.
+    /// Starts after the last gap that is longer than two of the longest season and than the horizon, and not long before the newest values.
     pub fn new(values: &[f64], seasons: &[usize], horizon: usize) -> Result<Self, Refusal> {
         if values.iter().any(|v| v.is_finite() && v.abs() > 1e100) {
             return Err(Refusal::TooLarge);
         }
         let long = seasons.iter().copied().max().map_or(LONG_GAP, |m| LONG_GAP.max(2 * m)).max(horizon);
         let end = values.iter().rposition(|v| v.is_finite()).map_or(0, |i| i + 1);
+        let most = MOST.max(6 * long);
         let (mut start, mut gap, mut found) = (end, 0, 0);
-        while start > 0 && gap <= long {
+        while start > 0 && gap <= long && values.len() - start < most {
             start -= 1;
             if values[start].is_finite() {
                 (gap, found) = (0, found + 1);

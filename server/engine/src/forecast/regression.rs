@@ -21,6 +21,8 @@ pub(super) struct Shape {
 
 /// Of each column's mean square: little, so that a unit root stays one.
 const PENALTY: f64 = 1e-4;
+/// Weights are doubled no more often than this, so that sums of them stay finite.
+const MOST_DOUBLED: f64 = 200.0;
 
 struct Columns<'a> {
     shape: &'a Shape,
@@ -99,7 +101,8 @@ pub(super) fn roll(past: &Past<'_>, shape: &Shape, origins: &[usize], horizon: u
             if t >= first && past.real[t] {
                 columns.row(t, centre, &mut x);
                 // Rows are weighted up towards the end, rather than the sums down.
-                ridge.add(&x, past.values[t] - columns.base(t, centre), (t as f64 / shape.half_life).exp2());
+                let weight = ((t as f64 - start as f64) / shape.half_life).min(MOST_DOUBLED).exp2();
+                ridge.add(&x, past.values[t] - columns.base(t, centre), weight);
             }
             columns.push(past.values[t]);
         }
