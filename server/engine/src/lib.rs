@@ -8,6 +8,7 @@
 mod analysis;
 mod confidence;
 pub mod features;
+pub mod forecast;
 mod histogram;
 pub mod judge;
 
