@@ -6,6 +6,7 @@
 //! states into money.
 
 mod analysis;
+pub mod anomalies;
 mod confidence;
 pub mod features;
 mod histogram;
@@ -16,6 +17,7 @@ pub mod predict;
 pub mod prices;
 mod replay;
 mod risk;
+pub mod rootcause;
 mod samples;
 mod sizing;
 mod stats;

@@ -4,6 +4,8 @@
 //! names the file, the line and the fault.
 
 pub mod analyze;
+pub mod anomalies;
+pub mod rootcause;
 mod table;
 
 pub use table::Table;
