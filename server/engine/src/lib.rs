@@ -6,6 +6,7 @@
 //! states into money.
 
 mod analysis;
+pub mod anomalies;
 mod confidence;
 pub mod features;
 pub mod forecast;
@@ -17,6 +18,7 @@ pub mod predict;
 pub mod prices;
 mod replay;
 mod risk;
+pub mod rootcause;
 mod samples;
 mod sizing;
 mod stats;

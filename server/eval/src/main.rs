@@ -3,6 +3,8 @@
 //! One module per row of the table. A row whose data are not there is left out, and says so.
 
 mod forecast;
+mod anomalies;
+mod rootcause;
 
 use clap::Parser;
 use std::path::{Path, PathBuf};
@@ -26,6 +28,7 @@ type Row = (&'static str, fn(&Path) -> Result<Option<String>, String>);
 
 /// All rows, in the order of the document.
 const ROWS: &[Row] = &[("forecast", forecast::score)];
+const ROWS: &[Row] = &[("anomalies", anomalies::score), ("rootcause", rootcause::score)];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {

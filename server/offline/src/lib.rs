@@ -5,6 +5,8 @@
 
 pub mod analyze;
 pub mod forecast;
+pub mod anomalies;
+pub mod rootcause;
 mod table;
 
 pub use table::Table;
