@@ -15,6 +15,7 @@ mod own;
 pub mod predict;
 pub mod prices;
 mod replay;
+pub mod rightsize;
 mod risk;
 mod samples;
 mod sizing;
