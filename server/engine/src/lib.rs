@@ -17,6 +17,7 @@ mod own;
 pub mod predict;
 pub mod prices;
 mod replay;
+pub mod rightsize;
 mod risk;
 pub mod rootcause;
 mod samples;

@@ -5,6 +5,7 @@
 mod forecast;
 mod anomalies;
 mod rootcause;
+mod rightsizing;
 
 use clap::Parser;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,7 @@ type Row = (&'static str, fn(&Path) -> Result<Option<String>, String>);
 /// All rows, in the order of the document.
 const ROWS: &[Row] = &[("forecast", forecast::score)];
 const ROWS: &[Row] = &[("anomalies", anomalies::score), ("rootcause", rootcause::score)];
+const ROWS: &[Row] = &[("rightsizing", rightsizing::score)];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {

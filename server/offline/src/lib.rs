@@ -7,6 +7,7 @@ pub mod analyze;
 pub mod forecast;
 pub mod anomalies;
 pub mod rootcause;
+pub mod replay;
 mod table;
 
 pub use table::Table;
