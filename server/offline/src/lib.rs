@@ -8,6 +8,7 @@ pub mod forecast;
 pub mod anomalies;
 pub mod rootcause;
 pub mod replay;
+pub mod judge;
 mod table;
 
 pub use table::Table;
