@@ -27,8 +27,9 @@ pub enum Command {
     Migrate(Database),
     /// Bring in an observed cluster from a CSV file (time,service,metric,value); recommend only
     Import(Import),
-    /// Analyse a CSV file without a server; writes JSON
-    Analyze(headroom_offline::analyze::Analyze),
+    /// The engine on a file, without a server
+    #[command(flatten)]
+    Offline(headroom_offline::Command),
     /// Manage the people who sign in
     User(User),
     /// Manage API tokens
