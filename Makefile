@@ -18,7 +18,7 @@ unexport RUSTUP_TOOLCHAIN CARGO_TARGET_DIR RUSTFLAGS
 NATIVE := --workspace --exclude headroom-frontend
 ARGS ?=
 
-.PHONY: help run build site bundler dev test fmt-check lint lint-and-site test-rust test-browser soak promises fmt coverage bench clean setup setup-test
+.PHONY: help run build site bundler dev test fmt-check lint lint-and-site test-rust test-browser soak promises fmt coverage eval bench clean setup setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | column -t -s "$$(printf '\t')"
@@ -81,6 +81,13 @@ coverage: ## lines covered by tests in model, engine, service, store (at least 8
 	scripts/toolchain.sh coverage
 	LLVM_COV=/usr/lib/llvm-22/bin/llvm-cov LLVM_PROFDATA=/usr/lib/llvm-22/bin/llvm-profdata cargo llvm-cov \
 	  -p headroom-model -p headroom-engine -p headroom-service -p headroom-store --fail-under-lines 85
+
+# The public data sets, which are not part of this repository: beside it, or where DATA says.
+DATA ?= $(firstword $(wildcard data ../data ../*/data))
+
+eval: setup ## score the engine on public data sets, into docs/EVALUATION.md (DATA=folder)
+	@[ -d "$(DATA)" ] || { echo "no data sets here: make eval DATA=FOLDER" >&2; exit 2; }
+	cargo run --release $(NATIVE) --bin headroom-eval -- --data $(DATA) --write docs/EVALUATION.md
 
 bench: setup ## criterion benchmarks
 	cargo bench $(NATIVE) --benches

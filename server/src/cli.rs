@@ -31,8 +31,9 @@ pub enum Command {
     Import(Import),
     /// Take in runs of benchmarks that tools have written
     Benchmarks(Benchmarks),
-    /// Analyse a CSV file without a server; writes JSON
-    Analyze(headroom_offline::analyze::Analyze),
+    /// The engine on a file, without a server
+    #[command(flatten)]
+    Offline(headroom_offline::Command),
     /// Manage the people who sign in
     User(User),
     /// Manage API tokens

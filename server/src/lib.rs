@@ -39,7 +39,7 @@ pub fn run(command: Command) -> Result<(), Failure> {
     headroom_infra::install_tls();
     match command {
         Command::Metrics => commands::metrics::list(),
-        Command::Analyze(arguments) => Ok(headroom_offline::analyze::run(&arguments, &mut std::io::stdout().lock())?),
+        Command::Offline(command) => Ok(headroom_offline::run(&command, &mut std::io::stdout().lock())?),
         other => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -67,6 +67,6 @@ async fn run_async(command: Command) -> Result<(), Failure> {
         Command::Restore(arguments) => commands::backup::restore(&arguments).await,
         Command::Doctor(database) => commands::doctor::run(&database).await,
         Command::Promises(database) => commands::promises::run(&database).await,
-        Command::Metrics | Command::Analyze(_) => Ok(()),
+        Command::Metrics | Command::Offline(_) => Ok(()),
     }
 }

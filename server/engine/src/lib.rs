@@ -6,8 +6,10 @@
 //! states into money.
 
 mod analysis;
+pub mod anomalies;
 mod confidence;
 pub mod features;
+pub mod forecast;
 mod histogram;
 pub mod judge;
 
@@ -15,7 +17,9 @@ mod own;
 pub mod predict;
 pub mod prices;
 mod replay;
+pub mod rightsize;
 mod risk;
+pub mod rootcause;
 mod samples;
 mod sizing;
 mod stats;

@@ -2,6 +2,11 @@
 //!
 //! One module per row of the table. A row whose data are not there is left out, and says so.
 
+mod anomalies;
+mod forecast;
+mod rightsizing;
+mod rootcause;
+
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +28,8 @@ struct Arguments {
 type Row = (&'static str, fn(&Path) -> Result<Option<String>, String>);
 
 /// All rows, in the order of the document.
-const ROWS: &[Row] = &[];
+const ROWS: &[Row] =
+    &[("rightsizing", rightsizing::score), ("forecast", forecast::score), ("anomalies", anomalies::score), ("rootcause", rootcause::score)];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {

@@ -4,12 +4,50 @@
 //! names the file, the line and the fault.
 
 pub mod analyze;
+pub mod anomalies;
+pub mod forecast;
+pub mod judge;
+pub mod replay;
+pub mod rootcause;
 mod table;
 
 pub use table::Table;
 
 use headroom_infra::rows::ImportError;
 use std::io::{ErrorKind, Write};
+
+/// The commands.
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Analyse a CSV file without a server; writes JSON
+    Analyze(analyze::Analyze),
+    /// Forecast the series of a CSV file (series,step,value), each with a 95 % interval; writes CSV
+    Forecast(forecast::Forecast),
+    /// Score how odd each sample of a CSV file (series,time,value) is, from what came before it; writes CSV
+    Anomalies(anomalies::Anomalies),
+    /// Say what a method of right-sizing would have asked for, day by day; writes JSON lines
+    Replay(replay::Replay),
+    /// Judge a CSV file of usage after a change against one from before; writes JSON
+    Judge(judge::Judge),
+    /// Rank services by how likely the root cause of a trouble is in each; writes JSON
+    #[command(name = "rootcause")]
+    RootCause(rootcause::RootCause),
+}
+
+/// Does what a command asks; the answer goes to `out`.
+///
+/// # Errors
+/// [`Failure`].
+pub fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
+    match command {
+        Command::Analyze(arguments) => analyze::run(arguments, out),
+        Command::Forecast(arguments) => forecast::run(arguments, out),
+        Command::Anomalies(arguments) => anomalies::run(arguments, out),
+        Command::Replay(arguments) => replay::run(arguments, out),
+        Command::Judge(arguments) => judge::run(arguments, out),
+        Command::RootCause(arguments) => rootcause::run(arguments, out),
+    }
+}
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -77,8 +77,11 @@ impl Headroom {
     async fn events_of(&self, service: Option<&Service>) -> Result<Vec<Event>> {
         let Some(service) = service else { return Ok(Vec::new()) };
         let changes = self.store.changes_of(service.id).await?;
-        let applied = changes.iter().filter_map(|c| c.applied_at.map(|at| Event { time: at.secs(), name: format!("{} {}", c.id.short(), c.title) }));
-        let back = changes.iter().filter_map(|c| c.rolled_back_at.map(|at| Event { time: at.secs(), name: format!("{} rolled back", c.id.short()) }));
+        let applied =
+            changes.iter().filter_map(|c| c.applied_at.map(|at| Event { time: at.secs(), name: format!("{} {}", c.id.short(), c.title) }));
+        let back = changes
+            .iter()
+            .filter_map(|c| c.rolled_back_at.map(|at| Event { time: at.secs(), name: format!("{} rolled back", c.id.short()) }));
         Ok(applied.chain(back).collect())
     }
 

@@ -46,6 +46,11 @@ impl Scale {
             Self::Difference => value,
         }
     }
+    /// A reading on the scale where it has a place there: nothing has no logarithm, and tells nothing of how much more it would be.
+    pub fn seen(self, value: f64) -> Option<f64> {
+        let on = self.onto(value);
+        on.is_finite().then_some(on)
+    }
     /// The centre of residuals: of ratios the mean of the middle 60 %, nearly as robust as the median and steadier; of differences the
     /// mean, because most are zero.
     pub fn centre(self, residuals: &mut [f64]) -> Option<f64> {

@@ -6,8 +6,15 @@
 //! hours with it. A guard is worse when the effect is at least three quarters of the threshold of policy, beyond four robust standard
 //! deviations of the A/A distribution, a quarter beyond its extreme, and beyond an absolute floor.
 
+mod canary;
+mod cells;
 mod counts;
+mod level;
 mod like;
+mod windows;
+
+pub use canary::canary;
+pub use windows::{Direction, between, direction};
 
 use crate::features::clean;
 use crate::samples::Samples;
@@ -204,7 +211,7 @@ fn compare(rule: &Rule, before: &BTreeMap<Metric, Samples>, after: &BTreeMap<Met
     let least = (rule.policy.observation_min_samples as usize).min(new.count) / 2;
     let usual = typical(old);
     if now.len() < least.max(3) {
-        return Some(unknown(rule, usual, new));
+        return Some(MetricEffect { guard: rule.guard, ..unknown(rule.metric, usual, new) });
     }
     // Metrics that only give context need no A/A windows.
     let history = if rule.guard { residuals(&past, old, old_load.as_ref(), rule.scale, i64::MIN, true, 0) } else { Vec::new() };
@@ -221,15 +228,15 @@ fn typical(s: &Samples) -> f64 {
     stats::median(&mut s.present().collect::<Vec<_>>()).unwrap_or(0.0)
 }
 
-fn unknown(rule: &Rule, usual: f64, new: &Samples) -> MetricEffect {
+fn unknown(metric: Metric, usual: f64, new: &Samples) -> MetricEffect {
     MetricEffect {
-        metric: rule.metric,
+        metric,
         before: usual,
         after: typical(new),
         change_percent: 0.0,
         lo95: -100.0,
         hi95: 100.0,
-        guard: rule.guard,
+        guard: false,
         judgement: Judgement::Inconclusive,
     }
 }

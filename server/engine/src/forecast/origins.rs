@@ -1,0 +1,58 @@
+//! From where a forecast is tried before it is believed.
+
+/// Most earlier origins.
+const MOST: usize = 28;
+/// Most steps forecast from all of them, but for four.
+const STEPS: usize = 100_000;
+
+/// The origins and what is asked at each.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    /// Ascending; the last is the end of the series.
+    pub origins: Vec<usize>,
+    /// The seasons that are there at least twice before the first origin, ascending.
+    pub seasons: Vec<usize>,
+    /// Steps from the last origin.
+    pub horizon: usize,
+    /// The last origin: how many values there are.
+    pub end: usize,
+}
+
+impl Plan {
+    /// For a series of `n` values.
+    pub fn new(n: usize, seasons: &[usize], horizon: usize) -> Self {
+        let mut seasons: Vec<usize> = seasons.to_vec();
+        seasons.sort_unstable();
+        seasons.dedup();
+        while seasons.last().is_some_and(|m| n.saturating_sub(2 * m + 4) < 2 * horizon.min(*m)) {
+            seasons.pop();
+        }
+        let least = seasons.last().map_or((n / 3).max(8), |m| 2 * m + 4);
+        // A series shorter than the horizon asks is tried over shorter ones.
+        let tried = horizon.min(n.saturating_sub(least)).min((n / 3).max(1));
+        let stride = stride(tried, seasons.first().copied());
+        let first = n.saturating_sub(tried.max(1));
+        let mut origins: Vec<usize> =
+            (0..MOST.min((STEPS / horizon).max(4))).map_while(|k| first.checked_sub(k * stride)).take_while(|o| *o >= least).collect();
+        origins.reverse();
+        origins.push(n);
+        Self { origins, seasons, horizon, end: n }
+    }
+
+    /// The origins before the end.
+    pub fn earlier(&self) -> &[usize] {
+        &self.origins[..self.origins.len() - 1]
+    }
+}
+
+/// A quarter of the horizon, without a divisor in common with the season, so that every phase is an origin once.
+fn stride(horizon: usize, season: Option<usize>) -> usize {
+    let quarter = (horizon / 4).max(1);
+    let prime = |s: &usize| season.is_none_or(|m| divisor(*s, m) == 1);
+    (1..=quarter).rev().find(prime).unwrap_or(1)
+}
+
+/// The greatest common divisor.
+pub(super) fn divisor(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { divisor(b, a % b) }
+}

@@ -1,0 +1,142 @@
+//! Two windows as cells: the mean logarithm of each quarter of an hour, counted away from the moment of the change.
+
+use super::WARM_UP;
+use super::level::Cell;
+use super::like::Scale;
+use crate::samples::Samples;
+use headroom_model::time::DAY;
+
+/// Seconds per cell where samples are finer and the window after the change is long enough for [`MANY`] of them.
+const CELL: i64 = 900;
+/// Cells that the window after the change is cut into at least, where its samples allow it.
+const MANY: i64 = 16;
+/// Samples before the change count up to this many times the length of the window after it, and at least a day.
+const REACH: i64 = 2;
+/// Days before the change from which on the usual hour of the day is known.
+const SEASON_DAYS: i64 = 3;
+
+/// Two windows, cut.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Cut {
+    pub cells: Vec<Cell>,
+    /// Seconds between the last sample before and the first after.
+    pub apart: i64,
+    /// Share of the samples whose logarithm can be taken (all of them when differences are compared).
+    pub usable: f64,
+}
+
+/// What is cut: a metric before and after, and the load beside it.
+pub(super) struct Windows<'a> {
+    pub before: &'a Samples,
+    pub after: &'a Samples,
+    /// Before and after.
+    pub load: Option<(&'a Samples, &'a Samples)>,
+    pub scale: Scale,
+}
+
+/// Sums of one cell.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    value: f64,
+    count: f64,
+    load: f64,
+    loads: f64,
+}
+
+impl Windows<'_> {
+    /// The cells, oldest first; those with less than a third of their samples are left out.
+    pub fn cut(&self) -> Cut {
+        let (Some(last), Some(first)) = (end(self.before), begin(self.after)) else { return Cut::default() };
+        let until = end(self.after).unwrap_or(first);
+        let step = self.before.step.max(self.after.step);
+        let width = ((until - first) / MANY).min(CELL).max(step);
+        let reach = (REACH * (until - first)).max(DAY);
+        let mut seen = (0.0, 0.0);
+        let mut cells = self.side(self.before, false, (last - reach, last), (last, width), &mut seen);
+        cells.reverse();
+        cells.extend(self.side(self.after, true, (first + WARM_UP, until), (first + WARM_UP, width), &mut seen));
+        let long = begin(self.before).is_some_and(|b| last - b >= SEASON_DAYS * DAY);
+        if long {
+            add_season(&mut cells, self.before, self.scale);
+        }
+        if self.load.is_some() {
+            let with = cells.iter().filter(|c| c.beside[0].is_some()).count();
+            if with * 5 >= cells.len() * 4 {
+                cells.retain(|c| c.beside[0].is_some());
+            }
+        }
+        Cut { cells, apart: first - last, usable: if seen.1 > 0.0 { seen.0 / seen.1 } else { 0.0 } }
+    }
+
+    /// Cells of one side, nearest to the change first. `window`: from, to; `grid`: where cells start from, their width.
+    fn side(&self, s: &Samples, after: bool, window: (i64, i64), grid: (i64, i64), seen: &mut (f64, f64)) -> Vec<Cell> {
+        let (origin, width) = grid;
+        let mut sums: Vec<Sum> = Vec::new();
+        for (t, v) in s.points().filter(|(t, _)| (window.0..window.1).contains(t)) {
+            seen.1 += 1.0;
+            let Some(value) = self.scale.seen(v) else { continue };
+            seen.0 += 1.0;
+            let at = if after { (t - origin) / width } else { (origin - 1 - t) / width };
+            let at = usize::try_from(at).unwrap_or(0);
+            if sums.len() <= at {
+                sums.resize(at + 1, Sum::default());
+            }
+            let sum = &mut sums[at];
+            sum.value += value;
+            sum.count += 1.0;
+            let load = self.load.and_then(|l| if after { l.1.at(t) } else { l.0.at(t) }).filter(|l| *l > 0.0);
+            if let Some(load) = load {
+                sum.load += load.ln();
+                sum.loads += 1.0;
+            }
+        }
+        let least = (width / s.step) as f64 / 3.0;
+        let middle = |at: usize| {
+            let offset = at as i64 * width + width / 2;
+            if after { origin + offset } else { origin - offset }
+        };
+        sums.iter()
+            .enumerate()
+            .filter(|(_, s)| s.count > 0.0 && s.count >= least)
+            .map(|(at, s)| Cell {
+                hours: middle(at) as f64 / 3600.0,
+                value: s.value / s.count,
+                after,
+                beside: [(s.loads > 0.0).then(|| s.load / s.loads), None],
+            })
+            .collect()
+    }
+}
+
+/// What each hour of the day usually brings, from all days before the change.
+fn add_season(cells: &mut [Cell], before: &Samples, scale: Scale) {
+    let mut slots = [(0.0, 0.0); 24];
+    let hour = |t: i64| t.rem_euclid(DAY).div_euclid(3600) as usize;
+    for (t, v) in before.points() {
+        if let Some(value) = scale.seen(v) {
+            slots[hour(t)].0 += value;
+            slots[hour(t)].1 += 1.0;
+        }
+    }
+    for cell in cells {
+        let (sum, n) = slots[hour((cell.hours * 3600.0) as i64)];
+        cell.beside[1] = (n > 0.0).then(|| sum / n);
+    }
+}
+
+fn begin(s: &Samples) -> Option<i64> {
+    s.points().next().map(|p| p.0)
+}
+
+fn end(s: &Samples) -> Option<i64> {
+    s.values.iter().rposition(|v| !v.is_nan()).map(|i| s.time(i) + s.step)
+}
+
+/// The part of a series in `[from, to)` seconds; `None` without any sample there.
+pub(super) fn within(s: &Samples, from: i64, to: i64) -> Option<Samples> {
+    let at = |t: i64| usize::try_from((t - s.start + s.step - 1).div_euclid(s.step)).unwrap_or(0).min(s.values.len());
+    let (a, b) = (at(from), at(to));
+    let values = s.values.get(a..b)?.to_vec();
+    let count = values.iter().filter(|v| !v.is_nan()).count();
+    (count > 0).then_some(Samples { start: s.time(a), step: s.step, values, count })
+}

@@ -1,0 +1,246 @@
+//! How far a level moved at one moment, when levels also move by themselves.
+//!
+//! Cells of a service (its samples, summarised) are a level plus what was measured beside it plus noise. The noise has three parts: one that
+//! forgets at once, one that forgets within hours, one that drifts over days; a change of level is estimated by generalised least squares
+//! under them. So where a series drifts, only what lies next to the moment counts, and where it merely scatters, all of it does. How
+//! the noise divides is not known from two days: every division of [`divisions`] is tried, and each counts by how well it explains the series
+//! (restricted likelihood), so that not knowing widens the interval.
+//!
+//! Sources: Harvey, "Forecasting, structural time series models and the Kalman filter" (1989), sections 3.4 and 7.6 (intervention);
+//! Patterson and Thompson, "Recovery of inter-block information" (Biometrika 58, 1971) for the restricted likelihood.
+
+/// Hours after which the slow part has forgotten all but 37 %: four days, so that over two of them it is close to a random walk.
+const SLOW_HOURS: f64 = 96.0;
+/// A standard deviation that readings have at least, on the scale of comparison, and how many cells' worth of belief it gets.
+const FLOOR: (f64, f64) = (1e-3, 2.0);
+/// Most columns beside the values: level, step, two that were measured beside it.
+const COLUMNS: usize = 5;
+
+/// One cell: what was seen when.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Cell {
+    /// Hours, any origin; rising from cell to cell.
+    pub hours: f64,
+    /// On the scale of comparison.
+    pub value: f64,
+    /// Whether it lies after the moment.
+    pub after: bool,
+    /// What was measured beside it (load, what the hour of the day usually brings), on the same scale.
+    pub beside: [Option<f64>; 2],
+}
+
+/// An estimate with its standard error, both on the scale of comparison.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Estimate {
+    pub effect: f64,
+    pub error: f64,
+}
+
+/// What is estimated: a step at the moment, or the level as such (of a difference between two groups).
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum What {
+    Step,
+    Level,
+}
+
+/// How the variance of the noise divides; the parts add up to 1.
+#[derive(Debug, Clone, Copy)]
+struct Division {
+    white: f64,
+    fast: f64,
+    slow: f64,
+    /// Hours after which the fast part has forgotten all but 37 %.
+    fast_hours: f64,
+}
+
+fn divisions() -> impl Iterator<Item = Division> {
+    [0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95].into_iter().flat_map(|white| {
+        [0.5, 1.0, 3.0, 8.0, 24.0].into_iter().flat_map(move |fast_hours| {
+            [0.0, 0.4, 0.8].into_iter().map(move |slow| Division {
+                white,
+                fast: (1.0 - white) * (1.0 - slow),
+                slow: (1.0 - white) * slow,
+                fast_hours,
+            })
+        })
+    })
+}
+
+/// Estimates `what`. `None` with fewer than 3 cells on a side that is needed, or when nothing is finite.
+pub(super) fn estimate(cells: &[Cell], what: What) -> Option<Estimate> {
+    let after = cells.iter().filter(|c| c.after).count();
+    let before = cells.len() - after;
+    if after < 3 || (what == What::Step && before < 3) {
+        return None;
+    }
+    let design = Design::new(cells, what)?;
+    let fits: Vec<(f64, Estimate)> = divisions().filter_map(|d| design.fit(&d)).collect();
+    let best = fits.iter().map(|f| f.0).fold(f64::NEG_INFINITY, f64::max);
+    let (mut sum, mut mean, mut square) = (0.0, 0.0, 0.0);
+    for (likelihood, fit) in &fits {
+        let weight = (likelihood - best).exp();
+        sum += weight;
+        mean += weight * fit.effect;
+        square += weight * (fit.error.powi(2) + fit.effect.powi(2));
+    }
+    let (mean, square) = (mean / sum, square / sum);
+    let error = (square - mean * mean).max(0.0).sqrt();
+    (mean.is_finite() && error.is_finite()).then_some(Estimate { effect: mean, error })
+}
+
+/// Rows of the regression: columns first, the value last.
+struct Design {
+    rows: Vec<[f64; COLUMNS]>,
+    hours: Vec<f64>,
+    columns: usize,
+    /// Which column is asked for.
+    asked: usize,
+    /// Weight of the belief about each measured column: its coefficient is about 0.5 ± 0.5 (a load) or 1 ± 0.5 (the season).
+    belief: [(f64, f64); 2],
+}
+
+impl Design {
+    fn new(cells: &[Cell], what: What) -> Option<Self> {
+        let used: Vec<usize> = (0..2).filter(|k| cells.iter().all(|c| c.beside[*k].is_some())).collect();
+        let mean = |k: usize| cells.iter().filter_map(|c| c.beside[k]).sum::<f64>() / cells.len() as f64;
+        let means: Vec<f64> = used.iter().map(|k| mean(*k)).collect();
+        let first = usize::from(what == What::Step);
+        let columns = 1 + first + used.len();
+        let origin = cells.iter().map(|c| c.value).sum::<f64>() / cells.len() as f64;
+        let rows: Vec<[f64; COLUMNS]> = cells
+            .iter()
+            .map(|c| {
+                let mut row = [0.0; COLUMNS];
+                row[0] = 1.0;
+                if what == What::Step {
+                    row[1] = f64::from(u8::from(c.after));
+                }
+                for (i, k) in used.iter().enumerate() {
+                    row[1 + first + i] = c.beside[*k].unwrap_or(0.0) - means[i];
+                }
+                row[columns] = c.value - if what == What::Step { origin } else { 0.0 };
+                row
+            })
+            .collect();
+        let variance = rows.iter().map(|r| r[columns].powi(2)).sum::<f64>() / rows.len() as f64;
+        let precision = (variance + FLOOR.0.powi(2)) / 0.25;
+        let mut belief = [(0.0, 0.0); 2];
+        for (i, k) in used.iter().enumerate() {
+            belief[i] = (if *k == 0 { 0.5 } else { 1.0 }, precision);
+        }
+        let finite = rows.iter().flatten().all(|v| v.is_finite());
+        finite.then(|| Self { rows, hours: cells.iter().map(|c| c.hours).collect(), columns, asked: first, belief })
+    }
+
+    /// Log of the restricted likelihood and the estimate under one division.
+    fn fit(&self, division: &Division) -> Option<(f64, Estimate)> {
+        let (mut gram, log_det) = self.whiten(division);
+        let (p, n) = (self.columns, self.rows.len() as f64);
+        for (i, (about, precision)) in self.belief.iter().enumerate().filter(|b| b.1.1 > 0.0) {
+            let at = self.asked + 1 + i;
+            gram[at][at] += precision;
+            gram[at][p] += precision * about;
+            gram[p][p] += precision * about * about;
+        }
+        let solved = solve(&gram, p)?;
+        let free = n - p as f64;
+        let scale = (solved.rest.max(0.0) + FLOOR.1 * FLOOR.0.powi(2)) / (free + FLOOR.1);
+        let likelihood = -0.5 * (log_det + solved.log_det + free * scale.ln());
+        let effect = solved.coefficients[self.asked];
+        let error = (scale * solved.inverse[self.asked]).sqrt();
+        (likelihood.is_finite() && effect.is_finite() && error.is_finite()).then_some((likelihood, Estimate { effect, error }))
+    }
+
+    /// The Kalman filter over all columns at once: their weighted products, and the log of the determinant of the covariance.
+    fn whiten(&self, d: &Division) -> ([[f64; COLUMNS]; COLUMNS], f64) {
+        let width = self.columns + 1;
+        let mut gram = [[0.0; COLUMNS]; COLUMNS];
+        let mut state = [[0.0; 2]; COLUMNS];
+        let (mut p11, mut p12, mut p22) = (d.fast, 0.0, d.slow);
+        let mut log_det = 0.0;
+        let mut last = f64::NAN;
+        let mut phi = (1.0, 1.0);
+        let mut lag = f64::NAN;
+        for (row, hours) in self.rows.iter().zip(&self.hours) {
+            let passed = hours - last;
+            if passed.is_finite() {
+                if passed != lag {
+                    lag = passed;
+                    phi = ((-passed / d.fast_hours).exp(), (-passed / SLOW_HOURS).exp());
+                }
+                p11 = phi.0 * phi.0 * p11 + d.fast * (1.0 - phi.0 * phi.0);
+                p12 *= phi.0 * phi.1;
+                p22 = phi.1 * phi.1 * p22 + d.slow * (1.0 - phi.1 * phi.1);
+                for s in &mut state[..width] {
+                    *s = [s[0] * phi.0, s[1] * phi.1];
+                }
+            }
+            last = *hours;
+            let (c1, c2) = (p11 + p12, p12 + p22);
+            let spread = c1 + c2 + d.white;
+            let (k1, k2) = (c1 / spread, c2 / spread);
+            let mut news = [0.0; COLUMNS];
+            for (i, s) in state[..width].iter_mut().enumerate() {
+                news[i] = row[i] - s[0] - s[1];
+                *s = [s[0] + k1 * news[i], s[1] + k2 * news[i]];
+            }
+            p11 -= k1 * c1;
+            p12 -= k1 * c2;
+            p22 -= k2 * c2;
+            log_det += spread.ln();
+            for i in 0..width {
+                for j in i..width {
+                    gram[i][j] += news[i] * news[j] / spread;
+                }
+            }
+        }
+        (gram, log_det)
+    }
+}
+
+struct Solved {
+    coefficients: [f64; COLUMNS],
+    /// Diagonal of the inverse.
+    inverse: [f64; COLUMNS],
+    log_det: f64,
+    /// Sum of squares that is left.
+    rest: f64,
+}
+
+/// Solves normal equations by Cholesky's decomposition; the upper triangle of `gram` is given, its column `p` is the right-hand side.
+fn solve(gram: &[[f64; COLUMNS]; COLUMNS], p: usize) -> Option<Solved> {
+    let mut lower = [[0.0; COLUMNS]; COLUMNS];
+    for i in 0..p {
+        for j in 0..=i {
+            let sum: f64 = gram[j][i] - (0..j).map(|k| lower[i][k] * lower[j][k]).sum::<f64>();
+            if i == j {
+                if sum <= 1e-12 * gram[i][i].max(f64::MIN_POSITIVE) {
+                    return None;
+                }
+                lower[i][i] = sum.sqrt();
+            } else {
+                lower[i][j] = sum / lower[j][j];
+            }
+        }
+    }
+    let forward = |right: &dyn Fn(usize) -> f64| {
+        let mut z = [0.0; COLUMNS];
+        for i in 0..p {
+            z[i] = (right(i) - (0..i).map(|k| lower[i][k] * z[k]).sum::<f64>()) / lower[i][i];
+        }
+        z
+    };
+    let z = forward(&|i| gram[i][p]);
+    let mut coefficients = [0.0; COLUMNS];
+    for i in (0..p).rev() {
+        coefficients[i] = (z[i] - (i + 1..p).map(|k| lower[k][i] * coefficients[k]).sum::<f64>()) / lower[i][i];
+    }
+    let mut inverse = [0.0; COLUMNS];
+    for (at, out) in inverse.iter_mut().enumerate().take(p) {
+        let column = forward(&|i| f64::from(u8::from(i == at)));
+        *out = column[..p].iter().map(|v| v * v).sum();
+    }
+    let log_det = 2.0 * (0..p).map(|i| lower[i][i].ln()).sum::<f64>();
+    let rest = gram[p][p] - z[..p].iter().map(|v| v * v).sum::<f64>();
+    Some(Solved { coefficients, inverse, log_det, rest })
+}

@@ -1,0 +1,192 @@
+//! How much CPU or memory to ask for, learnt a day at a time, and the replay by which every method is compared.
+//!
+//! A [`Method`] decides at 00:00 UTC what to hold for the day, from what came before: of the service itself and of the
+//! other services of the file. [`replay`] walks through the days and says what would have been held.
+
+mod cpu;
+mod memory;
+mod peers;
+
+use crate::samples::Samples;
+use headroom_model::metric::{Metric, Unit};
+use headroom_model::series::Series;
+use headroom_model::time::DAY;
+use std::collections::HashMap;
+
+/// What decides: Headroom's own learners, or a method of the field as its sources describe it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Method {
+    /// Headroom's own.
+    Headroom,
+    /// Kubernetes VPA 1.7.
+    Vpa,
+    /// Robusta KRR.
+    Krr,
+    /// Google Autopilot's window recommender.
+    Autopilot,
+    /// In the style of AWS Compute Optimizer.
+    Aws,
+}
+
+impl Method {
+    /// All, Headroom's own first.
+    pub const ALL: [Self; 5] = [Self::Headroom, Self::Vpa, Self::Krr, Self::Autopilot, Self::Aws];
+
+    /// Its name on the command line.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Headroom => "headroom",
+            Self::Vpa => "vpa",
+            Self::Krr => "krr",
+            Self::Autopilot => "autopilot",
+            Self::Aws => "aws",
+        }
+    }
+}
+
+/// What is sized.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Resource {
+    /// A request: samples above it are throttled time.
+    Cpu,
+    /// A limit: one sample above it is an OOM kill.
+    Memory,
+}
+
+impl Resource {
+    /// The resource that a metric measures; `None` for metrics that are not right-sized.
+    #[must_use]
+    pub fn of(metric: Metric) -> Option<Self> {
+        match metric {
+            Metric::CpuUsage | Metric::CpuUtilization => Some(Self::Cpu),
+            Metric::MemoryWorkingSet | Metric::MemoryUtilization => Some(Self::Memory),
+            _ => None,
+        }
+    }
+}
+
+/// One series to be sized.
+#[derive(Debug, Clone, Copy)]
+pub struct Usage<'a> {
+    /// What ties the pods of one workload together; `None` for a service that stands alone.
+    pub workload: Option<&'a str>,
+    /// Its samples, in the unit of the metric.
+    pub series: &'a Series,
+}
+
+/// A value held from one time to another.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Held {
+    /// Seconds since the epoch.
+    pub from: i64,
+    /// Seconds since the epoch, later than `from`.
+    pub to: i64,
+    /// In the unit of the metric, finite and not negative.
+    pub value: f64,
+}
+
+/// The samples of one UTC day of one series.
+#[derive(Debug, Clone, Copy)]
+struct Day<'a> {
+    /// Days since 1970.
+    day: i64,
+    /// Seconds from midnight to the begin of the first sample.
+    offset: i64,
+    /// Seconds per sample.
+    step: i64,
+    /// Samples; `NaN` is a gap, at least one is not.
+    values: &'a [f32],
+}
+
+impl Day<'_> {
+    /// The samples that are not gaps.
+    fn present(&self) -> impl Iterator<Item = f32> + '_ {
+        self.values.iter().copied().filter(|v| !v.is_nan())
+    }
+
+    /// The samples that are not gaps, each with its second of the day.
+    fn points(&self) -> impl Iterator<Item = (i64, f32)> + '_ {
+        self.values.iter().enumerate().filter(|(_, v)| !v.is_nan()).map(|(i, v)| (self.offset + i as i64 * self.step, *v))
+    }
+
+    /// The largest sample.
+    fn peak(&self) -> f32 {
+        self.values.iter().copied().fold(0.0, f32::max)
+    }
+}
+
+/// Decides for the services of one file, and learns from them. Services are numbered from 0.
+trait Recommender {
+    /// What to hold on a day, in the order of time; nothing where nothing is known. Sees only what was learnt before.
+    fn decide(&mut self, service: usize, day: i64, out: &mut Vec<Held>);
+
+    /// Takes in a day of a service. Days come in the order of time.
+    fn learn(&mut self, service: usize, day: &Day<'_>);
+}
+
+/// Holds a value for a whole day.
+fn hold(day: i64, value: f64, out: &mut Vec<Held>) {
+    out.push(Held { from: day * DAY, to: (day + 1) * DAY, value });
+}
+
+/// What a method would have held, per series of one metric, oldest first: deciding at 00:00 UTC of each day on which the
+/// series has samples, from what came before in all of them. A day for which nothing is known has no entry; a series without
+/// a usable sample has none at all.
+///
+/// Floors are off: a share of a machine has none, and a cluster's own minimum is for policy to add.
+#[must_use]
+pub fn replay(metric: Metric, usage: &[Usage<'_>], method: Method) -> Vec<Vec<Held>> {
+    let mut held = vec![Vec::new(); usage.len()];
+    let Some(resource) = Resource::of(metric) else { return held };
+    let samples: Vec<Option<Samples>> = usage.iter().map(|u| Samples::clean(u.series, metric)).collect();
+    let mut days: Vec<(usize, Day<'_>)> =
+        samples.iter().enumerate().flat_map(|(i, s)| s.iter().flat_map(days).map(move |day| (i, day))).collect();
+    days.sort_by_key(|(service, day)| (day.day, *service));
+    let mut recommender = recommender_of(method, resource, metric, usage);
+    for today in days.chunk_by(|a, b| a.1.day == b.1.day) {
+        for (service, day) in today {
+            recommender.decide(*service, day.day, &mut held[*service]);
+        }
+        for (service, day) in today {
+            recommender.learn(*service, day);
+        }
+    }
+    held
+}
+
+fn recommender_of(method: Method, resource: Resource, metric: Metric, usage: &[Usage<'_>]) -> Box<dyn Recommender> {
+    let share = metric.unit() == Unit::Ratio;
+    let n = usage.len();
+    match (method, resource) {
+        (Method::Headroom, Resource::Cpu) => Box::new(cpu::Learner::new(&workloads(usage))),
+        (Method::Headroom, Resource::Memory) => Box::new(memory::Learner::new(&workloads(usage))),
+        (Method::Vpa, _) => Box::new(peers::Each::new(n, || peers::Vpa::new(resource, share))),
+        (Method::Krr, _) => Box::new(peers::Each::new(n, || peers::Krr::new(resource))),
+        (Method::Autopilot, _) => Box::new(peers::Each::new(n, || peers::Autopilot::new(resource))),
+        (Method::Aws, _) => Box::new(peers::Each::new(n, || peers::Aws::new(resource))),
+    }
+}
+
+/// The number of each series' workload; a series without one is its own.
+fn workloads(usage: &[Usage<'_>]) -> Vec<usize> {
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    usage.iter().enumerate().map(|(i, u)| u.workload.map_or(i, |w| *first.entry(w).or_insert(i))).collect()
+}
+
+/// The days of a series that have samples, oldest first.
+fn days(samples: &Samples) -> Vec<Day<'_>> {
+    let step = samples.step;
+    let mut out = Vec::new();
+    let mut from = 0;
+    while from < samples.values.len() {
+        let (day, offset) = (samples.time(from).div_euclid(DAY), samples.time(from).rem_euclid(DAY));
+        let to = (from + ((DAY - offset + step - 1) / step).max(1) as usize).min(samples.values.len());
+        let values = &samples.values[from..to];
+        if values.iter().any(|v| !v.is_nan()) {
+            out.push(Day { day, offset, step, values });
+        }
+        from = to;
+    }
+    out
+}

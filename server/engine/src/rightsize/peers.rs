@@ -1,0 +1,210 @@
+//! The methods of the field, as their sources describe them: what ours are compared with. Floors are off.
+
+use super::{Day, Held, Recommender, Resource, hold};
+use crate::histogram::Histogram;
+use crate::stats::quantile;
+use std::collections::VecDeque;
+
+/// Decides for one series.
+pub(super) trait Peer {
+    fn learn(&mut self, day: &Day<'_>);
+    fn decide(&mut self) -> Option<f64>;
+}
+
+/// A peer for each series: none of them carries over from one to the other.
+pub(super) struct Each<P>(Vec<P>);
+
+impl<P> Each<P> {
+    pub fn new(services: usize, make: impl Fn() -> P) -> Self {
+        Self((0..services).map(|_| make()).collect())
+    }
+}
+
+impl<P: Peer> Recommender for Each<P> {
+    fn decide(&mut self, service: usize, day: i64, out: &mut Vec<Held>) {
+        if let Some(value) = self.0[service].decide() {
+            hold(day, value, out);
+        }
+    }
+
+    fn learn(&mut self, service: usize, day: &Day<'_>) {
+        self.0[service].learn(day);
+    }
+}
+
+/// Adds a day whose samples weigh `2^(hours / half_life)`, relative to midnight. Those of an hour share one weight.
+fn add_growing(histogram: &mut Histogram, day: &Day<'_>, half_life: f64) {
+    let hour = (3600 / day.step).max(1) as usize;
+    for (i, values) in day.values.chunks(hour).enumerate() {
+        let seconds = day.offset + (i * hour) as i64 * day.step;
+        histogram.add_all(values, (seconds as f64 / 3600.0 / half_life).exp2());
+    }
+}
+
+/// Kubernetes VPA 1.7: a decaying histogram (half-life 24 h; every CPU sample, one memory peak per day) over buckets that grow by 5 %;
+/// the end of the bucket that holds the 90th percentile, + 15 %; held until it is 10 % off.
+///
+/// Source: kubernetes/autoscaler, vertical-pod-autoscaler/pkg/recommender.
+pub(super) struct Vpa {
+    resource: Resource,
+    first: f64,
+    weights: [f64; Self::BUCKETS],
+    newest: Option<i64>,
+    held: Option<f64>,
+}
+
+impl Vpa {
+    const BUCKETS: usize = 176;
+    const GROWTH: f64 = 1.05;
+
+    /// `share`: the unit is a share of an unknown machine, taken as cores of a machine with one.
+    pub fn new(resource: Resource, share: bool) -> Self {
+        let first = if share || resource == Resource::Cpu { 0.01 } else { 1e7 };
+        Self { resource, first, weights: [0.0; Self::BUCKETS], newest: None, held: None }
+    }
+
+    fn start(&self, bucket: usize) -> f64 {
+        self.first * (Self::GROWTH.powi(bucket as i32) - 1.0) / (Self::GROWTH - 1.0)
+    }
+
+    fn add(&mut self, value: f32, weight: f64) {
+        let bucket = (f64::from(value) / self.first * (Self::GROWTH - 1.0)).ln_1p() / Self::GROWTH.ln();
+        self.weights[(bucket as usize).min(Self::BUCKETS - 1)] += weight;
+    }
+
+    fn target(&self) -> Option<f64> {
+        let total: f64 = self.weights.iter().sum();
+        let mut sum = 0.0;
+        let bucket = self.weights.iter().position(|w| {
+            sum += w;
+            *w > 0.0 && sum >= 0.9 * total
+        })?;
+        Some(self.start(bucket + 1) * 1.15)
+    }
+}
+
+impl Peer for Vpa {
+    fn learn(&mut self, day: &Day<'_>) {
+        let past = self.newest.map_or(1.0, |n| (-((day.day - n) as f64)).exp2().max(1e-9));
+        self.weights.iter_mut().for_each(|w| *w *= past);
+        self.newest = Some(day.day);
+        match self.resource {
+            Resource::Cpu => day.points().for_each(|(second, v)| self.add(v, (second as f64 / 86_400.0).exp2())),
+            Resource::Memory => self.add(day.peak(), 1.0),
+        }
+    }
+
+    fn decide(&mut self) -> Option<f64> {
+        let target = self.target()?;
+        if self.held.is_none_or(|held| (target - held).abs() >= 0.1 * held) {
+            self.held = Some(target);
+        }
+        self.held
+    }
+}
+
+/// The samples of the last 14 days.
+#[derive(Default)]
+struct Window(VecDeque<(i64, Vec<f64>)>);
+
+impl Window {
+    const DAYS: i64 = 14;
+
+    fn learn(&mut self, day: &Day<'_>) {
+        self.0.push_back((day.day, day.present().map(f64::from).collect()));
+        while self.0.front().is_some_and(|(old, _)| old + Self::DAYS <= day.day) {
+            self.0.pop_front();
+        }
+    }
+
+    fn quantile(&self, q: f64) -> Option<f64> {
+        quantile(&mut self.0.iter().flat_map(|(_, v)| v).copied().collect::<Vec<f64>>(), q)
+    }
+}
+
+/// Robusta KRR: the 95th percentile of 14 days of CPU; the peak of 14 days of memory + 15 %.
+///
+/// Source: robusta-dev/krr, `robusta_krr/strategies/simple.py`.
+pub(super) struct Krr {
+    resource: Resource,
+    window: Window,
+}
+
+impl Krr {
+    pub fn new(resource: Resource) -> Self {
+        Self { resource, window: Window::default() }
+    }
+}
+
+impl Peer for Krr {
+    fn learn(&mut self, day: &Day<'_>) {
+        self.window.learn(day);
+    }
+
+    fn decide(&mut self) -> Option<f64> {
+        match self.resource {
+            Resource::Cpu => self.window.quantile(0.95),
+            Resource::Memory => self.window.quantile(1.0).map(|peak| peak * 1.15),
+        }
+    }
+}
+
+/// Autopilot's window recommender: CPU the load-weighted 95th percentile with a half-life of 12 h, memory the 98th percentile with 48 h;
+/// + 10 %.
+///
+/// Source: Rzadca et al., Autopilot: workload autoscaling at Google, `EuroSys` 2020, section 3.2.
+pub(super) struct Autopilot {
+    resource: Resource,
+    histogram: Histogram,
+    newest: Option<i64>,
+}
+
+impl Autopilot {
+    pub fn new(resource: Resource) -> Self {
+        Self { resource, histogram: Histogram::default(), newest: None }
+    }
+}
+
+impl Peer for Autopilot {
+    fn learn(&mut self, day: &Day<'_>) {
+        let half_life = if self.resource == Resource::Cpu { 12.0 } else { 48.0 };
+        if let Some(newest) = self.newest {
+            self.histogram.scale((-((day.day - newest) as f64) * 24.0 / half_life).exp2().max(1e-9));
+        }
+        self.newest = Some(day.day);
+        add_growing(&mut self.histogram, day, half_life);
+    }
+
+    fn decide(&mut self) -> Option<f64> {
+        let value = match self.resource {
+            Resource::Cpu => self.histogram.load_quantile(0.95)?,
+            Resource::Memory => self.histogram.quantile(0.98)?,
+        };
+        Some(value * 1.1)
+    }
+}
+
+/// In the style of AWS Compute Optimizer: the 99.5th percentile of 14 days of CPU, the peak of 14 days of memory, + 20 %.
+///
+/// Source: AWS Compute Optimizer user guide, rightsizing recommendation preferences (defaults).
+pub(super) struct Aws {
+    resource: Resource,
+    window: Window,
+}
+
+impl Aws {
+    pub fn new(resource: Resource) -> Self {
+        Self { resource, window: Window::default() }
+    }
+}
+
+impl Peer for Aws {
+    fn learn(&mut self, day: &Day<'_>) {
+        self.window.learn(day);
+    }
+
+    fn decide(&mut self) -> Option<f64> {
+        let q = if self.resource == Resource::Cpu { 0.995 } else { 1.0 };
+        self.window.quantile(q).map(|v| v * 1.2)
+    }
+}

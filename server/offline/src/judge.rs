@@ -1,0 +1,120 @@
+//! `headroom judge`: what changed between two windows of the same services, and whether it is for the worse.
+
+use crate::Failure;
+use clap::Args;
+use headroom_engine::judge::{Direction, between, direction};
+use headroom_infra::import::{Imported, ImportedService, read_usage_csv};
+use headroom_model::effect::{Effect, Judgement, MetricEffect};
+use headroom_model::policy::Policy;
+use headroom_model::series::ServiceHistory;
+use serde_json::{Value, json};
+use std::io::Write;
+use std::path::PathBuf;
+
+/// `headroom judge`
+#[derive(Debug, Args)]
+pub struct Judge {
+    /// Samples before the change: a day is enough, more days tell more; plain or gzip, `-` reads standard input
+    pub before: PathBuf,
+    /// Samples since the change
+    pub after: PathBuf,
+    /// Change in percent that counts as worse
+    #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
+    pub threshold: f64,
+}
+
+/// Compares every service that is in both files and writes JSON; services that are in one only are listed as such.
+///
+/// # Errors
+/// [`Failure::BadInput`] names file, row and fault, or says that no service is in both files.
+pub fn run(arguments: &Judge, out: &mut impl Write) -> Result<(), Failure> {
+    let policy = policy(arguments.threshold)?;
+    let stdin = |p: &PathBuf| p.as_os_str() == "-";
+    if stdin(&arguments.before) && stdin(&arguments.after) {
+        return Err(Failure::BadInput("-: standard input can be only one of the two files".into()));
+    }
+    let (before, after) = (read_usage_csv(&arguments.before)?, read_usage_csv(&arguments.after)?);
+    let pairs: Vec<(&ImportedService, &ImportedService)> = after.services.iter().filter_map(|a| Some((find(&before, a)?, a))).collect();
+    if pairs.is_empty() {
+        let name = arguments.after.display();
+        return Err(Failure::BadInput(format!("{name}: none of its services is in {}", arguments.before.display())));
+    }
+    let effects: Vec<Effect> = pairs.iter().map(|(b, a)| judge(&b.history, &a.history, &policy)).collect();
+    let services: Vec<Value> = pairs.iter().zip(&effects).map(|((_, a), e)| service(a, e)).collect();
+    let alone = |of: &Imported, other: &Imported| -> Vec<String> {
+        of.services.iter().filter(|s| find(other, s).is_none()).map(|s| s.service.key.name.clone()).collect()
+    };
+    let all = json!({
+        "verdict": overall(&effects),
+        "threshold_percent": arguments.threshold,
+        "services": services,
+        "only_before": alone(&before, &after),
+        "only_after": alone(&after, &before),
+    });
+    crate::write_json(out, &all)
+}
+
+/// What the command says of one service: [`between`] the two windows.
+#[must_use]
+pub fn judge(before: &ServiceHistory, after: &ServiceHistory, policy: &Policy) -> Effect {
+    between(before, after, policy)
+}
+
+fn policy(threshold: f64) -> Result<Policy, Failure> {
+    if !(0.1..=100.0).contains(&threshold) {
+        return Err(Failure::BadInput(format!("--threshold {threshold}: must be from 0.1 to 100 percent")));
+    }
+    Ok(Policy { rollback_threshold: -threshold, ..Policy::default() })
+}
+
+fn find<'a>(of: &'a Imported, service: &ImportedService) -> Option<&'a ImportedService> {
+    of.services.iter().find(|s| s.service.key == service.service.key)
+}
+
+/// The worst of all services; "inconclusive" only if nothing could be told of any.
+fn overall(effects: &[Effect]) -> Judgement {
+    let order = [Judgement::Worse, Judgement::Better, Judgement::Same];
+    order.into_iter().find(|j| effects.iter().any(|e| e.judgement == *j)).unwrap_or(Judgement::Inconclusive)
+}
+
+fn service(of: &ImportedService, effect: &Effect) -> Value {
+    let key = &of.service.key;
+    // The one number of a service: of the metric that decided, or else of the one that moved most surely.
+    let deciding = effect.metrics.iter().filter(|m| m.guard && m.judgement == effect.judgement);
+    let leading = deciding.max_by(|a, b| sureness(a).total_cmp(&sureness(b)));
+    json!({
+        "service": key.name, "cluster": key.cluster, "namespace": key.namespace,
+        "verdict": effect.judgement, "summary": effect.summary,
+        "effect": leading.map(|m| json!({
+            "metric": m.metric, "change_percent": m.change_percent, "lo95": m.lo95, "hi95": m.hi95,
+        })),
+        "samples": effect.samples, "from": effect.from, "to": effect.to,
+        "metrics": effect.metrics.iter().map(metric).collect::<Vec<_>>(),
+    })
+}
+
+/// How far from nothing, in half-widths of its interval.
+fn sureness(m: &MetricEffect) -> f64 {
+    m.change_percent.abs() / (m.hi95 - m.lo95).abs().max(1e-9)
+}
+
+fn metric(m: &MetricEffect) -> Value {
+    let moved = if m.judgement == Judgement::Inconclusive {
+        "unknown"
+    } else if m.lo95 > 0.0 {
+        "rose"
+    } else if m.hi95 < 0.0 {
+        "fell"
+    } else {
+        "held"
+    };
+    let worse_when = match direction(m.metric) {
+        Direction::LessIsBetter => Some("rises"),
+        Direction::FallIsWorse => Some("falls"),
+        Direction::Neither => None,
+    };
+    json!({
+        "metric": m.metric, "verdict": m.judgement, "moved": moved, "worse_when_it": worse_when,
+        "before": m.before, "after": m.after, "change_percent": m.change_percent, "lo95": m.lo95, "hi95": m.hi95,
+    })
+}

@@ -1,0 +1,102 @@
+//! `headroom replay`: what a method of right-sizing would have held, decided once a day from what came before.
+
+use crate::Failure;
+use clap::{Args, ValueEnum};
+use headroom_engine::rightsize::{Held, Method, Resource, Usage, replay};
+use headroom_infra::import::{Imported, ImportedService, read_usage_csv};
+use headroom_model::metric::Metric;
+use headroom_model::time::Timestamp;
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::PathBuf;
+
+/// `headroom replay`
+#[derive(Debug, Args)]
+pub struct Replay {
+    /// The file, plain or gzip; `-` reads standard input
+    pub file: PathBuf,
+    /// What decides
+    #[arg(long, value_enum, default_value = "headroom")]
+    pub policy: Decider,
+}
+
+/// What decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Decider {
+    /// Headroom's own learners
+    Headroom,
+    /// Kubernetes VPA 1.7
+    Vpa,
+    /// Robusta KRR
+    Krr,
+    /// Google Autopilot's window recommender
+    Autopilot,
+    /// In the style of AWS Compute Optimizer
+    Aws,
+}
+
+impl From<Decider> for Method {
+    fn from(decider: Decider) -> Self {
+        match decider {
+            Decider::Headroom => Self::Headroom,
+            Decider::Vpa => Self::Vpa,
+            Decider::Krr => Self::Krr,
+            Decider::Autopilot => Self::Autopilot,
+            Decider::Aws => Self::Aws,
+        }
+    }
+}
+
+/// Replays every CPU and memory series of a file and writes JSON lines: service, metric, from, to, value.
+///
+/// # Errors
+/// [`Failure::BadInput`] names file, row and fault.
+pub fn run(arguments: &Replay, out: &mut impl Write) -> Result<(), Failure> {
+    let imported = read_usage_csv(&arguments.file)?;
+    let mut text = String::new();
+    for metric in metrics(&imported) {
+        for (service, held) in hold(&imported, metric, arguments.policy.into()) {
+            held.iter().for_each(|h| text.push_str(&line(service, metric, h)));
+        }
+    }
+    if text.is_empty() {
+        let file = arguments.file.display();
+        return Err(Failure::BadInput(format!(
+            "{file}: line 1: no series of CPU or memory has samples on two days: there is nothing to learn from before a day begins"
+        )));
+    }
+    crate::write(out, &text)
+}
+
+/// What a method would have held for the services of a file that have a metric.
+#[must_use]
+pub fn hold(imported: &Imported, metric: Metric, method: Method) -> Vec<(&ImportedService, Vec<Held>)> {
+    let of = |s: &&ImportedService| s.history.get(metric).is_some();
+    let services: Vec<&ImportedService> = imported.services.iter().filter(of).collect();
+    let workloads: Vec<Option<String>> = services.iter().map(|s| workload(s)).collect();
+    let usage: Vec<Usage<'_>> = services
+        .iter()
+        .zip(&workloads)
+        .filter_map(|(s, w)| Some(Usage { workload: w.as_deref(), series: s.history.get(metric)? }))
+        .collect();
+    services.iter().copied().zip(replay(metric, &usage, method)).collect()
+}
+
+/// The workload of a service, in its own cluster and namespace.
+fn workload(service: &ImportedService) -> Option<String> {
+    let (key, labels) = (&service.service.key, &service.service.labels);
+    labels.get("workload").map(|w| format!("{}:{}:{w}", key.cluster, key.namespace))
+}
+
+/// The metrics of a file that are right-sized.
+fn metrics(imported: &Imported) -> BTreeSet<Metric> {
+    let all = imported.services.iter().flat_map(|s| s.history.metrics.keys().copied());
+    all.filter(|m| Resource::of(*m).is_some()).collect()
+}
+
+fn line(service: &ImportedService, metric: Metric, held: &Held) -> String {
+    let (from, to) = (Timestamp::from_secs(held.from), Timestamp::from_secs(held.to));
+    let line = json!({ "service": service.service.key.name, "metric": metric, "from": from, "to": to, "value": held.value });
+    line.to_string() + "\n"
+}
