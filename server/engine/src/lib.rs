@@ -7,6 +7,8 @@
 
 mod analysis;
 pub mod anomalies;
+pub mod benchmarks;
+pub mod changepoints;
 mod confidence;
 pub mod features;
 pub mod forecast;
