@@ -6,6 +6,8 @@
 //! states into money.
 
 mod analysis;
+pub mod benchmarks;
+pub mod changepoints;
 mod confidence;
 pub mod features;
 mod histogram;

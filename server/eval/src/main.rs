@@ -2,6 +2,8 @@
 //!
 //! One module per row of the table. A row whose data are not there is left out, and says so.
 
+mod changepoints;
+
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +25,7 @@ struct Arguments {
 type Row = (&'static str, fn(&Path) -> Result<Option<String>, String>);
 
 /// All rows, in the order of the document.
-const ROWS: &[Row] = &[];
+const ROWS: &[Row] = &[("changepoints", changepoints::score)];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {

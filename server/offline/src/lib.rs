@@ -4,6 +4,7 @@
 //! names the file, the line and the fault.
 
 pub mod analyze;
+pub mod changepoints;
 mod table;
 
 pub use table::Table;

@@ -13,6 +13,10 @@ const OUTLIER: f64 = 3.0;
 /// The strongest memory between neighbours that the simple model of it is believed with.
 const STRONGEST_MEMORY: f64 = 0.8;
 
+/// A difference of two descriptions' costs (twice the logarithm of their odds) that leaves little doubt.
+/// Source: Kass and Raftery, Bayes factors, 1995.
+const DECISIVE: f64 = 10.0;
+
 /// What a change costs, in logarithms of the length: its place, its new level (and slope), and one so that places compete.
 const LEVEL_CHANGE: f64 = 3.0;
 const LINE_CHANGE: f64 = 4.0;
@@ -65,9 +69,9 @@ impl Curve {
         let residuals = fits.residuals(values, cuts, false);
         let Some(spread) = robust_sd(&residuals).filter(|s| *s > 0.0) else { return false };
         let size = |r: &[f64]| r.iter().map(|x| (x / spread).powi(2).min(OUTLIER * OUTLIER)).sum::<f64>();
-        let more = 2.0 * (self.cuts.len() + 1) as f64 - (cuts.len() + 1) as f64;
+        let price = |cuts: usize, per_part: usize| (per_part * (cuts + 1) + cuts) as f64 * (values.len() as f64).ln();
         let own = fits.residuals(values, &self.cuts, true);
-        self.lines && size(&own) + more * (values.len() as f64).ln() < size(&residuals)
+        self.lines && size(&own) + price(self.cuts.len(), 2) + DECISIVE < size(&residuals) + price(cuts.len(), 1)
     }
 }
 
@@ -91,7 +95,7 @@ fn noise(values: &[f64]) -> Option<(f64, f64)> {
     let short = one * one / 2.0;
     let first_order = short * (1.0 + memory) / (1.0 - memory).powi(2);
     let long = first_order.max(between_blocks(values).unwrap_or_default());
-    Some((long.sqrt(), short / long))
+    (long > f64::MIN_POSITIVE).then(|| (long.sqrt(), short / long))
 }
 
 fn between_blocks(values: &[f64]) -> Option<f64> {

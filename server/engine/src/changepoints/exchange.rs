@@ -74,7 +74,7 @@ pub(super) fn memory(values: &[f64], cuts: &[usize]) -> f64 {
 }
 
 /// Ranks from 0, ties sharing their mean.
-pub(super) fn ranks(values: &[f64]) -> Vec<f64> {
+pub(crate) fn ranks(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();
     order.sort_unstable_by(|a, b| values[*a].total_cmp(&values[*b]));
     let mut ranks = vec![0.0; values.len()];

@@ -16,7 +16,9 @@ mod votes;
 mod tests;
 
 use crate::stats::{median, quantile};
+pub(crate) use exchange::ranks;
 use exchange::{LEVEL, Verdict};
+pub(crate) use votes::mann_whitney;
 pub use votes::{Votes, votes};
 
 /// Fewer present values than this say nothing about change.
@@ -29,7 +31,7 @@ const MOST: usize = 4096;
 const MEMORY: f64 = 3.1;
 
 /// Memory left between steps, in standard errors, from which steps do not explain a series (one in a hundred).
-const MEMORY_LEFT: f64 = 2.33;
+const MEMORY_LEFT: f64 = 3.1;
 
 /// A change of regime.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -55,9 +57,9 @@ pub struct ChangePoint {
 #[must_use]
 pub fn changepoints(values: &[f64]) -> Vec<ChangePoint> {
     let (places, present): (Vec<usize>, Vec<f64>) = values.iter().copied().enumerate().filter(|(_, v)| v.is_finite()).unzip();
-    let Some(present) = in_range(&present) else { return Vec::new() };
-    let width = present.len().div_ceil(MOST);
-    let found = if width == 1 { changes(&present) } else { refine(&present, &changes(&blocks(&present, width)), width) };
+    let Some(scaled) = in_range(&present) else { return Vec::new() };
+    let width = scaled.len().div_ceil(MOST);
+    let found = if width == 1 { changes(&scaled) } else { refine(&scaled, &changes(&blocks(&scaled, width)), width) };
     describe(&places, &present, &found)
 }
 
@@ -131,11 +133,10 @@ fn refine(values: &[f64], found: &[Change], width: usize) -> Vec<Change> {
 }
 
 fn describe(places: &[usize], values: &[f64], found: &[Change]) -> Vec<ChangePoint> {
-    let edge = |i: Option<&Change>, otherwise| i.map_or(otherwise, |c| c.at);
     let mut out = Vec::with_capacity(found.len());
     for (i, change) in found.iter().enumerate() {
         let from = if i == 0 { 0 } else { found[i - 1].at };
-        let to = edge(found.get(i + 1), values.len());
+        let to = found.get(i + 1).map_or(values.len(), |c| c.at);
         let (left, right) = (&values[from..change.at], &values[change.at..to]);
         let (before, after) = levels(left, right);
         out.push(ChangePoint {
@@ -157,7 +158,7 @@ fn levels(left: &[f64], right: &[f64]) -> (f64, f64) {
     if before != after {
         return (before, after);
     }
-    let mean = |v: &[f64]| v.iter().sum::<f64>() / v.len().max(1) as f64;
+    let mean = |v: &[f64]| v.iter().map(|x| x / v.len() as f64).sum::<f64>();
     (mean(left), mean(right))
 }
 

@@ -100,7 +100,7 @@ fn kolmogorov_smirnov(ranks: &[f64], n: usize) -> f64 {
         return 1.0;
     }
     let term = |k: f64| (-2.0 * k * k * x * x).exp();
-    (2.0 * (1..=100).map(|k| f64::from(k)).map(|k| if k % 2.0 == 1.0 { term(k) } else { -term(k) }).sum::<f64>()).clamp(0.0, 1.0)
+    (2.0 * (1..=100).map(f64::from).map(|k| if k % 2.0 == 1.0 { term(k) } else { -term(k) }).sum::<f64>()).clamp(0.0, 1.0)
 }
 
 /// The two-sample statistic, moved and scaled to the mean and variance of its limit.
@@ -125,7 +125,15 @@ pub(crate) fn normal_tail(z: f64) -> f64 {
     let x = z.abs() / std::f64::consts::SQRT_2;
     let t = 1.0 / (1.0 + 0.5 * x);
     let terms = [
-        -1.265_512_23, 1.000_023_68, 0.374_091_96, 0.096_784_18, -0.186_288_06, 0.278_868_07, -1.135_203_98, 1.488_515_87, -0.822_152_23,
+        -1.265_512_23,
+        1.000_023_68,
+        0.374_091_96,
+        0.096_784_18,
+        -0.186_288_06,
+        0.278_868_07,
+        -1.135_203_98,
+        1.488_515_87,
+        -0.822_152_23,
         0.170_872_77,
     ];
     let series = terms.iter().rev().fold(0.0, |sum, c| sum * t + c);
@@ -137,7 +145,7 @@ pub(crate) fn normal_tail(z: f64) -> f64 {
 /// Source: Press et al., Numerical Recipes, `betai` and `betacf` (Lentz's continued fraction).
 fn student_tails(t: f64, freedom: f64) -> f64 {
     let (a, b, x) = (freedom / 2.0, 0.5, freedom / (freedom + t * t));
-    if !(x < 1.0) {
+    if x.is_nan() || x >= 1.0 {
         return 1.0;
     }
     if x <= 0.0 {
@@ -154,7 +162,9 @@ fn fraction(a: f64, b: f64, x: f64) -> f64 {
     let mut d = 1.0 / held(1.0 - (a + b) * x / (a + 1.0));
     let mut h = d;
     for m in (1..200).map(f64::from) {
-        for step in [m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m)), -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0))] {
+        for step in
+            [m * (b - m) * x / ((a + 2.0 * m - 1.0) * (a + 2.0 * m)), -(a + m) * (a + b + m) * x / ((a + 2.0 * m) * (a + 2.0 * m + 1.0))]
+        {
             d = 1.0 / held(1.0 + step * d);
             c = held(1.0 + step / c);
             h *= d * c;
@@ -168,10 +178,17 @@ fn fraction(a: f64, b: f64, x: f64) -> f64 {
 
 /// The logarithm of the gamma function of a positive number. Source: Lanczos, as in Numerical Recipes, `gammln`.
 fn log_gamma(x: f64) -> f64 {
-    let terms = [76.180_091_729_471_46, -86.505_320_329_416_77, 24.014_098_240_830_91, -1.231_739_572_450_155, 0.001_208_650_973_866_179, -0.000_005_395_239_384_953];
+    let terms = [
+        76.180_091_729_471_46,
+        -86.505_320_329_416_77,
+        24.014_098_240_830_91,
+        -1.231_739_572_450_155,
+        0.001_208_650_973_866_179,
+        -0.000_005_395_239_384_953,
+    ];
     let near = x + 5.5;
     let series = terms.iter().enumerate().fold(1.000_000_000_190_015, |sum, (i, c)| sum + c / (x + 1.0 + i as f64));
-    (x + 0.5) * near.ln() - near + (2.506_628_274_631_000_5 * series / x).ln()
+    (x + 0.5) * near.ln() - near + (std::f64::consts::TAU.sqrt() * series / x).ln()
 }
 
 #[cfg(test)]
