@@ -6,6 +6,7 @@ mod anomalies;
 mod forecast;
 mod rightsizing;
 mod rootcause;
+mod changepoints;
 
 use clap::Parser;
 use std::path::{Path, PathBuf};
@@ -30,6 +31,7 @@ type Row = (&'static str, fn(&Path) -> Result<Option<String>, String>);
 /// All rows, in the order of the document.
 const ROWS: &[Row] =
     &[("rightsizing", rightsizing::score), ("forecast", forecast::score), ("anomalies", anomalies::score), ("rootcause", rootcause::score)];
+const ROWS: &[Row] = &[("changepoints", changepoints::score)];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {

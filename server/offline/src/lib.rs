@@ -9,6 +9,7 @@ pub mod forecast;
 pub mod judge;
 pub mod replay;
 pub mod rootcause;
+pub mod changepoints;
 mod table;
 
 pub use table::Table;

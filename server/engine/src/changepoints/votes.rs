@@ -100,7 +100,7 @@ fn kolmogorov_smirnov(ranks: &[f64], n: usize) -> f64 {
         return 1.0;
     }
     let term = |k: f64| (-2.0 * k * k * x * x).exp();
-    (2.0 * (1..=100).map(|k| f64::from(k)).map(|k| if k % 2.0 == 1.0 { term(k) } else { -term(k) }).sum::<f64>()).clamp(0.0, 1.0)
+    (2.0 * (1..=100).map(f64::from).map(|k| if k % 2.0 == 1.0 { term(k) } else { -term(k) }).sum::<f64>()).clamp(0.0, 1.0)
 }
 
 /// The two-sample statistic, moved and scaled to the mean and variance of its limit.
@@ -145,7 +145,7 @@ pub(crate) fn normal_tail(z: f64) -> f64 {
 /// Source: Press et al., Numerical Recipes, `betai` and `betacf` (Lentz's continued fraction).
 fn student_tails(t: f64, freedom: f64) -> f64 {
     let (a, b, x) = (freedom / 2.0, 0.5, freedom / (freedom + t * t));
-    if !(x < 1.0) {
+    if x.is_nan() || x >= 1.0 {
         return 1.0;
     }
     if x <= 0.0 {
@@ -188,7 +188,7 @@ fn log_gamma(x: f64) -> f64 {
     ];
     let near = x + 5.5;
     let series = terms.iter().enumerate().fold(1.000_000_000_190_015, |sum, (i, c)| sum + c / (x + 1.0 + i as f64));
-    (x + 0.5) * near.ln() - near + (2.506_628_274_631_000_5 * series / x).ln()
+    (x + 0.5) * near.ln() - near + (std::f64::consts::TAU.sqrt() * series / x).ln()
 }
 
 #[cfg(test)]
