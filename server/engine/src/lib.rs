@@ -6,6 +6,7 @@
 //! states into money.
 
 mod analysis;
+pub mod classes;
 mod confidence;
 pub mod features;
 mod histogram;

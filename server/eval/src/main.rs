@@ -2,6 +2,9 @@
 //!
 //! One module per row of the table. A row whose data are not there is left out, and says so.
 
+mod judge;
+mod speed;
+
 use clap::Parser;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -23,7 +26,7 @@ struct Arguments {
 type Row = (&'static str, fn(&Path) -> Result<Option<String>, String>);
 
 /// All rows, in the order of the document.
-const ROWS: &[Row] = &[];
+const ROWS: &[Row] = &[("judge", judge::score), ("speed", speed::score)];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {
