@@ -2,7 +2,7 @@
 //!
 //! `cargo bench -p headroom-engine --bench fleet` prints the time; set `HEADROOM_FLEET` for another number of services.
 
-use headroom_engine::{Input, analyze_fleet, prices::PriceBook};
+use headroom_engine::{Features, Input, analyze_fleet, prices::PriceBook};
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
 use headroom_model::policy::Policy;
@@ -53,6 +53,23 @@ fn peak_rss_mib() -> Option<f64> {
     line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kib| kib / 1024.0)
 }
 
+/// The slowest hundredth of single analyses.
+fn one_by_one(inputs: &[Input]) {
+    let mut took: Vec<f64> = inputs
+        .iter()
+        .take(1_000)
+        .map(|input| {
+            let begin = Instant::now();
+            std::hint::black_box(headroom_engine::analyze(input));
+            1e3 * begin.elapsed().as_secs_f64()
+        })
+        .collect();
+    took.sort_unstable_by(f64::total_cmp);
+    if let Some(p99) = took.get(took.len() * 99 / 100) {
+        println!("one service: p99 {p99:.2} ms of {}", took.len());
+    }
+}
+
 fn main() {
     let count = std::env::var("HEADROOM_FLEET").ok().and_then(|n| n.parse().ok()).unwrap_or(10_000);
     let (policy, prices) = (Policy::default(), PriceBook::on_prem_default());
@@ -69,7 +86,15 @@ fn main() {
         took.as_secs_f64(),
         peak_rss_mib().unwrap_or(0.0)
     );
+    one_by_one(&inputs);
     let mut criterion = criterion::Criterion::default().configure_from_args().sample_size(50);
     criterion.bench_function("one service", |b| b.iter(|| headroom_engine::analyze(std::hint::black_box(&inputs[0]))));
+    let (end, day) = (now.secs(), 86_400);
+    let (before, after) = (fleet[0].1.slice(end - 2 * day, end - day), fleet[0].1.slice(end - day, end));
+    criterion.bench_function("one service judged, a day against a day", |b| {
+        b.iter(|| headroom_engine::judge::between(std::hint::black_box(&before), &after, &policy))
+    });
+    let features: Vec<Features> = fleet.iter().take(1_000).map(|(_, history)| Features::of(history)).collect();
+    criterion.bench_function("classes of 1,000 services", |b| b.iter(|| headroom_engine::classes::fit(std::hint::black_box(&features), 1)));
     criterion.final_summary();
 }

@@ -9,6 +9,7 @@ mod analysis;
 pub mod anomalies;
 pub mod benchmarks;
 pub mod changepoints;
+pub mod classes;
 mod confidence;
 pub mod features;
 pub mod forecast;

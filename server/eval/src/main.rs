@@ -7,6 +7,8 @@ mod forecast;
 mod rightsizing;
 mod rootcause;
 mod changepoints;
+mod judge;
+mod speed;
 
 use clap::Parser;
 use std::path::{Path, PathBuf};
@@ -32,6 +34,7 @@ type Row = (&'static str, fn(&Path) -> Result<Option<String>, String>);
 const ROWS: &[Row] =
     &[("rightsizing", rightsizing::score), ("forecast", forecast::score), ("anomalies", anomalies::score), ("rootcause", rootcause::score)];
 const ROWS: &[Row] = &[("changepoints", changepoints::score)];
+const ROWS: &[Row] = &[("judge", judge::score), ("speed", speed::score)];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {

@@ -10,6 +10,8 @@ use headroom_model::time::DAY;
 const CELL: i64 = 900;
 /// Cells that the window after the change is cut into at least, where its samples allow it.
 const MANY: i64 = 16;
+/// Cells that it is cut into at most.
+const MOST: i64 = 400;
 /// Samples before the change count up to this many times the length of the window after it, and at least a day.
 const REACH: i64 = 2;
 /// Days before the change from which on the usual hour of the day is known.
@@ -49,7 +51,7 @@ impl Windows<'_> {
         let (Some(last), Some(first)) = (end(self.before), begin(self.after)) else { return Cut::default() };
         let until = end(self.after).unwrap_or(first);
         let step = self.before.step.max(self.after.step);
-        let width = ((until - first) / MANY).min(CELL).max(step);
+        let width = ((until - first) / MANY).min(CELL).max((until - first) / MOST).max(step);
         let reach = (REACH * (until - first)).max(DAY);
         let mut seen = (0.0, 0.0);
         let mut cells = self.side(self.before, false, (last - reach, last), (last, width), &mut seen);

@@ -244,3 +244,53 @@ fn solve(gram: &[[f64; COLUMNS]; COLUMNS], p: usize) -> Option<Solved> {
     let rest = gram[p][p] - z[..p].iter().map(|v| v * v).sum::<f64>();
     Some(Solved { coefficients, inverse, log_det, rest })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Generalised least squares with the covariance written out, by elimination.
+    fn dense(cells: &[Cell], d: &Division) -> f64 {
+        let n = cells.len();
+        let covariance = |i: usize, j: usize| {
+            let apart = (cells[i].hours - cells[j].hours).abs();
+            d.fast * (-apart / d.fast_hours).exp() + d.slow * (-apart / SLOW_HOURS).exp() + if i == j { d.white } else { 0.0 }
+        };
+        let columns = |i: usize| [1.0, f64::from(u8::from(cells[i].after)), cells[i].value];
+        let mut rows: Vec<Vec<f64>> = (0..n).map(|i| (0..n).map(|j| covariance(i, j)).chain(columns(i)).collect()).collect();
+        for i in 0..n {
+            let pivot = rows[i].clone();
+            for (_, row) in rows.iter_mut().enumerate().filter(|r| r.0 != i) {
+                let factor = row[i] / pivot[i];
+                row.iter_mut().zip(&pivot).for_each(|(x, p)| *x -= factor * p);
+            }
+        }
+        let solved = |i: usize, k: usize| rows[i][n + k] / rows[i][i];
+        let product = |a: usize, b: usize| (0..n).map(|i| columns(i)[a] * solved(i, b)).sum::<f64>();
+        let (x, y, z) = (product(0, 0), product(0, 1), product(1, 1));
+        (x * product(1, 2) - y * product(0, 2)) / (x * z - y * y)
+    }
+
+    #[test]
+    fn the_filter_is_generalised_least_squares() {
+        let value = |i: usize| (i as f64 * 1.7).sin() + if i > 6 { 0.5 } else { 0.0 };
+        // With a hole in the middle.
+        let at = |i: usize| if i < 4 { i as f64 * 0.25 } else { i as f64 * 0.25 + 3.0 };
+        let cells: Vec<Cell> = (0..14).map(|i| Cell { hours: at(i), value: value(i), after: i > 6, beside: [None, None] }).collect();
+        let design = Design::new(&cells, What::Step).unwrap();
+        for division in divisions().step_by(7) {
+            let found = design.fit(&division).unwrap().1.effect;
+            assert!((found - dense(&cells, &division)).abs() < 1e-9, "{division:?}");
+        }
+    }
+
+    #[test]
+    fn white_noise_has_the_error_of_two_means() {
+        let value = |i: usize| ((i * 7919 % 1009) as f64 / 1009.0 - 0.5) * 0.2;
+        let cells: Vec<Cell> =
+            (0..200).map(|i| Cell { hours: i as f64 * 0.25, value: value(i), after: i >= 100, beside: [None, None] }).collect();
+        let found = estimate(&cells, What::Step).unwrap();
+        let expected = 0.2 / 12.0f64.sqrt() * (2.0f64 / 100.0).sqrt();
+        assert!(found.error > 0.9 * expected && found.error < 2.0 * expected, "{found:?} {expected}");
+    }
+}

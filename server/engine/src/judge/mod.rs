@@ -370,3 +370,5 @@ fn summary(judgement: Judgement, metrics: &[MetricEffect], samples: usize, chang
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_between;
