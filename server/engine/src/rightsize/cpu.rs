@@ -9,20 +9,20 @@
 use super::demand::{Demand, Exceedance};
 use super::{Day, Held, Recommender, hold};
 
-/// What a day with every sample above the value costs, in daily peaks of a typical service.
-const OVERRUN: f64 = 300.0;
+/// What a sample above the value costs, in daily peaks of a typical service held for a day.
+const OVERRUN: f64 = 400.0 / 288.0;
 /// Demand that grows unforeseen is met, too: by so much…
 const GROWTH: f64 = 1.5;
 /// … at this price, in the same unit as [`OVERRUN`].
-const GROWN_OVERRUN: f64 = 10.0;
+const GROWN_OVERRUN: f64 = 10.0 / 288.0;
 /// The largest share of samples that may be expected above a value before the price rises tenfold.
 const MOST: f64 = 0.03;
 /// A change is made when it saves this share of the cost…
-const CHANGE: f64 = 0.05;
-/// … and this share of a typical service's peak.
+const CHANGE: f64 = 0.02;
+/// … and so many cores, or so much of a machine.
 const LEAST_CHANGE: f64 = 0.05;
 /// How far prices follow the size of the fleet's typical service: 0 not at all, 1 in proportion.
-const FOLLOWS_SIZE: f64 = 0.6;
+const FOLLOWS_SIZE: f64 = 0.85;
 
 /// Learns the CPU of the services of one file.
 pub(super) struct Learner {
@@ -48,7 +48,7 @@ impl Fleet {
         self.days += 1.0;
     }
 
-    /// The price of one unit of cost, in the unit of the metric.
+    /// What a typical service's peak is taken for, in the unit of the metric. A share's unit is a machine, whatever its size.
     fn price(&self, share: bool) -> f64 {
         if share || self.sum <= 0.0 { 1.0 } else { (self.sum / self.days).powf(FOLLOWS_SIZE) }
     }
@@ -73,9 +73,10 @@ impl Learner {
         let own = &self.services[service];
         let known = if own.is_known() { own } else { &self.together[self.workloads[service]] };
         let tomorrow = known.exceedance()?;
-        let cost = Cost { price: self.fleet.price(self.share), grown: Exceedance::buckets(GROWTH), tomorrow: &tomorrow };
+        let price = self.fleet.price(self.share) * known.per_day();
+        let cost = Cost { price, grown: Exceedance::buckets(GROWTH), tomorrow: &tomorrow };
         let (best, least) = cost.best();
-        let keeps = |held: &f64| cost.of(*held) <= least * (1.0 + CHANGE) + LEAST_CHANGE * cost.price;
+        let keeps = |held: &f64| cost.of(*held) <= least * (1.0 + CHANGE) + LEAST_CHANGE;
         Some(self.held[service].filter(keeps).unwrap_or(best))
     }
 }

@@ -7,18 +7,20 @@
 //! in five hundred grows sevenfold. Services whose use hardly varies within a day go less far than bursty ones.
 
 use super::Day;
+use headroom_model::time::DAY;
 
 /// Width of a bucket: values grow by 4 % from one to the next.
 const WIDTH: f64 = 0.039_220_713_153_281_33;
 /// Days after which a day counts half.
-const HALF_LIFE: f64 = 4.0;
+const HALF_LIFE: f64 = 1.5;
 /// Mean jitter, in the logarithm, and the buckets that it may reach up and down.
 const JITTER: f64 = 0.04;
 const REACH: usize = 40;
 /// Buckets upwards that a day beyond all others may reach: e⁷, more than a thousandfold.
 const BEYOND: usize = 180;
-/// A peak this much over all others (10 %) is a record.
-const RECORD: f64 = 0.1;
+/// A peak this much over all others (a fifth) is a record. Records come in runs: after so many days one counts half.
+const RECORD: f64 = 0.2;
+const RUN: f64 = 4.0;
 /// The usual share of days with a record, how many days of one's own weigh as much, and what one's own record counts.
 const USUAL: f64 = 0.08;
 const USUAL_DAYS: f64 = 3.0;
@@ -28,10 +30,11 @@ const CEILING_DAYS: usize = 3;
 const CEILING: f64 = 0.2;
 /// Scale of the Lomax law per unit of burstiness (the logarithm of peak over median), the bounds of burstiness, and the exponent.
 const SCALE: f64 = 0.4;
-const BURSTINESS: (f64, f64) = (0.1, 1.5);
+const BURSTINESS: (f64, f64) = (0.1, 1.2);
 const EXPONENT: i32 = 3;
-/// A share of a machine may also go anywhere between nothing and the whole, on this share of samples.
-const ANYWHERE: f64 = 0.001;
+/// A share of a machine has a scale of its own: on this share of samples it may go anywhere, with this mean.
+const ANYWHERE: f64 = 0.005;
+const ANYWHERE_MEAN: f64 = 0.2;
 
 /// What was learnt of one service.
 #[derive(Debug, Clone)]
@@ -46,7 +49,11 @@ pub(super) struct Demand {
     /// Logarithm of each day's peak.
     peaks: Vec<f64>,
     top: f64,
+    /// Days with a record, and days that could have had one, recent ones counting more.
     records: f64,
+    chances: f64,
+    /// Samples in a full day, 288 or more.
+    per_day: f64,
 }
 
 /// The share of tomorrow's samples above each value of a grid.
@@ -69,7 +76,17 @@ fn bucket(value: f64, share: bool) -> i64 {
 impl Demand {
     /// Knows nothing. `share`: the unit is a share of a machine.
     pub fn new(share: bool) -> Self {
-        Self { share, first: 0, weights: Vec::new(), newest: None, peaks: Vec::new(), top: f64::NEG_INFINITY, records: 0.0 }
+        Self {
+            share,
+            first: 0,
+            weights: Vec::new(),
+            newest: None,
+            peaks: Vec::new(),
+            top: f64::NEG_INFINITY,
+            records: 0.0,
+            chances: 0.0,
+            per_day: 288.0,
+        }
     }
 
     /// Whether there was a day.
@@ -88,14 +105,17 @@ impl Demand {
         self.weights.iter_mut().for_each(|w| *w *= fade);
         self.newest = Some(day.day);
         // A day with few samples counts for as much as it has.
-        let whole = (86_400 / day.step).max(1) as f64;
+        let whole = (DAY / day.step).max(1) as f64;
+        self.per_day = whole.max(288.0);
         let weight = 1.0 / whole.max(count as f64);
         for v in day.present() {
             self.add(bucket(f64::from(v), self.share), weight);
         }
         let peak = (f64::from(day.peak()) + resolution(self.share)).ln();
-        if self.is_known() && peak > self.top + RECORD {
-            self.records += 1.0;
+        if self.is_known() {
+            let fade = (-1.0 / RUN).exp2();
+            self.records = fade * self.records + f64::from(u8::from(peak > self.top + RECORD));
+            self.chances = fade * self.chances + 1.0;
         }
         self.top = self.top.max(peak);
         self.peaks.push(peak);
@@ -115,6 +135,11 @@ impl Demand {
             self.weights.resize(at + 1, 0.0);
         }
         self.weights[at] += weight;
+    }
+
+    /// Samples in a full day; a step coarser than five minutes counts as that.
+    pub fn per_day(&self) -> f64 {
+        self.per_day
     }
 
     /// The share of tomorrow's samples above each value; `None` before the first day.
@@ -143,8 +168,7 @@ impl Demand {
     /// How a day's use moves against the days so far: per bucket, from [`REACH`] down to [`BEYOND`] up.
     fn kernel(&self, total: f64) -> Vec<f64> {
         let rare = if self.peaks.iter().filter(|p| **p > self.top - WIDTH).count() >= CEILING_DAYS { CEILING } else { 1.0 };
-        let days = (self.peaks.len() - 1) as f64;
-        let beyond = rare * (USUAL_DAYS * USUAL + OWN * self.records) / (USUAL_DAYS + days);
+        let beyond = rare * (USUAL_DAYS * USUAL + OWN * self.records) / (USUAL_DAYS + self.chances);
         let mut kernel: Vec<f64> = (0..=2 * REACH).map(|i| (-(i.abs_diff(REACH) as f64) * WIDTH / JITTER).exp()).collect();
         let all: f64 = kernel.iter().sum();
         kernel.iter_mut().for_each(|k| *k *= (1.0 - beyond) / all);
@@ -177,7 +201,7 @@ impl Exceedance {
         self.above.resize(self.above.len().max(end.max(0) as usize + 1), 0.0);
         for i in 0..self.above.len() {
             let value = self.value(i);
-            self.above[i] = if whole && value >= 1.0 { 0.0 } else { self.above[i] + ANYWHERE * (1.0 - value).max(0.0) };
+            self.above[i] = if whole && value >= 1.0 { 0.0 } else { self.above[i] + ANYWHERE * (-value / ANYWHERE_MEAN).exp() };
         }
     }
 
