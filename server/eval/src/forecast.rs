@@ -122,7 +122,7 @@ fn naive2(y: &[f64], season: usize, horizon: usize) -> Vec<f64> {
     let half = season / 2;
     let mut ratios = vec![(0.0, 0.0); season];
     for t in half..n - half {
-        let ends = if season % 2 == 0 { (y[t - half] + y[t + half]) / 2.0 } else { y[t - half] + y[t + half] };
+        let ends = if season.is_multiple_of(2) { (y[t - half] + y[t + half]) / 2.0 } else { y[t - half] + y[t + half] };
         let average = (ends + y[t - half + 1..t + half].iter().sum::<f64>()) / season as f64;
         ratios[t % season].0 += y[t] / average;
         ratios[t % season].1 += 1.0;

@@ -3,11 +3,11 @@
 //! One module per row of the table. A row whose data are not there is left out, and says so.
 
 mod anomalies;
+mod changepoints;
 mod forecast;
+mod judge;
 mod rightsizing;
 mod rootcause;
-mod changepoints;
-mod judge;
 mod speed;
 
 use clap::Parser;
@@ -31,10 +31,15 @@ struct Arguments {
 type Row = (&'static str, fn(&Path) -> Result<Option<String>, String>);
 
 /// All rows, in the order of the document.
-const ROWS: &[Row] =
-    &[("rightsizing", rightsizing::score), ("forecast", forecast::score), ("anomalies", anomalies::score), ("rootcause", rootcause::score)];
-const ROWS: &[Row] = &[("changepoints", changepoints::score)];
-const ROWS: &[Row] = &[("judge", judge::score), ("speed", speed::score)];
+const ROWS: &[Row] = &[
+    ("rightsizing", rightsizing::score),
+    ("forecast", forecast::score),
+    ("changepoints", changepoints::score),
+    ("anomalies", anomalies::score),
+    ("judge", judge::score),
+    ("rootcause", rootcause::score),
+    ("speed", speed::score),
+];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {

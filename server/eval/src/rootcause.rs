@@ -60,7 +60,7 @@ fn rank_of(service: &str, asked: &RootCause, case: &str) -> Result<usize, String
     Ok(1 + suspects.iter().position(|s| s.service == service).unwrap_or(suspects.len()))
 }
 
-fn rows(file: &PathBuf, columns: &[&'static str]) -> Result<Vec<Vec<String>>, String> {
+fn rows(file: &Path, columns: &[&'static str]) -> Result<Vec<Vec<String>>, String> {
     let mut table = Table::open(file, columns).map_err(|e| e.to_string())?;
     let mut all = Vec::new();
     while table.advance().map_err(|e| e.to_string())? {

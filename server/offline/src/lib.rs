@@ -5,11 +5,11 @@
 
 pub mod analyze;
 pub mod anomalies;
+pub mod changepoints;
 pub mod forecast;
 pub mod judge;
 pub mod replay;
 pub mod rootcause;
-pub mod changepoints;
 mod table;
 
 pub use table::Table;
@@ -24,6 +24,9 @@ pub enum Command {
     Analyze(analyze::Analyze),
     /// Forecast the series of a CSV file (series,step,value), each with a 95 % interval; writes CSV
     Forecast(forecast::Forecast),
+    /// Find where the series of a CSV file (series,index,value) pass into another regime; writes JSON
+    #[command(name = "changepoints")]
+    ChangePoints(changepoints::ChangePoints),
     /// Score how odd each sample of a CSV file (series,time,value) is, from what came before it; writes CSV
     Anomalies(anomalies::Anomalies),
     /// Say what a method of right-sizing would have asked for, day by day; writes JSON lines
@@ -43,6 +46,7 @@ pub fn run(command: &Command, out: &mut impl Write) -> Result<(), Failure> {
     match command {
         Command::Analyze(arguments) => analyze::run(arguments, out),
         Command::Forecast(arguments) => forecast::run(arguments, out),
+        Command::ChangePoints(arguments) => changepoints::run(arguments, out),
         Command::Anomalies(arguments) => anomalies::run(arguments, out),
         Command::Replay(arguments) => replay::run(arguments, out),
         Command::Judge(arguments) => judge::run(arguments, out),

@@ -72,7 +72,8 @@ impl Fleet {
         for row in rows {
             if found.len() < 2 && found.iter().all(|of| of.team != row.team) {
                 let job = analysed(&row.service_name).await;
-                let measured = app.headroom.import_benchmarks(&everybody, "story", &row.service_name, std::slice::from_ref(&run)).await.unwrap();
+                let measured =
+                    app.headroom.import_benchmarks(&everybody, "story", &row.service_name, std::slice::from_ref(&run)).await.unwrap();
                 let benchmark = measured[0].id.to_string();
                 found.push(Of { team: row.team, service: row.service_name, recommendation: row.id.to_string(), job, benchmark });
             }

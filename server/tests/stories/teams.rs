@@ -100,7 +100,7 @@ async fn lists_sums_and_pages_are_of_ones_own_team() {
         let (_, list) = api.get("/benchmarks").await;
         list["items"].as_array().unwrap().iter().map(|i| text(i, "team")).collect::<Vec<_>>()
     };
-    assert_eq!(benchmarks(&api).await, [fleet.own.team.clone()]);
+    assert_eq!(benchmarks(&api).await, std::slice::from_ref(&fleet.own.team));
     assert_eq!(benchmarks(&everybody).await.len(), 2);
     for path in ["/services?limit=200", "/optimization/recommendations?limit=200"] {
         let teams = async |api: &Api<'_>| -> BTreeSet<String> {
