@@ -22,10 +22,12 @@ type Migrations = &'static [(i64, &'static str, &'static str)];
 const SQLITE: Migrations = &[
     (1, "first", include_str!("../../../migrations/sqlite/0001_first.sql")),
     (2, "people", include_str!("../../../migrations/sqlite/0002_people.sql")),
+    (3, "benchmarks", include_str!("../../../migrations/sqlite/0003_benchmarks.sql")),
 ];
 const POSTGRES: Migrations = &[
     (1, "first", include_str!("../../../migrations/postgres/0001_first.sql")),
     (2, "people", include_str!("../../../migrations/postgres/0002_people.sql")),
+    (3, "benchmarks", include_str!("../../../migrations/postgres/0003_benchmarks.sql")),
 ];
 
 /// How long a writer waits for another process that writes.
