@@ -27,11 +27,9 @@ pub const FEWEST: usize = 8;
 /// More present values than this are looked at in blocks first: the time needed grows with the square.
 const MOST: usize = 4096;
 
-/// Memory between neighbours, in standard errors, from which an order of values is no coincidence (one in a thousand).
+/// Memory between neighbours, in standard errors, from which an order of values is no coincidence (one in a thousand), also
+/// that left between steps, which then do not explain the series.
 const MEMORY: f64 = 3.1;
-
-/// Memory left between steps, in standard errors, from which steps do not explain a series (one in a hundred).
-const MEMORY_LEFT: f64 = 3.1;
 
 /// A change of regime.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -89,7 +87,7 @@ fn changes(values: &[f64]) -> Vec<Change> {
     let steps = if changed { steps(values, whole) } else { Vec::new() };
     let at: Vec<usize> = steps.iter().map(|c| c.at).collect();
     let curve = curve::segment(values);
-    let free = !steps.is_empty() && exchange::memory(values, &at) < MEMORY_LEFT;
+    let free = !steps.is_empty() && exchange::memory(values, &at) < MEMORY;
     if free && !curve.explains_better_than_steps(values, &at) { steps } else { curve.changes() }
 }
 

@@ -80,7 +80,7 @@ pub(crate) fn mann_whitney(ranks: &[f64], n: usize) -> f64 {
     let spread: f64 = ranks.iter().map(|r| (r - middle).powi(2)).sum();
     let sum: f64 = ranks.iter().take(n as usize).map(|r| r - middle).sum();
     let variance = n * (all - n) / (all * (all - 1.0)) * spread;
-    if variance > 0.0 { 2.0 * normal_tail(sum.abs() / variance.sqrt()) } else { 1.0 }
+    if variance > 0.0 { (2.0 * normal_tail(sum.abs() / variance.sqrt())).min(1.0) } else { 1.0 }
 }
 
 /// p-value of the largest distance between the two distributions (Kolmogorov's limit).
