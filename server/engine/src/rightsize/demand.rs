@@ -259,3 +259,74 @@ impl Exceedance {
         (factor.ln() / WIDTH).round() as usize
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learnt(share: bool, peaks: &[f32]) -> Demand {
+        let mut demand = Demand::new(share);
+        for (i, peak) in peaks.iter().enumerate() {
+            let values: Vec<f32> = (0..288).map(|s| if s % 24 == 0 { *peak } else { 0.5 * peak }).collect();
+            demand.learn(&Day { day: i as i64, offset: 0, step: 300, values: &values });
+        }
+        demand
+    }
+
+    /// The expected share of samples above a value.
+    fn above(demand: &Demand, value: f64) -> f64 {
+        let tomorrow = demand.exceedance().unwrap();
+        tomorrow.above(tomorrow.at_most(value).unwrap(), 0)
+    }
+
+    #[test]
+    fn the_share_above_falls_from_one_to_nothing() {
+        let tomorrow = learnt(false, &[1.0, 2.0, 1.5]).exceedance().unwrap();
+        let shares: Vec<f64> = (0..tomorrow.len()).map(|i| tomorrow.above(i, 0)).collect();
+        assert!(shares.windows(2).all(|w| w[0] >= w[1] - 1e-12));
+        assert!(shares[0] > 0.999 && shares[shares.len() - 1] < 1e-9);
+        assert_eq!((tomorrow.above(3, 4), tomorrow.above(7, 4)), (1.0, shares[3]));
+        assert!(tomorrow.value(0) > 0.0);
+    }
+
+    #[test]
+    fn days_repeat_but_for_a_rare_record() {
+        let demand = learnt(false, &[1.0; 6]);
+        // 12 of 288 samples are at the peak; the ceiling makes records rare.
+        assert!((above(&demand, 0.7) - 12.0 / 288.0).abs() < 0.02);
+        assert!(above(&demand, 1.3) < 0.002);
+        assert!(above(&demand, 1.3) > above(&demand, 2.6));
+    }
+
+    #[test]
+    fn who_set_records_is_expected_to_set_more() {
+        let (steady, growing) = (learnt(false, &[2.0, 1.1, 1.2, 1.3]), learnt(false, &[0.6, 0.9, 1.4, 2.0]));
+        assert!(above(&growing, 4.0) > 2.0 * above(&steady, 4.0));
+    }
+
+    #[test]
+    fn old_days_fade() {
+        let (old, new) = (learnt(false, &[4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]), learnt(false, &[1.0, 1.0, 1.0, 1.0, 1.0, 4.0, 1.0]));
+        assert!(above(&old, 3.0) < 0.3 * above(&new, 3.0));
+        let mut gap = learnt(false, &[4.0]);
+        gap.learn(&Day { day: 365, offset: 0, step: 300, values: &[1.0; 288] });
+        assert!(above(&gap, 3.0) < 0.05);
+    }
+
+    #[test]
+    fn a_share_does_not_exceed_the_machine() {
+        assert_eq!(above(&learnt(true, &[0.3, 0.9]), 1.05), 0.0);
+        assert!(above(&learnt(true, &[0.3, 1.5]), 1.05) > 0.0);
+        assert!(above(&learnt(true, &[0.01; 5]), 0.5) > 1e-4);
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_day() {
+        let mut demand = Demand::new(false);
+        assert!(demand.exceedance().is_none());
+        demand.learn(&Day { day: 3, offset: 0, step: 300, values: &[f32::NAN; 4] });
+        assert!(demand.exceedance().is_none());
+        demand.learn(&Day { day: 3, offset: 0, step: 300, values: &[0.0; 4] });
+        assert!(demand.exceedance().is_some());
+    }
+}
