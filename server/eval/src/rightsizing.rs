@@ -227,15 +227,15 @@ of a core per request a second. The first 3 days of a series only teach.";
 
 const MACHINES_BAR: &str = "
 Bar: half-way from the best peer to the oracle, which an independent scorer puts at .692 (1 %) and .785 (0.1 %), with no more changes than VPA. Both are
-missed by about a hundredth. Four days of 1,640 on which a quiet service becomes a busy one (the World Cup's first match, one planetlab machine, two of bitbrains) make up most
+missed, by one or two hundredths. Four days of 1,640 on which a quiet service becomes a busy one (the World Cup's first match, one planetlab machine, two of bitbrains) make up most
 of the breach at 0.1 %; two large machines of bitbrains that run at a ceiling half of the time hold a third of all core-hours and need room when
 every value is scaled down to 1 %. Tried without gain: heavier and lighter tails, a scale of records learnt over the fleet, a fleet-wide prior of use,
-half-lives of 2 to 14 days, prices wholly absolute and wholly in proportion to the fleet.";
+half-lives of 1 to 14 days, prices wholly absolute and wholly in proportion to the fleet.";
 
 const ON_CONTAINERS: &str = "Containers of a shared OpenShift cluster at five minutes, 4.4 days. The first 2 days of a series only teach.";
 
 const CONTAINERS_BAR: &str = "
-Bar: .318 (1 %) and .487 (0.1 %).";
+Bar: .318 (1 %) and .487 (0.1 %), with no more changes than VPA.";
 
 const ON_MEMORY: &str = "The same cluster; values are limits, and a day on which use passed its limit is unclean.";
 

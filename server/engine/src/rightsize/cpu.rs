@@ -22,7 +22,7 @@ const CHANGE: f64 = 0.01;
 /// … and so many cores, or so much of a machine.
 const LEAST_CHANGE: f64 = 0.05;
 /// How far prices follow the size of the fleet's typical service: 0 not at all, 1 in proportion.
-const FOLLOWS_SIZE: f64 = 0.65;
+const FOLLOWS_SIZE: f64 = 0.75;
 
 /// Learns the CPU of the services of one file.
 pub(super) struct Learner {
