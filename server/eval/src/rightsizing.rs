@@ -18,8 +18,6 @@ const CORES_PER_REQUEST: f32 = 0.001;
 struct Pool {
     /// (used, held, hours)
     samples: Vec<(f64, f64, f64)>,
-    /// Samples for which the method held nothing.
-    unheld: u64,
     series: u32,
     days: u32,
     unclean: u32,
@@ -44,14 +42,10 @@ impl Pool {
             while held.get(at).is_some_and(|h| h.to <= time) {
                 at += 1;
             }
-            match held.get(at).filter(|h| h.from <= time) {
-                Some(h) => {
-                    self.samples.push((used, h.value, hours));
-                    if used > h.value {
-                        unclean.insert(time.div_euclid(DAY));
-                    }
-                }
-                None => self.unheld += 1,
+            let Some(h) = held.get(at).filter(|h| h.from <= time) else { continue };
+            self.samples.push((used, h.value, hours));
+            if used > h.value {
+                unclean.insert(time.div_euclid(DAY));
             }
         }
         self.unclean += unclean.len() as u32;
@@ -197,17 +191,93 @@ pub fn score(data: &Path) -> Result<Option<String>, String> {
     if !machines.is_dir() || !containers.is_file() {
         return Ok(None);
     }
-    let mut out = String::from("## Right-sizing\n\n");
+    let mut out = INTRODUCTION.to_owned();
     let (rows, series, days) = usage(&machines)?.rows(Pool::cpu_row);
     let head = "| | slack | breach | shortfall | changes/week | slack@1 % | slack@0.1 % |\n| --- | --- | --- | --- | --- | --- | --- |\n";
-    let _ = write!(out, "### CPU of machines: {series} series, {days} days\n\n{head}{rows}\n");
+    let _ = write!(out, "### CPU of machines: {series} series, {days} days\n\n{ON_MACHINES}\n\n{head}{rows}{MACHINES_BAR}\n\n");
     let file = read_usage_csv(&containers).map_err(|e| e.to_string())?;
     let mut set = Set { files: vec![(file, vec![Metric::CpuUsage])], skip: 2 };
     let (rows, series, days) = set.rows(Pool::cpu_row);
-    let _ = write!(out, "### CPU of containers: {series} series, {days} days\n\n{head}{rows}\n");
+    let _ = write!(out, "### CPU of containers: {series} series, {days} days\n\n{ON_CONTAINERS}\n\n{head}{rows}{CONTAINERS_BAR}\n\n");
     set.files[0].1 = vec![Metric::MemoryWorkingSet];
     let (rows, series, days) = set.rows(Pool::memory_row);
     let head = "| | slack | unclean days | changes/week | slack@1 % | slack@0.1 % |\n| --- | --- | --- | --- | --- | --- |\n";
-    let _ = write!(out, "### Memory of containers: {series} series, {days} days\n\n{head}{rows}");
+    let _ = write!(out, "### Memory of containers: {series} series, {days} days\n\n{ON_MEMORY}\n\n{head}{rows}");
     Ok(Some(out))
+}
+
+/// What is measured, and how.
+const INTRODUCTION: &str = "## Right-sizing
+
+What each method would have held per UTC day, decided at 00:00 from what came before in all services of its file, against the use of that day.
+Samples are pooled over all series, each weighing as long as it covers. Slack is the share of what was held that was not used; breach the share of
+samples above the value; shortfall what they lacked, of all use; a change is more than 0.1 % between one day and the next. slack@b: all values of
+a method are scaled by one factor until b of the samples lie above, so that methods are compared at equal risk. Floors are off. A series that is
+never used at all is left out. Repeat: `make eval`; a file's values: `headroom replay USAGE.csv --policy headroom|vpa|krr|autopilot|aws`.
+
+Peers: Kubernetes VPA 1.7 (90th percentile decaying by half a day, + 15 %, updated when 10 % off), Robusta KRR (95th percentile of 14 days; memory: peak
++ 15 %), Autopilot's window recommender (load-weighted 95th percentile decaying by half in 12 h; memory: 98th, 48 h; + 15 %), in the style of AWS Compute
+Optimizer (99.5th percentile of 14 days, memory: peak, + 20 %). The oracle knows each day's own maximum.
+
+";
+
+const ON_MACHINES: &str =
+    "bitbrains, planetlab, NAB (AWS CloudWatch) and worldcup98; cores in use, else the share of the machine, for worldcup98 a thousandth
+of a core per request a second. The first 3 days of a series only teach.";
+
+const MACHINES_BAR: &str = "
+Bar: half-way from the best peer to the oracle, which an independent scorer puts at .692 (1 %) and .785 (0.1 %), with no more changes than VPA. Both are
+missed, by one or two hundredths. Four days of 1,640 on which a quiet service becomes a busy one (the World Cup's first match, one planetlab machine, two of bitbrains) make up most
+of the breach at 0.1 %; two large machines of bitbrains that run at a ceiling half of the time hold a third of all core-hours and need room when
+every value is scaled down to 1 %. Tried without gain: heavier and lighter tails, a scale of records learnt over the fleet, a fleet-wide prior of use,
+half-lives of 1 to 14 days, prices wholly absolute and wholly in proportion to the fleet.";
+
+const ON_CONTAINERS: &str = "Containers of a shared OpenShift cluster at five minutes, 4.4 days. The first 2 days of a series only teach.";
+
+const CONTAINERS_BAR: &str = "
+Bar: .318 (1 %) and .487 (0.1 %), with no more changes than VPA.";
+
+const ON_MEMORY: &str = "The same cluster; values are limits, and a day on which use passed its limit is unclean.";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn series(values: Vec<f32>) -> Series {
+        Series { start: 0, step: 21_600, values }
+    }
+
+    fn day(day: i64, value: f64) -> Held {
+        Held { from: day * DAY, to: (day + 1) * DAY, value }
+    }
+
+    #[test]
+    fn sums_are_those_of_the_definitions() {
+        // A day that teaches, then one at 1, 1, 1, 3 held at 2 and one at 2 held at 2, 4 samples of 6 h each.
+        let mut pool = Pool::default();
+        let used = [[9.0; 4], [1.0, 1.0, 1.0, 3.0], [2.0; 4]].concat();
+        pool.add(&series(used), &[day(0, 1.0), day(1, 2.0), day(2, 2.001)], 1);
+        assert_eq!((pool.series, pool.days, pool.unclean, pool.changes), (1, 2, 1, 0));
+        assert!((pool.breach() - 1.0 / 8.0).abs() < 1e-12);
+        assert!((pool.slack(1.0) - (1.0 - 13.0 / 16.004)).abs() < 1e-9);
+        assert!((pool.shortfall() - 1.0 / 14.0).abs() < 1e-12);
+        // At most one of eight above: scaled down to the days held at 2; none above: scaled up to 3.
+        assert!((pool.factor(0.125) - 2.0 / 2.001).abs() < 1e-12);
+        assert!((pool.factor(0.0) - 1.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn changes_are_counted_per_week_and_idle_series_left_out() {
+        let mut pool = Pool::default();
+        pool.add(&series(vec![1.0; 12]), &[day(0, 1.0), day(1, 1.1), day(2, 1.1005)], 0);
+        pool.add(&series(vec![0.0; 12]), &[day(0, 1.0)], 0);
+        assert_eq!((pool.series, pool.changes), (1, 1));
+        assert!((pool.changes_per_week() - 7.0 / 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_oracle_holds_each_days_maximum() {
+        let held = oracle(&series(vec![1.0, 4.0, 2.0, 1.0, 3.0]));
+        assert_eq!(held, [day(0, 4.0), day(1, 3.0)]);
+    }
 }

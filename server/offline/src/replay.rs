@@ -100,3 +100,45 @@ fn line(service: &ImportedService, metric: Metric, held: &Held) -> String {
     let line = json!({ "service": service.service.key.name, "metric": metric, "from": from, "to": to, "value": held.value });
     line.to_string() + "\n"
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn file(dir: &Path, rows: impl Iterator<Item = String>) -> PathBuf {
+        let file = dir.join("u.csv");
+        let text: String = std::iter::once("time,service,metric,value,workload\n".to_owned()).chain(rows).collect();
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    #[test]
+    fn each_day_after_the_first_is_a_line() {
+        let dir = tempfile::tempdir().unwrap();
+        let row = |i: i64| {
+            let second = 1_700_006_400 + i * 3600;
+            format!("{second},a,cpu_usage_cores,2,w\n{second},a,memory_working_set_bytes,1e9,w\n{second},a,request_rate,5,w\n")
+        };
+        let file = file(dir.path(), (0..72).map(row));
+        for policy in Decider::value_variants() {
+            let mut out = Vec::new();
+            run(&Replay { file: file.clone(), policy: *policy }, &mut out).unwrap();
+            let lines: Vec<serde_json::Value> = String::from_utf8(out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+            assert_eq!(lines.len(), 4, "{policy:?}");
+            assert_eq!(lines[0]["service"], "a");
+            assert_eq!(lines[0]["metric"], "cpu_usage_cores");
+            assert_eq!((lines[0]["from"].as_str(), lines[0]["to"].as_str()), (Some("2023-11-16T00:00:00Z"), Some("2023-11-17T00:00:00Z")));
+            assert!(lines[0]["value"].as_f64().unwrap() >= 2.0);
+            assert_eq!(lines[2]["metric"], "memory_working_set_bytes");
+        }
+    }
+
+    #[test]
+    fn a_file_of_one_day_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = file(dir.path(), (0..5).map(|i| format!("{},a,cpu_usage_cores,2,w\n", 1_700_006_400 + i * 300)));
+        let fault = run(&Replay { file, policy: Decider::Vpa }, &mut Vec::new()).unwrap_err();
+        assert!(matches!(fault, Failure::BadInput(_)) && fault.to_string().contains("two days"));
+    }
+}

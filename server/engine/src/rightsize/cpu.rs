@@ -16,13 +16,13 @@ const GROWTH: f64 = 1.5;
 /// … at this price, in the same unit as [`OVERRUN`].
 const GROWN_OVERRUN: f64 = 10.0 / 288.0;
 /// The largest share of samples that may be expected above a value before the price rises tenfold.
-const MOST: f64 = 0.03;
+const MOST: f64 = 0.1;
 /// A change is made when it saves this share of the cost…
-const CHANGE: f64 = 0.02;
+const CHANGE: f64 = 0.01;
 /// … and so many cores, or so much of a machine.
 const LEAST_CHANGE: f64 = 0.05;
 /// How far prices follow the size of the fleet's typical service: 0 not at all, 1 in proportion.
-const FOLLOWS_SIZE: f64 = 0.85;
+const FOLLOWS_SIZE: f64 = 0.75;
 
 /// Learns the CPU of the services of one file.
 pub(super) struct Learner {
@@ -119,5 +119,51 @@ impl Recommender for Learner {
         self.services[service].learn(day);
         self.together[self.workloads[service]].learn(day);
         self.fleet.learn(f64::from(day.peak()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::rightsize::testing::{START, noise, series};
+    use crate::rightsize::{Held, Method, Usage, replay};
+    use headroom_model::metric::Metric;
+    use headroom_model::series::Series;
+
+    fn held(fleet: &[(Option<&str>, Series)]) -> Vec<Vec<Held>> {
+        let usage: Vec<Usage<'_>> = fleet.iter().map(|(workload, series)| Usage { workload: *workload, series }).collect();
+        replay(Metric::CpuUsage, &usage, Method::Headroom)
+    }
+
+    #[test]
+    fn a_steady_service_gets_head_room_and_keeps_its_value() {
+        let held = held(&[(None, series(14, |i| 1.0 + 0.1 * noise(i)))]).remove(0);
+        assert_eq!(held.len(), 13);
+        let changes = held.windows(2).filter(|w| w[0].value != w[1].value).count();
+        assert!(changes <= 2, "{held:?}");
+        assert!(held.iter().all(|h| h.value > 1.1 && h.value < 3.0), "{held:?}");
+    }
+
+    #[test]
+    fn more_is_held_the_day_after_a_step_up() {
+        let held = held(&[(None, series(10, |i| if i < 5 * 288 { 1.0 } else { 4.0 }))]).remove(0);
+        assert_eq!(held[5].from, START + 6 * 86_400);
+        assert!(held[4].value < 4.0 && held[5].value > 4.0, "{held:?}");
+    }
+
+    #[test]
+    fn a_new_pod_is_served_by_what_its_workload_taught() {
+        let late = Series { start: START + 5 * 86_400, ..series(2, |_| 2.0) };
+        let held = held(&[(Some("api"), series(7, |_| 2.0)), (Some("api"), late.clone()), (None, late)]);
+        assert_eq!(held[1][0].from, START + 5 * 86_400);
+        assert!(held[1][0].value > 2.0);
+        assert_eq!(held[2][0].from, START + 6 * 86_400);
+    }
+
+    #[test]
+    fn small_services_get_more_room_than_large_ones() {
+        let shape = |size: f32| series(10, move |i| size * (1.0 + 0.3 * noise(i)));
+        let held = held(&[(None, shape(8.0)), (None, shape(0.2))]);
+        let (large, small) = (held[0][8].value / 8.0, held[1][8].value / 0.2);
+        assert!(small > 1.1 * large, "{small} {large}");
     }
 }

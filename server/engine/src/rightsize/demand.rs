@@ -8,11 +8,13 @@
 
 use super::Day;
 use headroom_model::time::DAY;
+use std::collections::VecDeque;
 
 /// Width of a bucket: values grow by 4 % from one to the next.
 const WIDTH: f64 = 0.039_220_713_153_281_33;
-/// Days after which a day counts half.
-const HALF_LIFE: f64 = 1.5;
+/// The newest days count in full for so many days; after that a day counts half as much with every further one.
+const FRESH: i64 = 2;
+const HALF_LIFE: f64 = 1.0;
 /// Mean jitter, in the logarithm, and the buckets that it may reach up and down.
 const JITTER: f64 = 0.04;
 const REACH: usize = 40;
@@ -41,11 +43,10 @@ const ANYWHERE_MEAN: f64 = 0.2;
 pub(super) struct Demand {
     /// Whether the unit is a share of a machine.
     share: bool,
-    /// Number of the first bucket of `weights`.
-    first: i64,
-    /// Weight of samples per bucket; each full day weighs 1 when it is new.
-    weights: Vec<f64>,
-    newest: Option<i64>,
+    /// Days that still count in full, oldest first.
+    fresh: VecDeque<(i64, Buckets)>,
+    /// All others, faded as of the newest day.
+    faded: Buckets,
     /// Logarithm of each day's peak.
     peaks: Vec<f64>,
     top: f64,
@@ -54,6 +55,14 @@ pub(super) struct Demand {
     chances: f64,
     /// Samples in a full day, 288 or more.
     per_day: f64,
+}
+
+/// Weight of samples per bucket; a full day weighs 1 when it is new.
+#[derive(Debug, Clone, Default)]
+struct Buckets {
+    /// Number of the first bucket of `weights`.
+    first: i64,
+    weights: Vec<f64>,
 }
 
 /// The share of tomorrow's samples above each value of a grid.
@@ -78,9 +87,8 @@ impl Demand {
     pub fn new(share: bool) -> Self {
         Self {
             share,
-            first: 0,
-            weights: Vec::new(),
-            newest: None,
+            fresh: VecDeque::new(),
+            faded: Buckets::default(),
             peaks: Vec::new(),
             top: f64::NEG_INFINITY,
             records: 0.0,
@@ -100,17 +108,16 @@ impl Demand {
         if count == 0 {
             return;
         }
-        let passed = self.newest.map_or(0, |n| (day.day - n).max(0));
-        let fade = (-(passed as f64) / HALF_LIFE).exp2().max(1e-12);
-        self.weights.iter_mut().for_each(|w| *w *= fade);
-        self.newest = Some(day.day);
+        self.age(day.day);
         // A day with few samples counts for as much as it has.
         let whole = (DAY / day.step).max(1) as f64;
         self.per_day = whole.max(288.0);
         let weight = 1.0 / whole.max(count as f64);
+        let mut today = Buckets::default();
         for v in day.present() {
-            self.add(bucket(f64::from(v), self.share), weight);
+            today.add(bucket(f64::from(v), self.share), weight);
         }
+        self.fresh.push_back((day.day, today));
         let peak = (f64::from(day.peak()) + resolution(self.share)).ln();
         if self.is_known() {
             let fade = (-1.0 / RUN).exp2();
@@ -121,6 +128,67 @@ impl Demand {
         self.peaks.push(peak);
     }
 
+    /// Makes a day the newest.
+    fn age(&mut self, day: i64) {
+        let fade = |days: i64| (-(days.max(0) as f64) / HALF_LIFE).exp2();
+        let passed = self.fresh.back().map_or(0, |(newest, _)| day - newest);
+        self.faded.weights.iter_mut().for_each(|w| *w *= fade(passed));
+        while self.fresh.front().is_some_and(|(old, _)| *old < day - FRESH)
+            && let Some((old, buckets)) = self.fresh.pop_front()
+        {
+            self.faded.merge(&buckets, fade(day - FRESH - old));
+        }
+    }
+
+    /// Samples in a full day; a step coarser than five minutes counts as that.
+    pub fn per_day(&self) -> f64 {
+        self.per_day
+    }
+
+    /// The share of tomorrow's samples above each value; `None` before the first day.
+    pub fn exceedance(&self) -> Option<Exceedance> {
+        let mut days = self.faded.clone();
+        self.fresh.iter().for_each(|(_, buckets)| days.merge(buckets, 1.0));
+        let total: f64 = days.weights.iter().sum();
+        if !self.is_known() || total.is_nan() || total <= 0.0 {
+            return None;
+        }
+        let kernel = self.kernel(days.median(total));
+        let mut above = vec![0.0; days.weights.len() + kernel.len()];
+        for (i, w) in days.weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
+            above[i..].iter_mut().zip(&kernel).for_each(|(a, k)| *a += w / total * k);
+        }
+        // From the share in each bucket to the share above its end.
+        let mut sum = 0.0;
+        for a in above.iter_mut().rev() {
+            (sum, *a) = (sum + *a, sum);
+        }
+        let mut out = Exceedance { share: self.share, first: days.first - REACH as i64, above };
+        if self.share {
+            out.bound(self.top);
+        }
+        Some(out)
+    }
+
+    /// How a day's use moves against the days so far: per bucket, from [`REACH`] down to [`BEYOND`] up. `median`: its logarithm.
+    fn kernel(&self, median: f64) -> Vec<f64> {
+        let rare = if self.peaks.iter().filter(|p| **p > self.top - WIDTH).count() >= CEILING_DAYS { CEILING } else { 1.0 };
+        let beyond = rare * (USUAL_DAYS * USUAL + OWN * self.records) / (USUAL_DAYS + self.chances);
+        let mut kernel: Vec<f64> = (0..=2 * REACH).map(|i| (-(i.abs_diff(REACH) as f64) * WIDTH / JITTER).exp()).collect();
+        let all: f64 = kernel.iter().sum();
+        kernel.iter_mut().for_each(|k| *k *= (1.0 - beyond) / all);
+        kernel.resize(REACH + BEYOND, 0.0);
+        let scale = SCALE * (self.top - median).clamp(BURSTINESS.0, BURSTINESS.1);
+        let survives = |i: usize| (1.0 + i as f64 * WIDTH / scale).powi(-EXPONENT);
+        for i in 0..BEYOND {
+            let next = if i + 1 < BEYOND { survives(i + 1) } else { 0.0 };
+            kernel[REACH + i] += beyond * (survives(i) - next);
+        }
+        kernel
+    }
+}
+
+impl Buckets {
     fn add(&mut self, bucket: i64, weight: f64) {
         if self.weights.is_empty() {
             self.first = bucket;
@@ -137,49 +205,9 @@ impl Demand {
         self.weights[at] += weight;
     }
 
-    /// Samples in a full day; a step coarser than five minutes counts as that.
-    pub fn per_day(&self) -> f64 {
-        self.per_day
-    }
-
-    /// The share of tomorrow's samples above each value; `None` before the first day.
-    pub fn exceedance(&self) -> Option<Exceedance> {
-        let total: f64 = self.weights.iter().sum();
-        if !self.is_known() || total.is_nan() || total <= 0.0 {
-            return None;
-        }
-        let kernel = self.kernel(total);
-        let mut above = vec![0.0; self.weights.len() + kernel.len()];
-        for (i, w) in self.weights.iter().enumerate().filter(|(_, w)| **w > 0.0) {
-            above[i..].iter_mut().zip(&kernel).for_each(|(a, k)| *a += w / total * k);
-        }
-        // From the share in each bucket to the share above its end.
-        let mut sum = 0.0;
-        for a in above.iter_mut().rev() {
-            (sum, *a) = (sum + *a, sum);
-        }
-        let mut out = Exceedance { share: self.share, first: self.first - REACH as i64, above };
-        if self.share {
-            out.bound(self.top);
-        }
-        Some(out)
-    }
-
-    /// How a day's use moves against the days so far: per bucket, from [`REACH`] down to [`BEYOND`] up.
-    fn kernel(&self, total: f64) -> Vec<f64> {
-        let rare = if self.peaks.iter().filter(|p| **p > self.top - WIDTH).count() >= CEILING_DAYS { CEILING } else { 1.0 };
-        let beyond = rare * (USUAL_DAYS * USUAL + OWN * self.records) / (USUAL_DAYS + self.chances);
-        let mut kernel: Vec<f64> = (0..=2 * REACH).map(|i| (-(i.abs_diff(REACH) as f64) * WIDTH / JITTER).exp()).collect();
-        let all: f64 = kernel.iter().sum();
-        kernel.iter_mut().for_each(|k| *k *= (1.0 - beyond) / all);
-        kernel.resize(REACH + BEYOND, 0.0);
-        let scale = SCALE * (self.top - self.median(total)).clamp(BURSTINESS.0, BURSTINESS.1);
-        let survives = |i: usize| (1.0 + i as f64 * WIDTH / scale).powi(-EXPONENT);
-        for i in 0..BEYOND {
-            let next = if i + 1 < BEYOND { survives(i + 1) } else { 0.0 };
-            kernel[REACH + i] += beyond * (survives(i) - next);
-        }
-        kernel
+    fn merge(&mut self, other: &Self, factor: f64) {
+        let taken = other.weights.iter().enumerate().filter(|(_, w)| **w > 0.0);
+        taken.for_each(|(i, w)| self.add(other.first + i as i64, factor * w));
     }
 
     /// Logarithm of the end of the bucket with the median.
@@ -229,5 +257,76 @@ impl Exceedance {
     /// Buckets that make a factor.
     pub fn buckets(factor: f64) -> usize {
         (factor.ln() / WIDTH).round() as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn learnt(share: bool, peaks: &[f32]) -> Demand {
+        let mut demand = Demand::new(share);
+        for (i, peak) in peaks.iter().enumerate() {
+            let values: Vec<f32> = (0..288).map(|s| if s % 24 == 0 { *peak } else { 0.5 * peak }).collect();
+            demand.learn(&Day { day: i as i64, offset: 0, step: 300, values: &values });
+        }
+        demand
+    }
+
+    /// The expected share of samples above a value.
+    fn above(demand: &Demand, value: f64) -> f64 {
+        let tomorrow = demand.exceedance().unwrap();
+        tomorrow.above(tomorrow.at_most(value).unwrap(), 0)
+    }
+
+    #[test]
+    fn the_share_above_falls_from_one_to_nothing() {
+        let tomorrow = learnt(false, &[1.0, 2.0, 1.5]).exceedance().unwrap();
+        let shares: Vec<f64> = (0..tomorrow.len()).map(|i| tomorrow.above(i, 0)).collect();
+        assert!(shares.windows(2).all(|w| w[0] >= w[1] - 1e-12));
+        assert!(shares[0] > 0.999 && shares[shares.len() - 1] < 1e-9);
+        assert_eq!((tomorrow.above(3, 4), tomorrow.above(7, 4)), (1.0, shares[3]));
+        assert!(tomorrow.value(0) > 0.0);
+    }
+
+    #[test]
+    fn days_repeat_but_for_a_rare_record() {
+        let demand = learnt(false, &[1.0; 6]);
+        // 12 of 288 samples are at the peak; the ceiling makes records rare.
+        assert!((above(&demand, 0.7) - 12.0 / 288.0).abs() < 0.02);
+        assert!(above(&demand, 1.3) < 0.002);
+        assert!(above(&demand, 1.3) > above(&demand, 2.6));
+    }
+
+    #[test]
+    fn who_set_records_is_expected_to_set_more() {
+        let (steady, growing) = (learnt(false, &[2.0, 1.1, 1.2, 1.3]), learnt(false, &[0.6, 0.9, 1.4, 2.0]));
+        assert!(above(&growing, 4.0) > 2.0 * above(&steady, 4.0));
+    }
+
+    #[test]
+    fn old_days_fade() {
+        let (old, new) = (learnt(false, &[4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]), learnt(false, &[1.0, 1.0, 1.0, 1.0, 1.0, 4.0, 1.0]));
+        assert!(above(&old, 3.0) < 0.3 * above(&new, 3.0));
+        let mut gap = learnt(false, &[4.0]);
+        gap.learn(&Day { day: 365, offset: 0, step: 300, values: &[1.0; 288] });
+        assert!(above(&gap, 3.0) < 0.05);
+    }
+
+    #[test]
+    fn a_share_does_not_exceed_the_machine() {
+        assert_eq!(above(&learnt(true, &[0.3, 0.9]), 1.05), 0.0);
+        assert!(above(&learnt(true, &[0.3, 1.5]), 1.05) > 0.0);
+        assert!(above(&learnt(true, &[0.01; 5]), 0.5) > 1e-4);
+    }
+
+    #[test]
+    fn nothing_is_known_before_the_first_day() {
+        let mut demand = Demand::new(false);
+        assert!(demand.exceedance().is_none());
+        demand.learn(&Day { day: 3, offset: 0, step: 300, values: &[f32::NAN; 4] });
+        assert!(demand.exceedance().is_none());
+        demand.learn(&Day { day: 3, offset: 0, step: 300, values: &[0.0; 4] });
+        assert!(demand.exceedance().is_some());
     }
 }

@@ -191,3 +191,118 @@ fn days(samples: &Samples) -> Vec<Day<'_>> {
     }
     out
 }
+
+#[cfg(test)]
+mod testing {
+    use headroom_model::series::Series;
+
+    /// Midnight of some day.
+    pub const START: i64 = 86_400 * 20_000;
+
+    /// Days of five-minute samples.
+    pub fn series(days: usize, value: impl Fn(usize) -> f32) -> Series {
+        Series { start: START, step: 300, values: (0..days * 288).map(value).collect() }
+    }
+
+    /// Between 0 and 1, of no visible order.
+    pub fn noise(i: usize) -> f32 {
+        (i.wrapping_mul(2_654_435_761) % 1009) as f32 / 1009.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::testing::START;
+    use super::*;
+    use proptest::prelude::*;
+
+    const METRICS: [Metric; 4] = [Metric::CpuUsage, Metric::CpuUtilization, Metric::MemoryWorkingSet, Metric::MemoryUtilization];
+
+    fn sample() -> impl Strategy<Value = f32> {
+        prop_oneof![
+            6 => 0.0f32..8.0,
+            2 => Just(0.0f32),
+            1 => prop_oneof![Just(f32::NAN), Just(f32::INFINITY), Just(-1.0), Just(1e30), 1e8f32..1e10],
+        ]
+    }
+
+    fn any_series() -> impl Strategy<Value = Series> {
+        let step = prop_oneof![Just(0u32), Just(60), Just(3600), Just(7200), Just(86_400), Just(200_000)];
+        (-200_000i64..200_000, step, prop::collection::vec(sample(), 0..120)).prop_map(|(start, step, values)| Series {
+            start: START + start,
+            step,
+            values,
+        })
+    }
+
+    fn all(series: &[Series], method: Method, metric: Metric) -> Vec<Vec<Held>> {
+        let usage: Vec<Usage<'_>> =
+            series.iter().enumerate().map(|(i, series)| Usage { workload: (i % 2 == 0).then_some("w"), series }).collect();
+        replay(metric, &usage, method)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
+        #[test]
+        fn whatever_comes_the_answer_is_in_order_and_finite(series in prop::collection::vec(any_series(), 0..5)) {
+            for (method, metric) in Method::ALL.into_iter().flat_map(|m| METRICS.map(|metric| (m, metric))) {
+                let held = all(&series, method, metric);
+                prop_assert_eq!(held.len(), series.len());
+                for held in &held {
+                    prop_assert!(held.iter().all(|h| h.from < h.to && h.value.is_finite() && h.value >= 0.0));
+                    prop_assert!(held.windows(2).all(|w| w[0].to <= w[1].from));
+                }
+            }
+        }
+
+        #[test]
+        fn the_future_is_not_seen(series in prop::collection::vec(any_series(), 1..4), other in prop::collection::vec(sample(), 120)) {
+            let noon = START + 43_200;
+            let changed: Vec<Series> = series.iter().cloned().map(|mut s| {
+                let step = i64::from(s.step.max(1));
+                for (i, v) in s.values.iter_mut().enumerate() {
+                    // Days stay days with samples: only usable samples change, to usable ones.
+                    if s.start + i as i64 * step >= noon && (0.0..=8.0).contains(v) && (0.0..=8.0).contains(&other[i]) {
+                        *v = other[i];
+                    }
+                }
+                s
+            }).collect();
+            for method in Method::ALL {
+                for (a, b) in all(&series, method, Metric::CpuUsage).iter().zip(all(&changed, method, Metric::CpuUsage)) {
+                    let until = |held: &[Held]| held.iter().copied().filter(|h| h.from <= noon).collect::<Vec<_>>();
+                    prop_assert_eq!(until(a), until(&b));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_day_is_decided_from_the_days_before_it() {
+        let series = Series { start: START + 43_200, step: 300, values: vec![1.0; 144 + 288 + 10] };
+        for method in Method::ALL {
+            let held = all(std::slice::from_ref(&series), method, Metric::CpuUsage).remove(0);
+            let from: Vec<i64> = held.iter().map(|h| (h.from - START) / DAY).collect();
+            assert_eq!(from, [1, 2], "{}", method.name());
+            assert!(held.iter().all(|h| h.to - h.from == DAY));
+        }
+    }
+
+    #[test]
+    fn a_gap_of_a_year_is_passed_over() {
+        let mut values = vec![1.0; 288];
+        values.resize(288 * 366, f32::NAN);
+        values.extend([1.0; 288]);
+        let held = all(&[Series { start: START, step: 300, values }], Method::Headroom, Metric::CpuUsage).remove(0);
+        assert_eq!(held.len(), 1);
+        assert_eq!(held[0].from, START + 366 * DAY);
+    }
+
+    #[test]
+    fn other_metrics_and_empty_series_have_no_values() {
+        let series = [Series { start: START, step: 300, values: vec![1.0; 900] }, Series::default()];
+        assert!(all(&series, Method::Vpa, Metric::RequestRate).iter().all(Vec::is_empty));
+        assert!(all(&series, Method::Vpa, Metric::CpuUsage)[1].is_empty());
+    }
+}

@@ -208,3 +208,56 @@ impl Peer for Aws {
         self.window.quantile(q).map(|v| v * 1.2)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn after<P: Peer>(mut peer: P, days: &[&[f32]]) -> f64 {
+        for (i, values) in days.iter().enumerate() {
+            peer.learn(&Day { day: i as i64, offset: 0, step: 300, values });
+        }
+        peer.decide().unwrap()
+    }
+
+    #[test]
+    fn vpa_asks_for_the_end_of_the_bucket_of_the_ninetieth_percentile() {
+        // Bucket n starts at 0.01·(1.05ⁿ−1)/0.05: the 37th ends at 1.016.
+        assert!((after(Vpa::new(Resource::Cpu, false), &[&[1.0; 288]]) - 1.016_28 * 1.15).abs() < 1e-3);
+        let mut held = Vpa::new(Resource::Cpu, false);
+        held.learn(&Day { day: 0, offset: 0, step: 300, values: &[1.0; 288] });
+        let first = held.decide();
+        held.learn(&Day { day: 1, offset: 0, step: 300, values: &[1.05; 288] });
+        assert_eq!(held.decide(), first, "less than 10 % off is not worth an update");
+        // Memory: one peak per day, in buckets from 10 MB.
+        assert!((after(Vpa::new(Resource::Memory, false), &[&[1e9, 5e8]]) / (1.15e9 * 1.02) - 1.0).abs() < 0.03);
+    }
+
+    #[test]
+    fn krr_and_aws_take_percentiles_of_two_weeks() {
+        let day: Vec<f32> = (1..=100).map(|i| i as f32).collect();
+        assert!((after(Krr::new(Resource::Cpu), &[&day]) - 95.05).abs() < 1e-9);
+        assert!((after(Aws::new(Resource::Cpu), &[&day]) - 99.505 * 1.2).abs() < 1e-9);
+        assert!((after(Krr::new(Resource::Memory), &[&day]) - 115.0).abs() < 1e-9);
+        assert!((after(Aws::new(Resource::Memory), &[&day]) - 120.0).abs() < 1e-9);
+        let mut days: Vec<&[f32]> = vec![&[9.0; 4]];
+        days.extend([&[1.0_f32; 4] as &[f32]; 14]);
+        assert!((after(Krr::new(Resource::Memory), &days) - 1.15).abs() < 1e-9, "the first day is too old");
+    }
+
+    #[test]
+    fn autopilot_weighs_by_load_and_forgets_in_half_a_day() {
+        let mut busy = [0.1_f32; 288];
+        busy[140..150].fill(10.0);
+        assert!(after(Autopilot::new(Resource::Cpu), &[&busy]) > 10.0);
+        assert!(after(Autopilot::new(Resource::Cpu), &[&[10.0; 288], &[1.0; 288], &[1.0; 288], &[1.0; 288], &[1.0; 288]]) < 1.3);
+    }
+
+    #[test]
+    fn without_samples_nothing_is_asked_for() {
+        assert_eq!(Vpa::new(Resource::Cpu, true).decide(), None);
+        assert_eq!(Krr::new(Resource::Cpu).decide(), None);
+        assert_eq!(Autopilot::new(Resource::Cpu).decide(), None);
+        assert_eq!(Aws::new(Resource::Memory).decide(), None);
+    }
+}
