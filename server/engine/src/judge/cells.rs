@@ -1,9 +1,12 @@
-//! Two windows as cells: the mean logarithm of each quarter of an hour, counted away from the moment of the change.
+//! Two windows as cells: the typical logarithm of each quarter of an hour, counted away from the moment of the change.
+//!
+//! Typical is half-way between mean and median: nearly as steady as the mean where samples scatter evenly, and moved half as far by a burst.
 
 use super::WARM_UP;
 use super::level::Cell;
 use super::like::Scale;
 use crate::samples::Samples;
+use crate::stats;
 use headroom_model::time::DAY;
 
 /// Seconds per cell where samples are finer and the window after the change is long enough for [`MANY`] of them.
@@ -36,13 +39,11 @@ pub(super) struct Windows<'a> {
     pub scale: Scale,
 }
 
-/// Sums of one cell.
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    value: f64,
-    count: f64,
-    load: f64,
-    loads: f64,
+/// The samples of one cell.
+#[derive(Clone, Default)]
+struct Seen {
+    values: Vec<f64>,
+    loads: Vec<f64>,
 }
 
 impl Windows<'_> {
@@ -73,41 +74,40 @@ impl Windows<'_> {
     /// Cells of one side, nearest to the change first. `window`: from, to; `grid`: where cells start from, their width.
     fn side(&self, s: &Samples, after: bool, window: (i64, i64), grid: (i64, i64), seen: &mut (f64, f64)) -> Vec<Cell> {
         let (origin, width) = grid;
-        let mut sums: Vec<Sum> = Vec::new();
+        let mut places: Vec<Seen> = Vec::new();
         for (t, v) in s.points().filter(|(t, _)| (window.0..window.1).contains(t)) {
             seen.1 += 1.0;
             let Some(value) = self.scale.seen(v) else { continue };
             seen.0 += 1.0;
             let at = if after { (t - origin) / width } else { (origin - 1 - t) / width };
             let at = usize::try_from(at).unwrap_or(0);
-            if sums.len() <= at {
-                sums.resize(at + 1, Sum::default());
+            if places.len() <= at {
+                places.resize(at + 1, Seen::default());
             }
-            let sum = &mut sums[at];
-            sum.value += value;
-            sum.count += 1.0;
+            places[at].values.push(value);
             let load = self.load.and_then(|l| if after { l.1.at(t) } else { l.0.at(t) }).filter(|l| *l > 0.0);
-            if let Some(load) = load {
-                sum.load += load.ln();
-                sum.loads += 1.0;
-            }
+            places[at].loads.extend(load.map(f64::ln));
         }
         let least = (width / s.step) as f64 / 3.0;
         let middle = |at: usize| {
             let offset = at as i64 * width + width / 2;
             if after { origin + offset } else { origin - offset }
         };
-        sums.iter()
-            .enumerate()
-            .filter(|(_, s)| s.count > 0.0 && s.count >= least)
-            .map(|(at, s)| Cell {
-                hours: middle(at) as f64 / 3600.0,
-                value: s.value / s.count,
-                after,
-                beside: [(s.loads > 0.0).then(|| s.load / s.loads), None],
-            })
-            .collect()
+        let cell = |(at, seen): (usize, &mut Seen)| {
+            let enough = seen.values.len() as f64 >= least;
+            let beside = [typical(&mut seen.loads, Scale::Ratio(0.0)), None];
+            let value = typical(&mut seen.values, self.scale).filter(|_| enough)?;
+            Some(Cell { hours: middle(at) as f64 / 3600.0, value, after, beside })
+        };
+        places.iter_mut().enumerate().filter_map(cell).collect()
     }
+}
+
+/// Half-way between mean and median; of differences the mean, because most are zero. `None` without any.
+fn typical(values: &mut [f64], scale: Scale) -> Option<f64> {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let median = stats::median(values)?;
+    Some(if scale == Scale::Difference { mean } else { (mean + median) / 2.0 })
 }
 
 /// What each hour of the day usually brings, from all days before the change.
