@@ -58,8 +58,7 @@ impl Windows<'_> {
         let mut cells = self.side(self.before, false, (last - reach, last), (last, width), &mut seen);
         cells.reverse();
         cells.extend(self.side(self.after, true, (first + WARM_UP, until), (first + WARM_UP, width), &mut seen));
-        let long = begin(self.before).is_some_and(|b| last - b >= SEASON_DAYS * DAY);
-        if long {
+        if knows_season(self.before, last) {
             add_season(&mut cells, self.before, self.scale);
         }
         if self.load.is_some() {
@@ -110,20 +109,27 @@ fn typical(values: &mut [f64], scale: Scale) -> Option<f64> {
     Some(if scale == Scale::Difference { mean } else { (mean + median) / 2.0 })
 }
 
-/// What each hour of the day usually brings, from all days before the change.
+/// What each time of the day usually brings, from all days before the change: hourly means, straight lines between them.
 fn add_season(cells: &mut [Cell], before: &Samples, scale: Scale) {
     let mut slots = [(0.0, 0.0); 24];
-    let hour = |t: i64| t.rem_euclid(DAY).div_euclid(3600) as usize;
     for (t, v) in before.points() {
         if let Some(value) = scale.seen(v) {
-            slots[hour(t)].0 += value;
-            slots[hour(t)].1 += 1.0;
+            let slot = &mut slots[t.rem_euclid(DAY).div_euclid(3600) as usize];
+            slot.0 += value;
+            slot.1 += 1.0;
         }
     }
+    let usual = |hour: usize| (slots[hour % 24].1 > 0.0).then(|| slots[hour % 24].0 / slots[hour % 24].1);
     for cell in cells {
-        let (sum, n) = slots[hour((cell.hours * 3600.0) as i64)];
-        cell.beside[1] = (n > 0.0).then(|| sum / n);
+        let hour = (cell.hours - 0.5).rem_euclid(24.0);
+        let share = hour.fract();
+        cell.beside[1] = usual(hour as usize).zip(usual(hour as usize + 1)).map(|(a, b)| a + share * (b - a));
     }
+}
+
+/// Whether a series is long enough before `until` to know what its hours usually bring.
+pub(super) fn knows_season(s: &Samples, until: i64) -> bool {
+    begin(s).is_some_and(|b| until - b >= SEASON_DAYS * DAY)
 }
 
 fn begin(s: &Samples) -> Option<i64> {

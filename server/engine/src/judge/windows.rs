@@ -6,7 +6,7 @@
 //! least [`FROM`] of the threshold of policy and [`sure`] standard errors; the noisier a series, the more, because its tails are heavier.
 //! Where the evidence does not separate the threshold from drift the metric is inconclusive.
 
-use super::cells::{Cut, Windows, within};
+use super::cells::{Cut, Windows, knows_season, within};
 use super::level::{Estimate, What, estimate};
 use super::like::Scale;
 use super::{counts, summary, unknown};
@@ -162,9 +162,12 @@ fn inflation(old: &Samples, load: Option<&Samples>, scale: Scale, hours: f64) ->
     let mut squares = Vec::new();
     for k in 1..=TRIALS {
         let at = last - k * DAY;
-        let (past, next) = (within(old, at - DAY, at), within(old, at, at + span));
-        let (Some(past), Some(next)) = (past, next) else { continue };
-        let load = load.and_then(|l| Some((within(l, at - DAY, at)?, within(l, at, at + span)?)));
+        // Only what knows as much as the real question does.
+        if at - DAY < old.start || knows_season(old, last) != knows_season(old, at) {
+            continue;
+        }
+        let (Some(past), Some(next)) = (within(old, old.start, at), within(old, at, at + span)) else { continue };
+        let load = load.and_then(|l| Some((within(l, l.start, at)?, within(l, at, at + span)?)));
         let load = load.as_ref().map(|l| (&l.0, &l.1));
         let cut = Windows { before: &past, after: &next, load, scale }.cut();
         if let Some(found) = measure(&cut, scale) {
