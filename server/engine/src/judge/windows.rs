@@ -158,7 +158,7 @@ fn spread(cut: &Cut, after: bool) -> f64 {
 /// 1 where fewer than 4 midnights are known.
 fn inflation(old: &Samples, load: Option<&Samples>, scale: Scale, hours: f64) -> f64 {
     let Some(last) = old.points().last().map(|p| p.0) else { return 1.0 };
-    let span = ((hours * 3600.0) as i64).clamp(old.step, DAY);
+    let span = ((hours * 3600.0) as i64).min(DAY).max(old.step);
     let mut squares = Vec::new();
     for k in 1..=TRIALS {
         let at = last - k * DAY;
