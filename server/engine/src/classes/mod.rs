@@ -154,7 +154,9 @@ fn grouped(points: &[[f64; TRAITS]], seed: u64) -> (Vec<usize>, f64) {
         let labels: Vec<usize> = model.predict(data.records()).to_vec();
         let of_sample = model.predict(&table(&sample));
         let Ok(silhouette) = DatasetBase::new(table(&sample), of_sample).silhouette_score() else { continue };
-        if silhouette >= STRUCTURE && silhouette > best.1 {
+        // Equal points end up under one label, whose silhouette says nothing.
+        let several = labels.iter().any(|l| *l != labels[0]);
+        if several && silhouette >= STRUCTURE && silhouette > best.1 {
             best = (labels, silhouette);
         }
     }

@@ -47,8 +47,8 @@ impl Traits {
         let gib = memory.map(|m| m.mean / f64::from(1 << 30));
         Some(Self {
             burstiness: (cpu.p99 / cpu.p50.max(1e-3 * cpu.peak)).max(1.0).ln(),
-            daily: cpu.daily_season,
-            weekly: (cpu.weekly_season - cpu.daily_season).max(0.0),
+            daily: beyond_chance(cpu.daily_season, cpu.samples, 24.0),
+            weekly: (beyond_chance(cpu.weekly_season, cpu.samples, 168.0) - beyond_chance(cpu.daily_season, cpu.samples, 24.0)).max(0.0),
             trend: growth(cpu),
             noise: cpu.noise.max(0.0).ln_1p(),
             memory_per_core: gib.filter(|_| in_cores).map(|g| (g / cpu.mean).ln()),
@@ -105,6 +105,12 @@ impl Traits {
             memory: at(8),
         }
     }
+}
+
+/// What hours explain of the variance beyond what as many means explain of noise (the adjusted R² of Ezekiel, 1930), 0 to 1.
+fn beyond_chance(explained: f64, samples: u32, means: f64) -> f64 {
+    let n = f64::from(samples);
+    if n <= means { 0.0 } else { (1.0 - (1.0 - explained) * (n - 1.0) / (n - means)).clamp(0.0, 1.0) }
 }
 
 fn growth(p: &Profile) -> f64 {

@@ -26,6 +26,7 @@ pub fn canary(control: &ServiceHistory, canary: &ServiceHistory, policy: &Policy
     let from = canary.values().filter_map(|s| s.points().next()).map(|p| p.0).min().unwrap_or(0);
     let to = canary.values().filter_map(|s| s.points().last().map(|p| p.0 + s.step)).max().unwrap_or(from);
     let samples = canary.values().map(|s| s.count).max().unwrap_or(0);
+    let both = canary.keys().filter(|m| control.contains_key(m) && windows::direction(**m) != Direction::Neither).count();
     let mut metrics = Vec::new();
     for (metric, new) in canary.iter().filter(|(m, _)| m.kind() == Kind::Gauge) {
         let Some(old) = control.get(metric) else { continue };
@@ -33,7 +34,7 @@ pub fn canary(control: &ServiceHistory, canary: &ServiceHistory, policy: &Policy
         let usual = typical(old);
         let guard = windows::direction(*metric) != Direction::Neither;
         metrics.push(match paired(old, new, scale, from + WARM_UP) {
-            Some(found) => Rule { metric: *metric, scale, floor, policy }.effect(found, usual),
+            Some(found) => Rule { metric: *metric, scale, floor, policy, metrics: both }.effect(found, usual),
             None => MetricEffect { guard, ..unknown(*metric, usual, new) },
         });
     }

@@ -1,9 +1,12 @@
-//! Two windows as cells: the mean logarithm of each quarter of an hour, counted away from the moment of the change.
+//! Two windows as cells: the typical logarithm of each quarter of an hour, counted away from the moment of the change.
+//!
+//! Typical is half-way between mean and median: nearly as steady as the mean where samples scatter evenly, and moved half as far by a burst.
 
 use super::WARM_UP;
 use super::level::Cell;
 use super::like::Scale;
 use crate::samples::Samples;
+use crate::stats;
 use headroom_model::time::DAY;
 
 /// Seconds per cell where samples are finer and the window after the change is long enough for [`MANY`] of them.
@@ -36,13 +39,11 @@ pub(super) struct Windows<'a> {
     pub scale: Scale,
 }
 
-/// Sums of one cell.
-#[derive(Clone, Copy, Default)]
-struct Sum {
-    value: f64,
-    count: f64,
-    load: f64,
-    loads: f64,
+/// The samples of one cell.
+#[derive(Clone, Default)]
+struct Seen {
+    values: Vec<f64>,
+    loads: Vec<f64>,
 }
 
 impl Windows<'_> {
@@ -57,8 +58,7 @@ impl Windows<'_> {
         let mut cells = self.side(self.before, false, (last - reach, last), (last, width), &mut seen);
         cells.reverse();
         cells.extend(self.side(self.after, true, (first + WARM_UP, until), (first + WARM_UP, width), &mut seen));
-        let long = begin(self.before).is_some_and(|b| last - b >= SEASON_DAYS * DAY);
-        if long {
+        if knows_season(self.before, last) {
             add_season(&mut cells, self.before, self.scale);
         }
         if self.load.is_some() {
@@ -73,57 +73,63 @@ impl Windows<'_> {
     /// Cells of one side, nearest to the change first. `window`: from, to; `grid`: where cells start from, their width.
     fn side(&self, s: &Samples, after: bool, window: (i64, i64), grid: (i64, i64), seen: &mut (f64, f64)) -> Vec<Cell> {
         let (origin, width) = grid;
-        let mut sums: Vec<Sum> = Vec::new();
+        let mut places: Vec<Seen> = Vec::new();
         for (t, v) in s.points().filter(|(t, _)| (window.0..window.1).contains(t)) {
             seen.1 += 1.0;
             let Some(value) = self.scale.seen(v) else { continue };
             seen.0 += 1.0;
             let at = if after { (t - origin) / width } else { (origin - 1 - t) / width };
             let at = usize::try_from(at).unwrap_or(0);
-            if sums.len() <= at {
-                sums.resize(at + 1, Sum::default());
+            if places.len() <= at {
+                places.resize(at + 1, Seen::default());
             }
-            let sum = &mut sums[at];
-            sum.value += value;
-            sum.count += 1.0;
+            places[at].values.push(value);
             let load = self.load.and_then(|l| if after { l.1.at(t) } else { l.0.at(t) }).filter(|l| *l > 0.0);
-            if let Some(load) = load {
-                sum.load += load.ln();
-                sum.loads += 1.0;
-            }
+            places[at].loads.extend(load.map(f64::ln));
         }
         let least = (width / s.step) as f64 / 3.0;
         let middle = |at: usize| {
             let offset = at as i64 * width + width / 2;
             if after { origin + offset } else { origin - offset }
         };
-        sums.iter()
-            .enumerate()
-            .filter(|(_, s)| s.count > 0.0 && s.count >= least)
-            .map(|(at, s)| Cell {
-                hours: middle(at) as f64 / 3600.0,
-                value: s.value / s.count,
-                after,
-                beside: [(s.loads > 0.0).then(|| s.load / s.loads), None],
-            })
-            .collect()
+        let cell = |(at, seen): (usize, &mut Seen)| {
+            let enough = seen.values.len() as f64 >= least;
+            let beside = [typical(&mut seen.loads, Scale::Ratio(0.0)), None];
+            let value = typical(&mut seen.values, self.scale).filter(|_| enough)?;
+            Some(Cell { hours: middle(at) as f64 / 3600.0, value, after, beside })
+        };
+        places.iter_mut().enumerate().filter_map(cell).collect()
     }
 }
 
-/// What each hour of the day usually brings, from all days before the change.
+/// Half-way between mean and median; of differences the mean, because most are zero. `None` without any.
+fn typical(values: &mut [f64], scale: Scale) -> Option<f64> {
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    let median = stats::median(values)?;
+    Some(if scale == Scale::Difference { mean } else { (mean + median) / 2.0 })
+}
+
+/// What each time of the day usually brings, from all days before the change: hourly means, straight lines between them.
 fn add_season(cells: &mut [Cell], before: &Samples, scale: Scale) {
     let mut slots = [(0.0, 0.0); 24];
-    let hour = |t: i64| t.rem_euclid(DAY).div_euclid(3600) as usize;
     for (t, v) in before.points() {
         if let Some(value) = scale.seen(v) {
-            slots[hour(t)].0 += value;
-            slots[hour(t)].1 += 1.0;
+            let slot = &mut slots[t.rem_euclid(DAY).div_euclid(3600) as usize];
+            slot.0 += value;
+            slot.1 += 1.0;
         }
     }
+    let usual = |hour: usize| (slots[hour % 24].1 > 0.0).then(|| slots[hour % 24].0 / slots[hour % 24].1);
     for cell in cells {
-        let (sum, n) = slots[hour((cell.hours * 3600.0) as i64)];
-        cell.beside[1] = (n > 0.0).then(|| sum / n);
+        let hour = (cell.hours - 0.5).rem_euclid(24.0);
+        let share = hour.fract();
+        cell.beside[1] = usual(hour as usize).zip(usual(hour as usize + 1)).map(|(a, b)| a + share * (b - a));
     }
+}
+
+/// Whether a series is long enough before `until` to know what its hours usually bring.
+pub(super) fn knows_season(s: &Samples, until: i64) -> bool {
+    begin(s).is_some_and(|b| until - b >= SEASON_DAYS * DAY)
 }
 
 fn begin(s: &Samples) -> Option<i64> {

@@ -6,7 +6,7 @@
 //! least [`FROM`] of the threshold of policy and [`sure`] standard errors; the noisier a series, the more, because its tails are heavier.
 //! Where the evidence does not separate the threshold from drift the metric is inconclusive.
 
-use super::cells::{Cut, Windows, within};
+use super::cells::{Cut, Windows, knows_season, within};
 use super::level::{Estimate, What, estimate};
 use super::like::Scale;
 use super::{counts, summary, unknown};
@@ -21,13 +21,14 @@ use std::collections::BTreeMap;
 
 /// Share of the threshold, on the logarithmic scale, from which on a move counts: half-way to it, estimates of nothing and of the
 /// threshold are told apart with equal errors; a little more, because nothing is commoner.
-const FROM: f64 = 0.6;
+const FROM: f64 = 2.0 / 3.0;
 /// Standard errors that a move of a quiet series must pass.
-const QUIET: f64 = 1.6;
-/// Standard error, as a share of the threshold, up to which a series is quiet.
-const CALM: f64 = 0.3;
+const QUIET: f64 = 1.3;
+/// Standard error, as a share of the threshold, up to which a series is quiet. Beyond it the evidence asked for grows steeply to [`MOST`]: such
+/// series have heavy tails, and an estimate as large as the threshold is what they do by themselves.
+const CALM: f64 = 0.47;
 /// Standard errors that a move of any series must pass at most.
-const MOST: f64 = 5.0;
+const MOST: f64 = 6.0;
 /// Seconds between the windows from which on they do not meet: the level may have moved in between.
 const APART: i64 = 6 * 3600;
 /// Share of samples above zero that a logarithm needs.
@@ -71,7 +72,8 @@ pub fn between(before: &ServiceHistory, after: &ServiceHistory, policy: &Policy)
     let samples = after.values().map(|s| s.count).max().unwrap_or(0);
     let from = after.values().filter_map(|s| s.points().next()).map(|p| p.0).min().unwrap_or(0);
     let to = after.values().filter_map(|s| s.points().last().map(|p| p.0 + s.step)).max().unwrap_or(from);
-    let metrics: Vec<MetricEffect> = after.keys().filter_map(|m| compare(*m, &before, &after, from, policy)).collect();
+    let judged = after.keys().filter(|m| before.contains_key(m) && direction(**m) != Direction::Neither).count();
+    let metrics: Vec<MetricEffect> = after.keys().filter_map(|m| compare(*m, &before, &after, (from, judged), policy)).collect();
     let judgement = conclude(&metrics, samples, policy);
     Effect {
         judgement,
@@ -107,7 +109,7 @@ fn compare(
     metric: Metric,
     before: &BTreeMap<Metric, Samples>,
     after: &BTreeMap<Metric, Samples>,
-    start: i64,
+    (start, metrics): (i64, usize),
     policy: &Policy,
 ) -> Option<MetricEffect> {
     if matches!(metric, Metric::OomKills | Metric::Restarts) {
@@ -124,7 +126,7 @@ fn compare(
     let nothing = || MetricEffect { guard: judged, ..unknown(metric, usual, new) };
     let Some(found) = measure(&cut, scale) else { return Some(nothing()) };
     let found = Estimate { error: found.error * inflation(old, load.map(|l| l.0), scale, new.span_hours()), ..found };
-    Some(Rule { metric, scale, floor, policy }.effect(found, usual.max(0.0)))
+    Some(Rule { metric, scale, floor, policy, metrics }.effect(found, usual.max(0.0)))
 }
 
 /// Demand is not explained by itself, and the sizes that are configured not at all.
@@ -156,13 +158,16 @@ fn spread(cut: &Cut, after: bool) -> f64 {
 /// 1 where fewer than 4 midnights are known.
 fn inflation(old: &Samples, load: Option<&Samples>, scale: Scale, hours: f64) -> f64 {
     let Some(last) = old.points().last().map(|p| p.0) else { return 1.0 };
-    let span = ((hours * 3600.0) as i64).clamp(old.step, DAY);
+    let span = ((hours * 3600.0) as i64).min(DAY).max(old.step);
     let mut squares = Vec::new();
     for k in 1..=TRIALS {
         let at = last - k * DAY;
-        let (past, next) = (within(old, at - DAY, at), within(old, at, at + span));
-        let (Some(past), Some(next)) = (past, next) else { continue };
-        let load = load.and_then(|l| Some((within(l, at - DAY, at)?, within(l, at, at + span)?)));
+        // Only what knows as much as the real question does.
+        if at - DAY < old.start || knows_season(old, last) != knows_season(old, at) {
+            continue;
+        }
+        let (Some(past), Some(next)) = (within(old, old.start, at), within(old, at, at + span)) else { continue };
+        let load = load.and_then(|l| Some((within(l, l.start, at)?, within(l, at, at + span)?)));
         let load = load.as_ref().map(|l| (&l.0, &l.1));
         let cut = Windows { before: &past, after: &next, load, scale }.cut();
         if let Some(found) = measure(&cut, scale) {
@@ -178,6 +183,8 @@ pub(super) struct Rule<'p> {
     pub scale: Scale,
     pub floor: f64,
     pub policy: &'p Policy,
+    /// How many metrics are judged.
+    pub metrics: usize,
 }
 
 impl Rule<'_> {
@@ -211,7 +218,8 @@ impl Rule<'_> {
             Scale::Ratio(_) => share.ln_1p(),
             Scale::Difference => (share * usual).max(self.floor),
         };
-        let moved = found.effect.abs() >= FROM * threshold && found.effect.abs() >= sure(found.error / threshold) * found.error;
+        let moved =
+            found.effect.abs() >= FROM * threshold && found.effect.abs() >= sure(found.error / threshold, self.metrics) * found.error;
         let bad = if direction == Direction::FallIsWorse { found.effect < 0.0 } else { found.effect > 0.0 };
         if moved && direction != Direction::Neither {
             return match direction {
@@ -225,7 +233,9 @@ impl Rule<'_> {
     }
 }
 
-/// Standard errors that a move must pass, given the standard error as a share of the threshold.
-fn sure(error: f64) -> f64 {
-    (QUIET * (error / CALM).max(1.0).powi(2)).min(MOST)
+/// Standard errors that a move must pass, given the standard error as a share of the threshold and how many metrics are judged: each
+/// is one more chance to be wrong.
+fn sure(error: f64, metrics: usize) -> f64 {
+    let calm = CALM / (metrics.max(1) as f64).powf(0.25);
+    (QUIET * (error / calm).max(1.0).powi(6)).min(MOST)
 }
