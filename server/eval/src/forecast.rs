@@ -51,7 +51,7 @@ struct Score {
     cover: f64,
     naive: [f64; 2],
     seasonal: f64,
-    took: Duration,
+    took: Vec<Duration>,
 }
 
 impl Score {
@@ -61,7 +61,7 @@ impl Score {
         for case in cases {
             let start = Instant::now();
             let found = ahead(&case.past, seasons, horizon).map_err(|e| format!("{}: {e}", case.past.name))?;
-            score.took += start.elapsed();
+            score.took.push(start.elapsed());
             score.add(&case.past.values, &case.truth, &found, season);
         }
         let n = score.series.max(1) as f64;
@@ -97,8 +97,11 @@ impl Score {
         (self.smape / self.naive[0] + self.mase / self.naive[1]) / 2.0
     }
 
+    /// The median over series: what else the machine does at the time counts little.
     fn millis(&self) -> f64 {
-        self.took.as_secs_f64() * 1000.0 / self.series.max(1) as f64
+        let mut times: Vec<f64> = self.took.iter().map(Duration::as_secs_f64).collect();
+        times.sort_unstable_by(f64::total_cmp);
+        times.get(times.len() / 2).map_or(0.0, |t| t * 1000.0)
     }
 }
 
@@ -155,7 +158,7 @@ fn crane(file: &Path) -> Result<Score, String> {
     for (day, case) in &cases {
         let one = Score::of(std::slice::from_ref(case), &[], *day, *day)?;
         total.series += 1;
-        total.took += one.took;
+        total.took.extend(one.took);
         for (sum, figure) in
             [(&mut total.mase, one.mase), (&mut total.msis, one.msis), (&mut total.cover, one.cover), (&mut total.seasonal, one.seasonal)]
         {
@@ -193,7 +196,7 @@ fn text(given: &Score, found: &Score, weeks: &Score, crane: &Score) -> Result<St
     let mut out = String::from(
         "## Forecast\n\n\
         Each series is forecast on its own, from its past only. sMAPE, MASE, OWA (against Naive2) and MSIS as M4 defines them; cover is the \
-        share of values within the 95 % interval; time on one core. M4's winner had an OWA of 0.440 on all 414 hourly series, Doornik's Card \
+        share of values within the 95 % interval; time is the median on one core. M4's winner had an OWA of 0.440 on all 414 hourly series, Doornik's Card \
         0.410; 95 % MSIS 7.9 and 6.1.\n\n\
         | M4 hourly, 48 steps | OWA | sMAPE | MASE | MSIS | cover | ms a series |\n| --- | --- | --- | --- | --- | --- | --- |\n",
     );

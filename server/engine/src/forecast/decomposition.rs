@@ -10,23 +10,26 @@ const FADE: f64 = 0.8;
 
 /// The profiles (one per season, last phase = the phase of the last value) and the series without them.
 fn decompose(y: &[f64], seasons: &[usize]) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let n = y.len();
     let mut profiles = Vec::new();
     let mut adjusted = y.to_vec();
     for &m in seasons {
         let trend = moving_average(&adjusted, m);
+        // Phases are counted back from the last value.
         let mut sums = vec![(0.0, 0.0); m];
-        for t in 0..n {
-            let age = (n - 1 - t) / m;
-            let weight = FADE.powi(age as i32);
-            let sum = &mut sums[(n - 1 - t) % m];
-            sum.0 += weight * (adjusted[t] - trend[t]);
-            sum.1 += weight;
+        let mut weight = 1.0;
+        for (values, trends) in adjusted.rchunks(m).zip(trend.rchunks(m)) {
+            for (sum, (v, t)) in sums.iter_mut().zip(values.iter().zip(trends).rev()) {
+                sum.0 += weight * (v - t);
+                sum.1 += weight;
+            }
+            weight *= FADE;
         }
         let means: Vec<f64> = sums.iter().map(|(s, w)| if *w > 0.0 { s / w } else { 0.0 }).collect();
         let centre = means.iter().sum::<f64>() / m as f64;
         let profile: Vec<f64> = (0..m).map(|k| means[m - 1 - k] - centre).collect();
-        adjusted.iter_mut().enumerate().for_each(|(t, v)| *v -= profile[m - 1 - (n - 1 - t) % m]);
+        for values in adjusted.rchunks_mut(m) {
+            values.iter_mut().rev().zip(profile.iter().rev()).for_each(|(v, p)| *v -= p);
+        }
         profiles.push(profile);
     }
     (profiles, adjusted)
@@ -48,20 +51,21 @@ fn moving_average(y: &[f64], m: usize) -> Vec<f64> {
     (0..n).map(at).collect()
 }
 
+/// How much of the newest value a level may take.
+const SHARES: [f64; 8] = [0.03, 0.06, 0.12, 0.25, 0.4, 0.6, 0.8, 1.0];
+
 /// The smoothed level at the end, with the share of the newest value that erred least one step ahead.
 fn smooth(y: &[f64]) -> (f64, f64) {
-    let mut best = (f64::INFINITY, y[0], 0.5);
-    for share in [0.03, 0.06, 0.12, 0.25, 0.4, 0.6, 0.8, 1.0] {
-        let (mut level, mut error) = (y[0], 0.0);
-        for v in y {
-            error += (v - level).abs();
-            level += share * (v - level);
-        }
-        if error < best.0 {
-            best = (error, level, share);
+    let (mut levels, mut errors) = ([y[0]; 8], [0.0; 8]);
+    for v in y {
+        for ((level, error), share) in levels.iter_mut().zip(&mut errors).zip(SHARES) {
+            let miss = v - *level;
+            *error += miss.abs();
+            *level += share * miss;
         }
     }
-    (best.1, best.2)
+    let best = (0..SHARES.len()).min_by(|a, b| errors[*a].total_cmp(&errors[*b])).unwrap_or_default();
+    (levels[best], SHARES[best])
 }
 
 /// The slope of the least-squares line.
