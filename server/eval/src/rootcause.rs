@@ -4,7 +4,7 @@ use headroom_offline::Table;
 use headroom_offline::rootcause::{RootCause, ranked};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Faults in code, which need not leave a trace in metrics: reported, not in the total.
 const IN_CODE: [&str; 2] = ["return", "exception"];
@@ -60,7 +60,7 @@ fn rank_of(service: &str, asked: &RootCause, case: &str) -> Result<usize, String
     Ok(1 + suspects.iter().position(|s| s.service == service).unwrap_or(suspects.len()))
 }
 
-fn rows(file: &PathBuf, columns: &[&'static str]) -> Result<Vec<Vec<String>>, String> {
+fn rows(file: &Path, columns: &[&'static str]) -> Result<Vec<Vec<String>>, String> {
     let mut table = Table::open(file, columns).map_err(|e| e.to_string())?;
     let mut all = Vec::new();
     while table.advance().map_err(|e| e.to_string())? {
