@@ -26,7 +26,7 @@ const RARELY_CALLED: f64 = 0.1;
 const BLAMED: f64 = 0.8;
 const SECOND: f64 = 0.3;
 const SLOW: f64 = 0.15;
-const SLOW_ALONE: f64 = 0.5;
+const SLOW_ALONE: f64 = 0.3;
 
 /// A service and how likely it began the trouble, compared with the others.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
