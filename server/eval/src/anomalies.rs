@@ -137,8 +137,8 @@ fn section(tallies: &[(String, Tally)]) -> String {
     }
     let _ = writeln!(
         out,
-        "| every second file | {} |\n| the others | {} |\n\nOf alarms that are missed or false most are in series of fewer than 2,500 rows, whose past is too short \
-         to call anything rare, and in series whose level moves all the time. Tried without gain: more families (longer jumps, single steps, \
+        "| every second file | {} |\n| the others | {} |\n\nMost missed windows are in series of at most 2,500 rows, whose past is too short to call much rare; most false alarms are in \
+         longer ones whose level keeps moving. Tried without gain: more families (longer jumps, single steps, \
          shorter stretches), the most surprised family alone, the sum of all, bounded tails, a threshold that rises after an alarm. The peers' figures are of the benchmark's own results on the same files. \
          Repeat with `make eval`; one file: `headroom anomalies SERIES.csv`.",
         row(halves[0]),
