@@ -137,7 +137,9 @@ fn section(tallies: &[(String, Tally)]) -> String {
     }
     let _ = writeln!(
         out,
-        "| every second file | {} |\n| the others | {} |\n\nThe peers' figures are of the benchmark's own results on the same files. \
+        "| every second file | {} |\n| the others | {} |\n\nMost missed windows are in series of at most 2,500 rows, whose past is too short to call much rare; most false alarms are in \
+         longer ones whose level keeps moving. Tried without gain: more families (longer jumps, single steps, \
+         shorter stretches), the most surprised family alone, the sum of all, bounded tails, a threshold that rises after an alarm. The peers' figures are of the benchmark's own results on the same files. \
          Repeat with `make eval`; one file: `headroom anomalies SERIES.csv`.",
         row(halves[0]),
         row(halves[1])

@@ -5,10 +5,12 @@ use crate::stats::{median, quantile};
 /// Seconds of a long look back, of the time just before, and of the time after; or so many steps of a slow source.
 const BEFORE: (i64, i64) = (3600, 20);
 const JUST_BEFORE: (i64, i64) = (300, 3);
-const AFTER: (i64, i64) = (300, 3);
+const AFTER: (i64, i64) = (240, 3);
 /// A rise is measured by the usual spread plus this share of the usual value: a metric that hardly ever moves is not
 /// thereby more suspicious.
 const RELATIVE_SPREAD: f64 = 0.1;
+/// A median moves by about so many usual spreads without any cause.
+const NOISE: f64 = 0.5;
 
 /// What a metric tells about a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -112,7 +114,7 @@ impl Evidence {
         let from = median(&mut self.just_before.clone()).map_or(usual, |j| j.max(usual));
         let spread = (between / 1.35 + RELATIVE_SPREAD * usual.abs()).max(floor).max(f64::MIN_POSITIVE);
         let times = (now - from) / spread;
-        times.is_finite().then_some(Rise { usual, now, strength: times.max(0.0).ln_1p() })
+        times.is_finite().then_some(Rise { usual, now, times: times.max(0.0) })
     }
 }
 
@@ -123,8 +125,20 @@ pub(super) struct Rise {
     pub usual: f64,
     /// The median after.
     pub now: f64,
-    /// ln(1 + rise in usual spreads); 0 for a fall.
-    pub strength: f64,
+    /// The rise in usual spreads; 0 for a fall.
+    pub times: f64,
+}
+
+impl Rise {
+    /// ln(1 + rise in usual spreads).
+    pub fn strength(&self) -> f64 {
+        self.times.ln_1p()
+    }
+
+    /// The same of what is beyond noise.
+    pub fn beyond_noise(&self) -> f64 {
+        (self.times - NOISE).max(0.0).ln_1p()
+    }
 }
 
 #[cfg(test)]
@@ -154,8 +168,10 @@ mod tests {
         let normal: Vec<f64> = (0..=100).map(f64::from).collect();
         let rise = Evidence::of_phases("a", "cpu", &normal, &[150.0; 5]).rise(0.0).unwrap();
         assert_eq!((rise.usual, rise.now), (50.0, 150.0));
-        assert!((rise.strength - (100.0_f64 / (50.0 / 1.35 + 5.0)).ln_1p()).abs() < 1e-12);
-        assert_eq!(Evidence::of_phases("a", "cpu", &normal, &[1.0]).rise(0.0).unwrap().strength, 0.0);
+        let spreads = 100.0_f64 / (50.0 / 1.35 + 5.0);
+        assert!((rise.strength() - spreads.ln_1p()).abs() < 1e-12);
+        assert!((rise.beyond_noise() - (spreads - 0.5).ln_1p()).abs() < 1e-12);
+        assert_eq!(Evidence::of_phases("a", "cpu", &normal, &[1.0]).rise(0.0).unwrap().times, 0.0);
         assert!(Evidence::of_phases("a", "cpu", &[1.0, f64::NAN], &[1.0]).rise(0.0).is_none());
         assert!(Evidence::of_phases("a", "cpu", &[1.0, 2.0], &[]).rise(0.0).is_none());
     }
@@ -163,7 +179,7 @@ mod tests {
     #[test]
     fn what_was_high_already_is_not_news() {
         let high: Vec<(i64, f64)> = (0..120).map(|i| (i * 60, if i >= 52 { 90.0 } else { 10.0 })).collect();
-        let at = |minute: i64| Evidence::at("a", "cpu", &high, 60, minute * 60).rise(0.0).unwrap().strength;
+        let at = |minute: i64| Evidence::at("a", "cpu", &high, 60, minute * 60).rise(0.0).unwrap().strength();
         assert!(at(52) > 4.0);
         assert_eq!(at(60), 0.0);
     }

@@ -26,7 +26,7 @@ const RARELY_CALLED: f64 = 0.1;
 const BLAMED: f64 = 0.8;
 const SECOND: f64 = 0.3;
 const SLOW: f64 = 0.15;
-const SLOW_ALONE: f64 = 0.5;
+const SLOW_ALONE: f64 = 0.3;
 
 /// A service and how likely it began the trouble, compared with the others.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -90,7 +90,7 @@ fn strongest(evidence: &[Evidence]) -> Strongest<'_> {
         let floor = PEER_FLOOR * peers.get(e.metric.as_str()).copied().unwrap_or_default();
         let Some(rise) = e.rise(floor) else { continue };
         let best = strongest.entry((e.service.as_str(), e.kind)).or_insert((&e.metric, rise));
-        if rise.strength > best.1.strength {
+        if rise.times > best.1.times {
             *best = (&e.metric, rise);
         }
     }
@@ -98,7 +98,11 @@ fn strongest(evidence: &[Evidence]) -> Strongest<'_> {
 }
 
 fn strength(strongest: &Strongest<'_>, service: &str, kind: Kind) -> f64 {
-    strongest.get(&(service, kind)).map_or(0.0, |(_, rise)| rise.strength)
+    strongest.get(&(service, kind)).map_or(0.0, |(_, rise)| rise.strength())
+}
+
+fn beyond_noise(strongest: &Strongest<'_>, service: &str, kind: Kind) -> f64 {
+    strongest.get(&(service, kind)).map_or(0.0, |(_, rise)| rise.beyond_noise())
 }
 
 /// How much longer a service waits for what it calls: as it says itself, else as slow as the slowest that it calls.
@@ -107,16 +111,16 @@ fn waiting(strongest: &Strongest<'_>, graph: &Graph, service: &str) -> f64 {
         return 0.0;
     }
     match strongest.get(&(service, Kind::ClientLatency)) {
-        Some((_, rise)) => rise.strength,
+        Some((_, rise)) => rise.strength(),
         None => graph.callees(service).map(|c| strength(strongest, c, Kind::Latency)).fold(0.0, f64::max),
     }
 }
 
 fn charges(service: &str, strongest: &Strongest<'_>, graph: &Graph) -> Charges {
-    let latency = strength(strongest, service, Kind::Latency);
+    let latency = beyond_noise(strongest, service, Kind::Latency);
     let inherited = latency.min(waiting(strongest, graph, service));
     Charges {
-        resource: strength(strongest, service, Kind::Resource),
+        resource: beyond_noise(strongest, service, Kind::Resource),
         blamed: (blame(service, strongest, graph) - INHERITED * inherited).max(0.0),
         slow: latency - inherited,
     }
@@ -145,9 +149,9 @@ fn blame(service: &str, strongest: &Strongest<'_>, graph: &Graph) -> f64 {
 }
 
 fn reason(service: &str, charges: Charges, strongest: &Strongest<'_>, graph: &Graph) -> (Option<String>, String) {
-    let told = |kind: Kind| strongest.get(&(service, kind)).filter(|(_, rise)| rise.strength > 0.0);
+    let told = |kind: Kind| strongest.get(&(service, kind)).filter(|(_, rise)| rise.times > 0.0);
     let rose = |metric: &str, rise: &Rise| {
-        format!("{metric} rose from {} to {}, {:.1} times its usual spread", short(rise.usual), short(rise.now), rise.strength.exp_m1())
+        format!("{metric} rose from {} to {}, {:.1} times its usual spread", short(rise.usual), short(rise.now), rise.times)
     };
     let blamed = BLAMED * charges.blamed;
     if charges.resource > 0.0
@@ -160,7 +164,7 @@ fn reason(service: &str, charges: Charges, strongest: &Strongest<'_>, graph: &Gr
         let callers = graph.callers().filter(|c| graph.share(c, service) > 0.0);
         let loudest = callers
             .filter_map(|c| strongest.get(&(c, Kind::ClientLatency)).map(|s| (c, s)))
-            .max_by(|a, b| a.1.1.strength.total_cmp(&b.1.1.strength));
+            .max_by(|a, b| a.1.1.times.total_cmp(&b.1.1.times));
         if let Some((caller, (metric, rise))) = loudest {
             return (Some((*metric).to_owned()), format!("its caller {caller} waits longer: {}", rose(metric, rise)));
         }
