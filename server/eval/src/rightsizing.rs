@@ -27,10 +27,13 @@ struct Pool {
 }
 
 impl Pool {
-    /// Adds a series whose first `skip` days with samples only teach.
+    /// Adds a series whose first `skip` days with samples only teach. One that is never used at all is left out.
     fn add(&mut self, series: &Series, held: &[Held], skip: usize) {
         let days: BTreeSet<i64> = series.points().map(|(t, _)| t.div_euclid(DAY)).collect();
         let Some(first) = days.iter().nth(skip).map(|d| d * DAY) else { return };
+        if !series.present().any(|v| v > 0.0) {
+            return;
+        }
         self.series += 1;
         self.days += (days.len() - skip) as u32;
         let held: Vec<Held> = held.iter().copied().filter(|h| h.to > first).collect();

@@ -1,31 +1,123 @@
-//! CPU requests: a first rule, the largest of the recent days' 99th percentiles with a margin.
+//! CPU requests, each decided for the next day by what it costs to hold it against what it costs to be short.
+//!
+//! From the days so far a [forecast](super::demand) says which share of the next day's samples will lie above a value. Holding a value
+//! costs its cores; a sample above it costs a price that is the same for the whole fleet. So large services, where a core saved is dear,
+//! run closer to their peaks than small ones, whose head-room costs next to nothing, and a value is changed only when that saves more than
+//! a change is worth. The costs of waste, overrun and change are those of Autopilot's learner (Rzadca et al., `EuroSys` 2020, section
+//! 3.3); the search over decays and margins is replaced by the forecast.
 
+use super::demand::{Demand, Exceedance};
 use super::{Day, Held, Recommender, hold};
-use crate::stats::quantile;
 
-/// Over the largest percentile.
-const MARGIN: f64 = 1.15;
+/// What a sample above the value costs, in daily peaks of a typical service held for a day.
+const OVERRUN: f64 = 400.0 / 288.0;
+/// Demand that grows unforeseen is met, too: by so much…
+const GROWTH: f64 = 1.5;
+/// … at this price, in the same unit as [`OVERRUN`].
+const GROWN_OVERRUN: f64 = 10.0 / 288.0;
+/// The largest share of samples that may be expected above a value before the price rises tenfold.
+const MOST: f64 = 0.03;
+/// A change is made when it saves this share of the cost…
+const CHANGE: f64 = 0.02;
+/// … and so many cores, or so much of a machine.
+const LEAST_CHANGE: f64 = 0.05;
+/// How far prices follow the size of the fleet's typical service: 0 not at all, 1 in proportion.
+const FOLLOWS_SIZE: f64 = 0.85;
 
 /// Learns the CPU of the services of one file.
 pub(super) struct Learner {
-    tails: Vec<Vec<f64>>,
+    share: bool,
+    workloads: Vec<usize>,
+    services: Vec<Demand>,
+    /// Per workload: all its services as one.
+    together: Vec<Demand>,
+    held: Vec<Option<f64>>,
+    fleet: Fleet,
+}
+
+/// What a day's peak is over all services and days so far.
+#[derive(Default)]
+struct Fleet {
+    sum: f64,
+    days: f64,
+}
+
+impl Fleet {
+    fn learn(&mut self, peak: f64) {
+        self.sum += peak;
+        self.days += 1.0;
+    }
+
+    /// What a typical service's peak is taken for, in the unit of the metric. A share's unit is a machine, whatever its size.
+    fn price(&self, share: bool) -> f64 {
+        if share || self.sum <= 0.0 { 1.0 } else { (self.sum / self.days).powf(FOLLOWS_SIZE) }
+    }
 }
 
 impl Learner {
-    /// `workloads`: the number of each service's workload.
-    pub fn new(workloads: &[usize]) -> Self {
-        Self { tails: vec![Vec::new(); workloads.len()] }
+    /// `workloads`: the number of each service's workload; `share`: the unit is a share of a machine.
+    pub fn new(workloads: &[usize], share: bool) -> Self {
+        let empty = vec![Demand::new(share); workloads.len()];
+        Self {
+            share,
+            workloads: workloads.to_vec(),
+            services: empty.clone(),
+            together: empty,
+            held: vec![None; workloads.len()],
+            fleet: Fleet::default(),
+        }
+    }
+
+    /// What to hold, from what is known of the service or, before its first day, of its workload.
+    fn value(&self, service: usize) -> Option<f64> {
+        let own = &self.services[service];
+        let known = if own.is_known() { own } else { &self.together[self.workloads[service]] };
+        let tomorrow = known.exceedance()?;
+        let price = self.fleet.price(self.share) * known.per_day();
+        let cost = Cost { price, grown: Exceedance::buckets(GROWTH), tomorrow: &tomorrow };
+        let (best, least) = cost.best();
+        let keeps = |held: &f64| cost.of(*held) <= least * (1.0 + CHANGE) + LEAST_CHANGE;
+        Some(self.held[service].filter(keeps).unwrap_or(best))
+    }
+}
+
+/// What holding a value for a day costs, in the unit of the metric.
+struct Cost<'a> {
+    price: f64,
+    grown: usize,
+    tomorrow: &'a Exceedance,
+}
+
+impl Cost<'_> {
+    fn at(&self, i: usize, value: f64) -> f64 {
+        let (above, grown) = (self.tomorrow.above(i, 0), self.tomorrow.above(i, self.grown));
+        let overrun = OVERRUN * (above + 10.0 * (above - MOST).max(0.0)) + GROWN_OVERRUN * grown;
+        value + self.price * overrun
+    }
+
+    /// Of a value that may not be on the grid: as of the next smaller one that is.
+    fn of(&self, value: f64) -> f64 {
+        self.tomorrow.at_most(value).map_or(f64::INFINITY, |i| self.at(i, value))
+    }
+
+    /// The value that costs least, and its cost.
+    fn best(&self) -> (f64, f64) {
+        let costs = (0..self.tomorrow.len()).map(|i| self.tomorrow.value(i)).enumerate().map(|(i, v)| (v, self.at(i, v)));
+        costs.fold((0.0, f64::INFINITY), |best, new| if new.1 < best.1 { new } else { best })
     }
 }
 
 impl Recommender for Learner {
     fn decide(&mut self, service: usize, day: i64, out: &mut Vec<Held>) {
-        if let Some(tail) = self.tails[service].iter().copied().reduce(f64::max) {
-            hold(day, tail * MARGIN, out);
+        if let Some(value) = self.value(service) {
+            self.held[service] = Some(value);
+            hold(day, value, out);
         }
     }
 
     fn learn(&mut self, service: usize, day: &Day<'_>) {
-        self.tails[service].extend(quantile(&mut day.present().map(f64::from).collect::<Vec<f64>>(), 0.99));
+        self.services[service].learn(day);
+        self.together[self.workloads[service]].learn(day);
+        self.fleet.learn(f64::from(day.peak()));
     }
 }

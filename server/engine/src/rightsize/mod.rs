@@ -4,6 +4,7 @@
 //! other services of the file. [`replay`] walks through the days and says what would have been held.
 
 mod cpu;
+mod demand;
 mod memory;
 mod peers;
 
@@ -159,7 +160,7 @@ fn recommender_of(method: Method, resource: Resource, metric: Metric, usage: &[U
     let share = metric.unit() == Unit::Ratio;
     let n = usage.len();
     match (method, resource) {
-        (Method::Headroom, Resource::Cpu) => Box::new(cpu::Learner::new(&workloads(usage))),
+        (Method::Headroom, Resource::Cpu) => Box::new(cpu::Learner::new(&workloads(usage), share)),
         (Method::Headroom, Resource::Memory) => Box::new(memory::Learner::new(&workloads(usage))),
         (Method::Vpa, _) => Box::new(peers::Each::new(n, || peers::Vpa::new(resource, share))),
         (Method::Krr, _) => Box::new(peers::Each::new(n, || peers::Krr::new(resource))),

@@ -150,7 +150,7 @@ impl Peer for Krr {
 }
 
 /// Autopilot's window recommender: CPU the load-weighted 95th percentile with a half-life of 12 h, memory the 98th percentile with 48 h;
-/// + 10 %.
+/// + 15 %.
 ///
 /// Source: Rzadca et al., Autopilot: workload autoscaling at Google, `EuroSys` 2020, section 3.2.
 pub(super) struct Autopilot {
@@ -180,7 +180,7 @@ impl Peer for Autopilot {
             Resource::Cpu => self.histogram.load_quantile(0.95)?,
             Resource::Memory => self.histogram.quantile(0.98)?,
         };
-        Some(value * 1.1)
+        Some(value * 1.15)
     }
 }
 
