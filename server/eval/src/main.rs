@@ -2,6 +2,7 @@
 //!
 //! One module per row of the table. A row whose data are not there is left out, and says so.
 
+mod claims;
 mod rightsizing;
 
 use clap::Parser;
@@ -25,7 +26,7 @@ struct Arguments {
 type Row = (&'static str, fn(&Path) -> Result<Option<String>, String>);
 
 /// All rows, in the order of the document.
-const ROWS: &[Row] = &[("rightsizing", rightsizing::score)];
+const ROWS: &[Row] = &[("rightsizing", rightsizing::score), ("claims", claims::score)];
 
 fn main() -> ExitCode {
     match run(&Arguments::parse()) {

@@ -73,8 +73,11 @@ pub fn claims(metric: Metric, candidates: &[Candidate<'_>], policy: &Policy) -> 
     let Some(resource) = Resource::of(metric) else { return Vec::new() };
     let judge = Judge { resource, policy };
     let mut known: Vec<Option<Known>> = candidates.iter().map(|c| Known::new(metric, c)).collect();
-    let mut begins: Vec<(i64, usize)> =
-        known.iter().enumerate().flat_map(|(i, k)| k.iter().flat_map(move |k| days(&k.samples).into_iter().map(move |d| (d.day, i)))).collect();
+    let mut begins: Vec<(i64, usize)> = known
+        .iter()
+        .enumerate()
+        .flat_map(|(i, k)| k.iter().flat_map(move |k| days(&k.samples).into_iter().map(move |d| (d.day, i))))
+        .collect();
     begins.sort_unstable();
     let mut out: Vec<Claim> = Vec::new();
     for today in begins.chunk_by(|a, b| a.0 == b.0) {
@@ -162,8 +165,7 @@ impl Judge<'_> {
         let least = self.policy.recommendation_threshold / 100.0;
         let worth = |value: f64| 1.0 - value / current >= least || level > current;
         let sure = |ratio: f64| confidence(ratio, moves, known.needs.len().min(MOVEMENT), record);
-        let options: Vec<(f64, Confidence)> =
-            RATIOS.iter().filter(|r| worth(**r * level)).map(|r| (*r * level, sure(*r))).collect();
+        let options: Vec<(f64, Confidence)> = RATIOS.iter().filter(|r| worth(**r * level)).map(|r| (*r * level, sure(*r))).collect();
         let first = options.iter().position(|o| o.1.value >= SURE);
         let (value, confidence) = options.into_iter().nth(first.unwrap_or(usize::MAX)).or_else(|| self.surest(&worth, level, &sure))?;
         if confidence.value < self.policy.confidence_threshold {
