@@ -40,11 +40,13 @@ impl Told {
 
     fn row(&self, name: &str) -> String {
         if self.0.is_empty() {
-            return format!("| {name} | 0 | | | | |\n");
+            return format!("| {name} | 0 | | | | | |\n");
         }
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
-        let (right, said, promised) = (percent(self.right()), percent(self.mean(|t| t.0)), percent(self.mean(|t| t.1)));
-        format!("| {name} | {} | {right} | {said} | {:.3} | {promised} |\n", self.0.len(), self.error())
+        let saving = Self(self.0.iter().copied().filter(|t| t.1 > 0.0).collect());
+        let (right, said, promised) = (percent(self.right()), percent(self.mean(|t| t.0)), percent(saving.mean(|t| t.1)));
+        let (n, cures) = (self.0.len(), self.0.len() - saving.0.len());
+        format!("| {name} | {n} | {cures} | {right} | {said} | {:.3} | {promised} |\n", self.error())
     }
 }
 
@@ -104,8 +106,8 @@ fn section(rows: &str) -> String {
         out,
         "A recommendation is right if in the next 7 days, held at it, the realised saving is no more than 5 points under the promise and no \
          guard is broken: at most 1 % of CPU samples above it, no memory sample above it. Current is the peak of the first 3 days × 1.5. \
-         Calibration error: 10 bins of equal mass. The bars: 95 % right, error at most 0.05.\n\n\
-         | | recommendations | right | said | calibration error | mean saving promised |\n| --- | --- | --- | --- | --- | --- |\n{rows}\n\
+         A cure is for a service that has less than it needs. Calibration error: 10 bins of equal mass. The bars: 95 % right, error at most 0.05.\n\n\
+         | | recommendations | of these cures | right | said | calibration error | mean saving promised |\n| --- | --- | --- | --- | --- | --- | --- |\n{rows}\n\
          The containers are known for 4.4 days: their recommendations are judged on the one or two days that follow them, which is easier than \
          a week, so what is said of them is too low. At the end of a file, too, a week may be cut short. The two constants of the confidence \
          were fitted to the same data sets; the correction by the fleet's own outcomes is causal: it sees what was known at the time. The \
