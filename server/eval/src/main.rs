@@ -4,6 +4,7 @@
 
 mod anomalies;
 mod changepoints;
+mod claims;
 mod forecast;
 mod judge;
 mod rightsizing;
@@ -33,6 +34,7 @@ type Row = (&'static str, fn(&Path) -> Result<Option<String>, String>);
 /// All rows, in the order of the document.
 const ROWS: &[Row] = &[
     ("rightsizing", rightsizing::score),
+    ("claims", claims::score),
     ("forecast", forecast::score),
     ("changepoints", changepoints::score),
     ("anomalies", anomalies::score),

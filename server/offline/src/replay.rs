@@ -2,9 +2,11 @@
 
 use crate::Failure;
 use clap::{Args, ValueEnum};
+use headroom_engine::rightsize::claims::{Candidate, Claim, claims};
 use headroom_engine::rightsize::{Held, Method, Resource, Usage, replay};
 use headroom_infra::import::{Imported, ImportedService, read_usage_csv};
 use headroom_model::metric::Metric;
+use headroom_model::policy::Policy;
 use headroom_model::time::Timestamp;
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -19,6 +21,9 @@ pub struct Replay {
     /// What decides
     #[arg(long, value_enum, default_value = "headroom")]
     pub policy: Decider,
+    /// Write the recommendations that Headroom would have made, each with what it promised, how sure it was and whether it was right
+    #[arg(long)]
+    pub claims: bool,
 }
 
 /// What decides.
@@ -48,25 +53,54 @@ impl From<Decider> for Method {
     }
 }
 
-/// Replays every CPU and memory series of a file and writes JSON lines: service, metric, from, to, value.
+/// Replays every CPU and memory series of a file and writes JSON lines: service, metric, from, to, value; with `--claims` service, metric,
+/// at, current, value, promised (the saving, a share of current), confidence, success (null where nothing was measured afterwards).
 ///
 /// # Errors
 /// [`Failure::BadInput`] names file, row and fault.
 pub fn run(arguments: &Replay, out: &mut impl Write) -> Result<(), Failure> {
+    let file = arguments.file.display();
+    if arguments.claims && !matches!(arguments.policy, Decider::Headroom) {
+        return Err(Failure::BadInput(format!("{file}: --claims are Headroom's own: leave --policy out")));
+    }
     let imported = read_usage_csv(&arguments.file)?;
     let mut text = String::new();
     for metric in metrics(&imported) {
-        for (service, held) in hold(&imported, metric, arguments.policy.into()) {
-            held.iter().for_each(|h| text.push_str(&line(service, metric, h)));
+        if arguments.claims {
+            claim(&imported, metric).iter().for_each(|(service, c)| text.push_str(&claim_line(service, metric, c)));
+        } else {
+            for (service, held) in hold(&imported, metric, arguments.policy.into()) {
+                held.iter().for_each(|h| text.push_str(&line(service, metric, h)));
+            }
         }
     }
-    if text.is_empty() {
-        let file = arguments.file.display();
+    if text.is_empty() && !arguments.claims {
         return Err(Failure::BadInput(format!(
             "{file}: line 1: no series of CPU or memory has samples on two days: there is nothing to learn from before a day begins"
         )));
     }
     crate::write(out, &text)
+}
+
+/// The recommendations that would have been made for the services of a file that have a metric, under the default policy.
+#[must_use]
+pub fn claim(imported: &Imported, metric: Metric) -> Vec<(&ImportedService, Claim)> {
+    let asked: &[Metric] = match Resource::of(metric) {
+        _ if matches!(metric, Metric::CpuUtilization | Metric::MemoryUtilization) => &[],
+        Some(Resource::Cpu) => &[Metric::CpuRequest],
+        _ => &[Metric::MemoryLimit, Metric::MemoryRequest],
+    };
+    let services: Vec<&ImportedService> = imported.services.iter().filter(|s| s.history.get(metric).is_some()).collect();
+    let workloads: Vec<Option<String>> = services.iter().map(|s| workload(s)).collect();
+    let candidates: Vec<Candidate<'_>> = services
+        .iter()
+        .zip(&workloads)
+        .filter_map(|(s, w)| {
+            let usage = Usage { workload: w.as_deref(), series: s.history.get(metric)? };
+            Some(Candidate { usage, asked: asked.iter().find_map(|m| s.history.get(*m)) })
+        })
+        .collect();
+    claims(metric, &candidates, &Policy::default()).into_iter().map(|c| (services[c.service], c)).collect()
 }
 
 /// What a method would have held for the services of a file that have a metric.
@@ -101,6 +135,15 @@ fn line(service: &ImportedService, metric: Metric, held: &Held) -> String {
     line.to_string() + "\n"
 }
 
+fn claim_line(service: &ImportedService, metric: Metric, claim: &Claim) -> String {
+    let at = Timestamp::from_secs(claim.at);
+    let line = json!({
+        "service": service.service.key.name, "metric": metric, "at": at, "current": claim.current, "value": claim.value,
+        "promised": claim.promised, "confidence": claim.confidence.value, "success": claim.success,
+    });
+    line.to_string() + "\n"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +166,7 @@ mod tests {
         let file = file(dir.path(), (0..72).map(row));
         for policy in Decider::value_variants() {
             let mut out = Vec::new();
-            run(&Replay { file: file.clone(), policy: *policy }, &mut out).unwrap();
+            run(&Replay { file: file.clone(), policy: *policy, claims: false }, &mut out).unwrap();
             let lines: Vec<serde_json::Value> = String::from_utf8(out).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
             assert_eq!(lines.len(), 4, "{policy:?}");
             assert_eq!(lines[0]["service"], "a");
@@ -138,7 +181,7 @@ mod tests {
     fn a_file_of_one_day_is_refused() {
         let dir = tempfile::tempdir().unwrap();
         let file = file(dir.path(), (0..5).map(|i| format!("{},a,cpu_usage_cores,2,w\n", 1_700_006_400 + i * 300)));
-        let fault = run(&Replay { file, policy: Decider::Vpa }, &mut Vec::new()).unwrap_err();
+        let fault = run(&Replay { file, policy: Decider::Vpa, claims: false }, &mut Vec::new()).unwrap_err();
         assert!(matches!(fault, Failure::BadInput(_)) && fault.to_string().contains("two days"));
     }
 }

@@ -17,7 +17,7 @@ use outlook::{Outlook, Seen};
 /// a per cent of days past the limit; twice or half of it moves that share by about a tenth of a per cent.
 const PRICE: f64 = 15.0;
 /// A value is changed only when that saves more than this share of it.
-const SWITCH: f64 = 0.05;
+const SWITCH: f64 = 0.1;
 /// The largest chance of passing the limit at which any service is held.
 const MOST: f64 = 0.36;
 /// Days that are remembered.

@@ -3,6 +3,8 @@
 //! A [`Method`] decides at 00:00 UTC what to hold for the day, from what came before: of the service itself and of the
 //! other services of the file. [`replay`] walks through the days and says what would have been held.
 
+pub mod claims;
+pub mod confidence;
 mod cpu;
 mod demand;
 mod memory;
