@@ -54,7 +54,7 @@ struct Division {
 }
 
 fn divisions() -> impl Iterator<Item = Division> {
-    [0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95].into_iter().flat_map(|white| {
+    [0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95].into_iter().flat_map(|white| {
         [0.5, 1.0, 3.0, 8.0, 24.0].into_iter().flat_map(move |fast_hours| {
             [0.0, 0.4, 0.8].into_iter().map(move |slow| Division {
                 white,

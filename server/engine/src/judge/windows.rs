@@ -22,11 +22,11 @@ use std::collections::BTreeMap;
 /// Share of the threshold, on the logarithmic scale, from which on a move counts: half-way to it, estimates of nothing and of the
 /// threshold are told apart with equal errors; a little more, because nothing is commoner.
 const FROM: f64 = 2.0 / 3.0;
-/// Standard errors that a move of a quiet series must pass.
-const QUIET: f64 = 1.6;
+/// Standard errors that a move of a quiet series must pass: by chance one in a hundred and sixty does in the bad direction.
+const QUIET: f64 = 2.5;
 /// Standard error, as a share of the threshold, up to which a series is quiet. Beyond it the evidence asked for grows steeply to [`MOST`]: such
 /// series have heavy tails, and an estimate as large as the threshold is what they do by themselves.
-const CALM: f64 = 0.42;
+const CALM: f64 = 0.7;
 /// Standard errors that a move of any series must pass at most.
 const MOST: f64 = 6.0;
 /// Seconds between the windows from which on they do not meet: the level may have moved in between.
@@ -237,5 +237,5 @@ impl Rule<'_> {
 /// is one more chance to be wrong.
 fn sure(error: f64, metrics: usize) -> f64 {
     let calm = CALM / (metrics.max(1) as f64).powf(0.25);
-    (QUIET * (error / calm).max(1.0).powi(4)).min(MOST)
+    (QUIET * (error / calm).max(1.0).powi(6)).min(MOST)
 }
