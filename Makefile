@@ -18,7 +18,7 @@ unexport RUSTUP_TOOLCHAIN CARGO_TARGET_DIR RUSTFLAGS
 NATIVE := --workspace --exclude headroom-frontend
 ARGS ?=
 
-.PHONY: help run build site bundler dev test fmt-check lint lint-and-site test-rust test-browser soak promises fmt coverage eval bench clean setup setup-test
+.PHONY: help run build site bundler dev test fmt-check lint lint-and-site test-rust test-browser soak promises fmt coverage eval bench deny sbom clean setup setup-test
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | sort | column -t -s "$$(printf '\t')"
@@ -91,6 +91,16 @@ eval: setup ## score the engine on public data sets, into docs/EVALUATION.md (DA
 
 bench: setup ## criterion benchmarks
 	cargo bench $(NATIVE) --benches
+
+deny: setup ## licences, sources and banned crates of everything that is depended on (installs cargo-deny)
+	@cargo deny --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-deny
+	cargo deny check licenses bans sources
+
+sbom: setup ## a software bill of materials: target/headroom.cdx.json (installs cargo-cyclonedx)
+	@cargo cyclonedx --version >/dev/null 2>&1 || cargo install --quiet --locked cargo-cyclonedx
+	cargo cyclonedx -q -f json --spec-version 1.5 --manifest-path server/Cargo.toml --override-filename headroom.cdx
+	mkdir -p target && mv server/headroom.cdx.json target/
+	@git ls-files '*/Cargo.toml' | sed 's|Cargo.toml|headroom.cdx.json|' | xargs rm -f
 
 clean: ## remove everything that was built
 	cargo clean
