@@ -134,6 +134,7 @@ pub fn bound(listener: &TcpListener) -> Result<SocketAddr, Failure> {
 /// # Errors
 /// [`Failure`] when the listener breaks.
 pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener: TcpListener) -> Result<(), Failure> {
+    let signalled = signalled();
     let (stop, ending) = watch::channel(false);
     let options = WorkerOptions { owner: uuid::Uuid::now_v7().to_string(), lease_secs: config.lease_secs, poll: Duration::from_secs(1) };
     let state = AppState::new(headroom.clone(), config, ending.clone());
@@ -146,7 +147,7 @@ pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener:
     });
     let mut server = tokio::spawn(server.into_future());
     let broken = tokio::select! {
-        name = signalled() => { tracing::info!("{name}: finishing what is under way"); None }
+        name = signalled => { tracing::info!("{name}: finishing what is under way"); None }
         result = &mut server => Some(result),
     };
     stop.send_replace(true);
@@ -177,11 +178,16 @@ async fn tidy(headroom: Arc<Headroom>, state: AppState) {
     }
 }
 
-/// Waits for SIGTERM or SIGINT; its name.
-pub async fn signalled() -> &'static str {
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" },
-        _ => std::future::pending().await,
+/// Waits for SIGTERM or SIGINT; its name. From the call on, not only once it is awaited, these no longer end the process by themselves.
+pub fn signalled() -> impl Future<Output = &'static str> {
+    let listening = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async move {
+        match listening {
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                tokio::select! { _ = terminate.recv() => "SIGTERM", _ = interrupt.recv() => "SIGINT" }
+            }
+            _ => std::future::pending().await,
+        }
     }
 }
 

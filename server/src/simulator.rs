@@ -86,8 +86,9 @@ pub async fn run(arguments: &Simulator) -> Result<(), Failure> {
         until_stdin_closes: arguments.with_parent,
         ..Options::new(arguments.data_dir.clone(), wall())
     };
+    let signalled = signalled();
     let stopped = async {
-        signalled().await;
+        signalled.await;
     };
     serve(options, stopped).await.map_err(|e| match e {
         SimulatorError::Trace(fault) => Failure::BadInput(fault.to_string()),

@@ -49,7 +49,8 @@ async fn a_request_is_a_span_in_its_callers_trace_with_the_requests_id() {
     // In order: what was not sent yet is sent at the end.
     let ended = Command::new("kill").args(["-TERM", &headroom.id().to_string()]).status().unwrap();
     assert!(ended.success());
-    tokio::task::spawn_blocking(move || headroom.wait()).await.unwrap().unwrap();
+    let status = tokio::task::spawn_blocking(move || headroom.wait()).await.unwrap().unwrap();
+    assert!(status.success(), "it ended {status}");
     let bytes = received.lock().unwrap().clone();
     for part in ["headroom".as_bytes(), b"request", id.as_bytes(), b"/api/v1/services", &hex::decode(TRACE).unwrap()] {
         assert!(holds(&bytes, part), "{} is missing from {} bytes", String::from_utf8_lossy(part), bytes.len());
