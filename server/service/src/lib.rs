@@ -36,7 +36,7 @@ mod sessions;
 mod submit;
 mod supersede;
 mod users;
-mod windows;
+pub mod windows;
 mod withdraw;
 mod worker;
 

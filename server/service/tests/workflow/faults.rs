@@ -120,7 +120,7 @@ impl Story<'_> {
                 return;
             }
             if !self.house.step().await {
-                self.clock.pass(1);
+                self.house.wait(self.clock).await;
             }
             if pre_empt && self.dice.one_in(6) {
                 self.take_back(id).await;
