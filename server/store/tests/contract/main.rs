@@ -114,6 +114,9 @@ contract! {
         thirty_two_writers_meet_no_lock,
         many_workers_share_the_queue_without_doing_anything_twice,
     }
+    together {
+        a_process_by_itself_leads,
+    }
     audit {
         events_are_chained_published_and_found,
         an_aborted_transaction_leaves_no_entry,

@@ -23,6 +23,11 @@ pub async fn an_inventory_replaces_what_was_known(store: &Store) {
     let back = tx.put_inventory(CLUSTER, &[a, b, c], at(120)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(back, Inventory { added: 1, changed: 0, gone: 0 });
+    let clusters = store.clusters().await.unwrap();
+    assert_eq!(
+        clusters.iter().map(|c| (c.name.as_str(), c.kind.as_str(), c.newest_sample)).collect::<Vec<_>>(),
+        [(CLUSTER, "kubernetes", None)]
+    );
     assert_eq!(store.teams().await.unwrap(), ["trading"]);
     assert_eq!(store.namespaces().await.unwrap(), ["prices"]);
     assert_eq!(store.services_of_team("trading").await.unwrap().len(), 3);
