@@ -4,6 +4,7 @@ use crate::ids::{JobId, RecommendationId, ServiceId};
 use crate::job::{OptimizationType, words};
 use crate::metric::Metric;
 use crate::plan::FieldChange;
+use crate::schedule::Predicted;
 use crate::service::ResourceState;
 use crate::time::{Span, Timestamp};
 use crate::units::{Confidence, Money};
@@ -185,6 +186,9 @@ pub struct Proposal {
     pub cure: bool,
     /// Use against request and proposal.
     pub bars: Vec<UseBar>,
+    /// A week of replicas that an autoscaler could follow, where demand has a season; not part of what is applied.
+    #[serde(default)]
+    pub schedule: Option<Predicted>,
 }
 
 /// An immutable proposal for one service.

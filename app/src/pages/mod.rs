@@ -10,6 +10,7 @@ pub mod not_found;
 pub mod overview;
 pub mod recommendation;
 pub mod recommendation_acts;
+pub mod recommendation_schedule;
 pub mod recommendations;
 pub mod second_factor;
 pub mod service;

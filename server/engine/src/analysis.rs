@@ -5,6 +5,7 @@ use crate::prices::PriceBook;
 use crate::strategies::{self, Case, plain_type};
 use crate::words;
 use headroom_model::job::OptimizationType;
+use headroom_model::plan::Plan;
 use headroom_model::policy::Policy;
 use headroom_model::recommendation::{Evidence, Finding, Proposal, UseBar, Verdict};
 use headroom_model::series::ServiceHistory;
@@ -131,8 +132,10 @@ fn retyped(mut proposal: Proposal, types: &[OptimizationType]) -> Option<Proposa
 }
 
 /// Keeps what passes the thresholds and does not take the same capacity twice; also the refused, most urgent first, each with why.
+///
+/// A joint choice is made only where it beats the single ones together, so it goes before them whatever their priority.
 fn choose(mut drafts: Vec<Proposal>, input: &Input) -> (Vec<Proposal>, Vec<String>) {
-    drafts.sort_by(|a, b| b.priority.total_cmp(&a.priority));
+    drafts.sort_by(|a, b| (b.strategy == "joint").cmp(&(a.strategy == "joint")).then(b.priority.total_cmp(&a.priority)));
     let (mut kept, mut refused): (Vec<Proposal>, Vec<String>) = (Vec::new(), Vec::new());
     for mut proposal in drafts {
         if let Some(why) = below(&proposal, input) {
@@ -152,6 +155,7 @@ fn choose(mut drafts: Vec<Proposal>, input: &Input) -> (Vec<Proposal>, Vec<Strin
         proposal.evidence.truncate(12);
         kept.push(proposal);
     }
+    kept.sort_by(|a, b| b.priority.total_cmp(&a.priority));
     kept.truncate(input.policy.max_recommendations as usize);
     (kept, refused)
 }
@@ -181,15 +185,20 @@ fn adds_request(now: &headroom_model::service::ResourceState, proposal: &Proposa
     (now.cpu_request().is_none() && then.cpu_request().is_some()) || (now.memory_request().is_none() && then.memory_request().is_some())
 }
 
-/// Whether two proposals both take, or both add, compute capacity: CPU per replica, number of replicas.
+/// Whether two proposals both take, or both add, compute capacity (CPU per replica, number of replicas), or set the same field.
 fn same_capacity(a: &Proposal, b: &Proposal, input: &Input) -> bool {
-    const COMPUTE: [&str; 4] = ["cpu", "replicas", "autoscaler", "gpu"];
+    const COMPUTE: [&str; 3] = ["cpu", "joint", "gpu"];
     let cost = |p: &Proposal| input.prices.month(&p.recommended).map_or(0, |m| m.micros);
-    let now = input.prices.month(&input.service.state).map_or(0, |m| m.micros);
+    let now = &input.service.state;
+    let today = input.prices.month(now).map_or(0, |m| m.micros);
+    let joint = [a, b].iter().any(|p| p.strategy == "joint");
+    let shared =
+        || Plan::difference(now, &a.recommended).iter().any(|x| Plan::difference(now, &b.recommended).iter().any(|y| x.field == y.field));
     COMPUTE.contains(&a.strategy.as_str())
         && COMPUTE.contains(&b.strategy.as_str())
         && a.strategy != b.strategy
-        && ((cost(a) <= now) == (cost(b) <= now))
+        && (joint || (cost(a) <= today) == (cost(b) <= today))
+        || joint && shared()
 }
 
 /// Why nothing is proposed, in words.

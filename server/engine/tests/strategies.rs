@@ -116,10 +116,10 @@ fn idle_replicas_or_idle_cores_are_given_back_not_both() {
     let mut world = idle(14, 0.1);
     world.service.state.replicas = Some(12);
     let found = world.analyze();
-    let compute: Vec<&str> = found.proposals.iter().map(|p| p.strategy.as_str()).filter(|s| ["cpu", "replicas"].contains(s)).collect();
+    let compute: Vec<&str> = found.proposals.iter().map(|p| p.strategy.as_str()).filter(|s| ["cpu", "joint"].contains(s)).collect();
     assert_eq!(compute.len(), 1, "{compute:?}");
     world.types = vec![OptimizationType::Scaling];
-    let p = world.proposal("replicas");
+    let p = world.proposal("joint");
     let wanted = p.recommended.replicas.unwrap();
     assert!((4..=7).contains(&wanted), "{}", p.title);
     assert!(p.replays[0].rows[0].breached <= 0.01);
@@ -129,6 +129,7 @@ fn idle_replicas_or_idle_cores_are_given_back_not_both() {
 fn an_autoscaler_keeps_its_replicas_when_the_request_shrinks() {
     let mut world = idle(14, 0.1).with(Metric::Replicas, 0.0, |_| 3.0);
     world.service.state.autoscaler = Some(Autoscaler { min: 3, max: 10, target_cpu_percent: 35 });
+    world.types = vec![OptimizationType::Resource];
     let p = world.proposal("cpu");
     let (request, target) = (p.recommended.cpu_request().unwrap().get(), p.recommended.autoscaler.unwrap().target_cpu_percent);
     assert!((request * f64::from(target) - 4.0 * 35.0).abs() < 3.0, "{} at {target}", p.title);
@@ -143,7 +144,7 @@ fn an_autoscaler_at_its_maximum_gets_room() {
             .with(Metric::Replicas, 0.0, |i| if World::wave(i) > 1.0 { 5.0 } else { 3.0 });
     world.service.state.autoscaler = Some(Autoscaler { min: 2, max: 5, target_cpu_percent: 70 });
     world.types = vec![OptimizationType::Scaling];
-    let p = world.proposal("autoscaler");
+    let p = world.proposal("joint");
     assert!(p.cure && p.recommended.autoscaler.unwrap().max > 5, "{}", p.title);
 }
 

@@ -69,7 +69,8 @@ fn recommendation(service: &Service, proposal: &Proposal) -> Value {
         "description": proposal.description, "current_state": service.state.api_view(),
         "recommended_state": proposal.recommended.api_view(), "expected_improvement": proposal.expected,
         "saving_month": proposal.saving_month.map(|m| m.units()), "risk": proposal.risk, "priority": proposal.priority,
-        "evidence": proposal.evidence, "replays": proposal.replays, "bars": proposal.bars,
+        "evidence": proposal.evidence, "replays": proposal.replays, "bars": proposal.bars, "schedule": proposal.schedule,
+        "schedule_for_keda": proposal.schedule.as_ref().map(|s| s.keda(&service.key)),
     })
 }
 

@@ -247,6 +247,7 @@ impl<'a> Case<'a> {
             risk: risks.note(),
             priority,
             cure: draft.cure,
+            schedule: None,
         }
     }
 
