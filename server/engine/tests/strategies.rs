@@ -20,14 +20,15 @@ fn idle(days: usize, noise: f64) -> World {
 fn wasted_cpu_is_given_back_with_its_evidence() {
     let p = idle(14, 0.1).proposal("cpu");
     let request = p.recommended.cpu_request().unwrap().get();
-    assert!((1.3..1.7).contains(&request), "{}", p.title);
-    assert!(p.title.starts_with("CPU 4 → 1."), "{}", p.title);
+    // The busiest hundredth of its time needs 1.3 cores; a week beyond what was seen needs room.
+    assert!((1.5..2.1).contains(&request), "{}", p.title);
+    assert!(p.title.starts_with("CPU 4 → "), "{}", p.title);
     assert_eq!(p.recommended.cpu_limit().unwrap().get(), 8.0, "a lower limit saves nothing and only throttles");
     let saved = p.saving_month.unwrap().units();
     assert!((saved / (3.0 * 730.0 * 0.031_611 * (4.0 - request)) - 1.0).abs() < 1e-3, "{saved}");
     assert!(p.expected.confidence.get() > 0.85 && p.expected.cost_reduction_percent.unwrap() > 30.0);
     let rows: Vec<&str> = p.replays[0].rows.iter().map(|r| r.policy.as_str()).collect();
-    assert_eq!(rows, ["headroom", "today", "vpa", "krr", "autopilot"]);
+    assert_eq!(rows, ["headroom", "today", "daily", "vpa", "krr", "autopilot", "aws"]);
     assert!(p.replays[0].rows[0].breached <= 0.01);
     assert_eq!(p.optimization_type, OptimizationType::Resource);
     assert_eq!(p.bars.iter().find(|b| b.metric == Metric::CpuUsage).unwrap().proposed, Some(request));
