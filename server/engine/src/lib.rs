@@ -30,4 +30,4 @@ mod words;
 pub use analysis::{Analysis, Input, Reason, analyze, analyze_fleet};
 pub use features::Features;
 pub use own::evaluate_own;
-pub use predict::predict;
+pub use predict::{predict, predict_fleet};

@@ -1,5 +1,6 @@
 //! Looking ahead: the [forecast](crate::forecast) of the metrics that are planned by, in hourly means.
 
+use crate::analysis::Input;
 use crate::features::clean;
 use crate::forecast::{self, Refusal, detect_seasons};
 use crate::samples::Samples;
@@ -7,6 +8,7 @@ use headroom_model::job::Prediction;
 use headroom_model::metric::Metric;
 use headroom_model::series::ServiceHistory;
 use headroom_model::time::{HOUR, Span, Timestamp};
+use rayon::prelude::*;
 
 /// What is predicted, where it is measured.
 pub const PREDICTED: [Metric; 6] = [
@@ -34,6 +36,12 @@ pub struct Outlook {
 #[must_use]
 pub fn predict(service_name: &str, history: &ServiceHistory, now: Timestamp, horizon: Span) -> Vec<Prediction> {
     outlooks(service_name, history, now, horizon).into_iter().filter_map(|(_, found)| found.ok()).flat_map(|f| f.predictions).collect()
+}
+
+/// Predicts for many services in parallel, in their order, each from the end of its window.
+#[must_use]
+pub fn predict_fleet(inputs: &[Input<'_>], horizon: Span) -> Vec<Prediction> {
+    inputs.par_iter().flat_map_iter(|i| predict(&i.service.key.name, i.history, i.now, horizon)).collect()
 }
 
 /// The same per metric that has samples, with what each forecast rests on, or why there is none.

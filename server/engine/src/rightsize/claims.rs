@@ -4,7 +4,7 @@
 //! propose, where that is worth it.
 
 use super::confidence::{Confidence, Record};
-use super::needs::{FIRST, Needs};
+use super::needs::{Needs, Now};
 use super::{Day, Method, Resource, Usage, days, recommender, workloads};
 use crate::samples::Samples;
 use headroom_model::metric::{Metric, Unit};
@@ -12,6 +12,8 @@ use headroom_model::policy::Policy;
 use headroom_model::series::Series;
 use headroom_model::time::DAY;
 
+/// Days that teach before the first recommendation; their peak stands for a request that is not known.
+const FIRST: usize = 3;
 /// A service without a request is taken to have this many times the peak of its first days.
 const UNKNOWN: f64 = 1.5;
 /// Days of proof.
@@ -151,7 +153,8 @@ impl Judge<'_> {
             return None;
         }
         let current = known.current(day * DAY)?;
-        let value = known.needs.decide(known.learnt, Some(current), record).filter(|v| known.needs.is_worth(*v, current))?;
+        let now = Now { value: current, least: self.policy.recommendation_threshold / 100.0, round: |v| v };
+        let value = known.needs.decide(known.learnt, Some(&now), record).filter(|v| known.needs.is_worth(*v, &now))?;
         let confidence = known.needs.confidence(value).corrected(record);
         if confidence.value < self.policy.confidence_threshold {
             return None;

@@ -123,9 +123,8 @@ pub fn confidence(ratio: f64, movement: f64, days: usize) -> Confidence {
 }
 
 /// The confidence in a young service: no more than Laplace's rule gives after as many days that all held.
-pub(super) fn bounded(sure: Confidence, days: usize) -> Confidence {
-    let most = (days as f64 + 1.0) / (days as f64 + 2.0);
-    sure.at_most(most, format!("only {} of it are known", many(days as u64, "whole day")))
+pub(super) fn bounded(sure: Confidence, days: f64) -> Confidence {
+    sure.at_most((days + 1.0) / (days + 2.0), format!("only {} h of it are known", number(24.0 * days, 0)))
 }
 
 impl Confidence {
@@ -250,7 +249,7 @@ mod tests {
         assert!(movement(&[1.0, 4.0, 1.0]) > 0.5);
         assert!((movement(&[]) - 0.1).abs() < 1e-12);
         assert_eq!(confidence(f64::NAN, 0.1, 0).value, 0.0);
-        assert_eq!(bounded(confidence(4.0, 0.1, 1), 1).value, 2.0 / 3.0);
+        assert_eq!(bounded(confidence(4.0, 0.1, 1), 1.0).value, 2.0 / 3.0);
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod needs;
 mod peers;
 mod walk;
 
+pub(crate) use needs::Now;
 pub(crate) use walk::{Followed, Walk, days_held, follow, walk};
 
 use crate::samples::Samples;
@@ -143,19 +144,19 @@ impl Day<'_> {
         self.values.iter().copied().filter(|v| !v.is_nan())
     }
 
-    /// The samples that are not gaps, each with its second of the day.
-    fn points(&self) -> impl Iterator<Item = (i64, f32)> + '_ {
-        self.values.iter().enumerate().filter(|(_, v)| !v.is_nan()).map(|(i, v)| (self.offset + i as i64 * self.step, *v))
-    }
-
     /// The largest sample.
     fn peak(&self) -> f32 {
         self.values.iter().copied().fold(0.0, f32::max)
     }
 
+    /// The share of a full day's samples that are there, 0 to 1.
+    fn share_seen(&self) -> f64 {
+        (self.present().count() as f64 / (DAY / self.step).max(1) as f64).min(1.0)
+    }
+
     /// Whether at least half of its samples are there.
     fn is_whole(&self) -> bool {
-        2 * self.present().count() >= ((DAY / self.step) as usize).max(1)
+        self.share_seen() >= 0.5
     }
 }
 

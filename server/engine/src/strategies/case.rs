@@ -2,11 +2,12 @@
 
 use super::cpu::SATURATED;
 use super::gain::{Gain, gain, gain_of_part, latency};
+use super::resize::{round_bytes, round_cores};
 use crate::analysis::Input;
 use crate::features::{Features, Profile, clean};
 use crate::replay::{Question, replay};
 use crate::rightsize::confidence::{Confidence, Record, Relation};
-use crate::rightsize::{Walk, walk};
+use crate::rightsize::{Now, Walk, walk};
 use crate::risk::Risks;
 use crate::samples::Samples;
 use crate::words;
@@ -23,6 +24,8 @@ pub(crate) struct Demand<'a> {
     pub metric: Metric,
     /// Demand per replica; where throttling hid a part of it, with that part estimated, and without what starting up takes.
     pub samples: Samples,
+    /// The largest use while starting up, where that was left out; else 0.
+    pub start_up: f64,
     /// The walk through its days.
     pub walk: Walk<'a>,
     /// What to ask for instead of what is asked for now; `None` where nothing was ever used.
@@ -70,18 +73,30 @@ impl<'a> Case<'a> {
         let mut case = Self { input, features, samples, cpu: None, memory: None };
         let (cpu, memory) = (case.features.cpu().map(|c| c.0), case.features.memory().map(|m| m.0));
         case.cpu = cpu.map(|m| {
-            let demand = without_start_up(unthrottled(&case.samples, m), case.samples.get(&Metric::Restarts));
-            case.sized("cpu", m, demand, case.cpu_request().filter(|_| m == Metric::CpuUsage))
+            let (demand, start_up) = without_start_up(unthrottled(&case.samples, m), case.samples.get(&Metric::Restarts));
+            let now = case.cpu_request().filter(|_| m == Metric::CpuUsage);
+            let month = now.and_then(|cores| case.input.prices.cpu_month(cores, case.replicas()));
+            Demand { start_up, ..case.sized("cpu", m, demand, now.map(|cores| case.now(cores, month, round_cores))) }
         });
-        case.memory = memory
-            .map(|m| case.sized("memory", m, case.samples[&m].clone(), case.memory_request().filter(|_| m == Metric::MemoryWorkingSet)));
+        case.memory = memory.map(|m| {
+            let now = case.memory_request().filter(|_| m == Metric::MemoryWorkingSet);
+            let month = now.and_then(|bytes| case.input.prices.memory_month(bytes, case.replicas()));
+            case.sized("memory", m, case.samples[&m].clone(), now.map(|bytes| case.now(bytes, month, round_bytes)))
+        });
         case
     }
 
-    fn sized(&self, strategy: &str, metric: Metric, samples: Samples, now: Option<f64>) -> Demand<'a> {
+    fn sized(&self, strategy: &str, metric: Metric, samples: Samples, now: Option<Now>) -> Demand<'a> {
         let walk = walk(&samples, metric, self.input.policy, &self.input.fleet);
-        let value = walk.needs.decide(walk.held.next, now, &self.record(strategy));
-        Demand { metric, samples, walk, value }
+        let value = walk.needs.decide(walk.held.next, now.as_ref(), &self.record(strategy));
+        Demand { metric, samples, start_up: 0.0, walk, value }
+    }
+
+    /// A request as it is. What policy asks a change to save is a share of what the whole service costs, of which this request costs `month`.
+    fn now(&self, value: f64, month: Option<Money>, round: fn(f64) -> f64) -> Now {
+        let whole = self.input.prices.month(self.state()).zip(month).filter(|(_, part)| part.micros > 0);
+        let times = whole.map_or(1.0, |(whole, part)| (whole.units() / part.units()).max(1.0));
+        Now { value, least: times * self.input.policy.recommendation_threshold / 100.0, round }
     }
 
     /// What came of a strategy's proposals so far.
@@ -334,19 +349,23 @@ fn unthrottled(samples: &BTreeMap<Metric, Samples>, metric: Metric) -> Samples {
     }
 }
 
-/// Minutes from the begin of the interval of a restart in which a service starts up.
+/// Seconds from the begin of the interval of a restart in which a service starts up.
 const START_UP_SECS: i64 = 900;
 /// Where starting up takes more of the time than this share, it is a part of the demand.
 const RARE: f64 = 0.05;
 
-/// Demand without the bursts of starting up, which the limit serves, not the request.
-fn without_start_up(demand: Samples, restarts: Option<&Samples>) -> Samples {
-    let Some(restarts) = restarts.filter(|r| r.peak() > 0.0) else { return demand };
+/// Demand without the bursts of starting up, which the limit serves, not the request; and the largest of them.
+fn without_start_up(demand: Samples, restarts: Option<&Samples>) -> (Samples, f64) {
+    let Some(restarts) = restarts.filter(|r| r.peak() > 0.0) else { return (demand, 0.0) };
     let starts: Vec<i64> = restarts.points().filter(|(_, n)| *n > 0.0).map(|(t, _)| t).collect();
     let starting = |t: i64| {
         let before = starts.partition_point(|s| *s <= t);
         before > 0 && t - starts[before - 1] < START_UP_SECS
     };
     let cut = demand.map(|t, v| if starting(t) { f64::NAN } else { v });
-    if cut.count as f64 >= (1.0 - RARE) * demand.count as f64 { cut } else { demand }
+    if (cut.count as f64) < (1.0 - RARE) * demand.count as f64 {
+        return (demand, 0.0);
+    }
+    let largest = demand.points().filter(|(t, _)| starting(*t)).fold(0.0, |m: f64, (_, v)| m.max(v));
+    (cut, largest)
 }

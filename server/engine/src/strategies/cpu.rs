@@ -216,6 +216,12 @@ fn evidence(case: &Case, size: &Size, total: f64, replay: &Replay) -> Vec<Eviden
             ),
         ));
     }
+    if demand.start_up > total && !share {
+        let limit = case.state().cpu_limit().map(|l| l.get());
+        let served = limit.is_none_or(|l| l >= demand.start_up);
+        let by = limit.map_or("what the node has left".to_owned(), |l| format!("the limit of {}", of_cores(l)));
+        lines.push(says(served, format!("starting up took {}: that is for {by}, not for the request", of_cores(demand.start_up))));
+    }
     lines.push(case.walk_evidence(&demand.walk));
     lines.push(case.data_evidence());
     if p.weekly_season.max(p.daily_season) > 0.5 {

@@ -6,7 +6,9 @@ use headroom_model::ids::{ChangeId, JobId, RecommendationId, ServiceId};
 use headroom_model::job::{Job, JobScope, JobState, OptimizationType};
 use headroom_model::metric::Metric;
 use headroom_model::plan::Plan;
-use headroom_model::recommendation::{ExpectedImprovement, Proposal, Recommendation, RecommendationState, Risk, RiskNote, UseBar, Verdict};
+use headroom_model::recommendation::{
+    Driver, ExpectedImprovement, Proposal, Recommendation, RecommendationState, Risk, RiskNote, UseBar, Verdict,
+};
 use headroom_model::service::{Container, Managed, ResourceState, Service, ServiceKey};
 use headroom_model::time::{Clocks, Span, Timestamp};
 use headroom_model::units::{Confidence, Currency, Money};
