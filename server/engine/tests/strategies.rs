@@ -85,7 +85,7 @@ fn what_came_of_proposals_moves_the_confidence_in_the_next() {
     let (good, bad) = (sure(50.0).unwrap(), sure(40.0).unwrap());
     assert!(good.0 > 0.98 && bad.0 < 0.98, "{good:?} {bad:?}");
     assert!(bad.1.iter().any(|d| d.effect < 0.0 && d.text.contains("80 % of 50")), "{bad:?}");
-    assert_eq!(sure(10.0), None, "what hardly ever held is not proposed");
+    assert_eq!(sure(2.0), None, "what hardly ever held is not proposed");
 }
 
 #[test]
@@ -318,6 +318,9 @@ fn shares_of_an_unknown_machine_stay_shares() {
     assert!(p.replays[0].rows.iter().all(|r| r.cost_month.is_none()));
     let memory = found.bars.iter().find(|b| b.metric == Metric::MemoryUtilization).unwrap();
     assert!((0.525 * 1.15..1.0).contains(&memory.proposed.unwrap()), "{memory:?}");
+    let full = world.with(Metric::MemoryUtilization, 0.1, |_| 0.9).analyze();
+    let memory = full.bars.iter().find(|b| b.metric == Metric::MemoryUtilization).unwrap();
+    assert_eq!(memory.proposed, Some(1.0), "no more than the machine");
 }
 
 #[test]

@@ -123,7 +123,7 @@ impl<'p> Known<'p> {
     fn new(metric: Metric, candidate: &Candidate<'_>, judge: &Judge<'p>) -> Option<Self> {
         let samples = Samples::clean(candidate.usage.series, metric)?;
         let asked = candidate.asked.and_then(|s| Samples::clean(s, metric));
-        let needs = Needs::new(judge.resource, judge.policy);
+        let needs = Needs::new(judge.resource, metric.unit() == Unit::Ratio, judge.policy);
         Some(Self { samples, asked, needs, first: Vec::new(), learnt: None, busy: i64::MIN })
     }
 

@@ -39,6 +39,8 @@ pub(crate) struct Now {
 #[derive(Debug, Clone)]
 pub(crate) struct Needs<'p> {
     resource: Resource,
+    /// Whether the unit is a share of a machine, of which there is no more than all.
+    share: bool,
     policy: &'p Policy,
     /// Oldest first, at most [`MOVEMENT`].
     days: Vec<Need>,
@@ -57,9 +59,9 @@ struct Need {
 }
 
 impl<'p> Needs<'p> {
-    /// Knows nothing.
-    pub fn new(resource: Resource, policy: &'p Policy) -> Self {
-        Self { resource, policy, days: Vec::new(), histogram: Histogram::default(), newest: None }
+    /// Knows nothing. `share`: the unit is a share of a machine.
+    pub fn new(resource: Resource, share: bool, policy: &'p Policy) -> Self {
+        Self { resource, share, policy, days: Vec::new(), histogram: Histogram::default(), newest: None }
     }
 
     /// Takes in a day; days must not go back.
@@ -133,15 +135,17 @@ impl<'p> Needs<'p> {
     pub fn decide(&self, learnt: Option<f64>, now: Option<&Now>, record: &Record) -> Option<f64> {
         let level = self.level()?;
         let floor = self.floor();
+        let most = if self.share { level.max(1.0) } else { f64::INFINITY };
+        let bounded = |value: f64| value.max(floor).min(most);
         let (moves, seen) = (movement(&self.levels()), self.seen());
         let sure = |ratio: f64| seen >= YOUNG && record.correct(chance(ratio, moves)) >= SURE;
-        let values = || RATIOS.iter().map(|r| (r * level).max(floor));
-        let least = RATIOS.iter().find(|r| sure(**r)).map(|r| (r * level).max(floor));
+        let least = RATIOS.iter().find(|r| sure(**r)).map(|r| bounded(r * level));
         let wanted = least.unwrap_or(CURE * level).max(learnt.unwrap_or(0.0).min(MOST * level));
-        let Some(now) = now else { return Some(wanted.min(CURE * level).max(floor)) };
+        let Some(now) = now else { return Some(bounded(wanted.min(CURE * level))) };
         let worth = |value: &f64| self.is_worth(*value, now);
-        let sized = least.map(|_| wanted).filter(worth).or(least.filter(worth));
-        sized.or_else(|| values().rev().find(worth)).or(Some(wanted.max(floor)))
+        let sized = least.map(|_| bounded(wanted)).filter(worth).or(least.filter(worth));
+        let surest = || RATIOS.iter().rev().map(|r| bounded(r * level)).find(worth);
+        sized.or_else(surest).or(Some(bounded(wanted)))
     }
 }
 
@@ -155,7 +159,7 @@ mod tests {
     /// Samples of five minutes; one value per day and sample.
     fn needs(policy: &Policy, resource: Resource, samples: usize, value: impl Fn(usize) -> f32) -> Needs<'_> {
         let samples = Samples { start: 86_400 * 20_000, step: 300, count: samples, values: (0..samples).map(value).collect() };
-        let mut needs = Needs::new(resource, policy);
+        let mut needs = Needs::new(resource, false, policy);
         days(&samples).iter().for_each(|day| needs.learn(day));
         needs
     }
@@ -211,7 +215,7 @@ mod tests {
         let policy = Policy::default();
         let idle = needs(&policy, Resource::Cpu, 600, |_| 0.0);
         assert_eq!(idle.decide(Some(1.0), Some(&now(1.0)), &Record::default()), None);
-        assert_eq!(Needs::new(Resource::Memory, &policy).decide(None, None, &Record::default()), None);
+        assert_eq!(Needs::new(Resource::Memory, false, &policy).decide(None, None, &Record::default()), None);
         assert_eq!(idle.confidence(1.0).value, 0.0);
     }
 

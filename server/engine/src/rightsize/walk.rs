@@ -39,7 +39,7 @@ pub(crate) fn walk<'p>(samples: &Samples, metric: Metric, policy: &'p Policy, fl
     let days = days(samples);
     let resource = Resource::of(metric).unwrap_or(Resource::Cpu);
     let held = follow(Method::Headroom, metric, &days, fleet);
-    let mut needs = Needs::new(resource, policy);
+    let mut needs = Needs::new(resource, metric.unit() == Unit::Ratio, policy);
     days.iter().for_each(|day| needs.learn(day));
     let judged = days.iter().zip(&held.days).filter(|(day, _)| day.is_whole());
     let judged = judged.filter_map(|(day, value)| Some(Judged { kept: holds(resource, policy, day.values, (*value)?) }));
