@@ -84,9 +84,9 @@ policies! {
     recommendation_threshold: f64 = 5.0, "Least improvement in percent (of cost, performance or latency, whichever is largest).";
     confidence_threshold: f64 = 0.7, "Least confidence, 0 to 1.";
     max_recommendations: u32 = 10, "Most open recommendations per service.";
-    cpu_percentile: f64 = 95.0, "Percentile of CPU use that a request should cover.";
-    cpu_margin: f64 = 0.15, "Share added on top of that percentile.";
-    memory_margin: f64 = 0.15, "Share added on top of the memory peak.";
+    cpu_percentile: f64 = 95.0, "A CPU request is never less than this percentile of recent use, with cpu_margin on top; more where its days ask for it.";
+    cpu_margin: f64 = 0.15, "Share on top of cpu_percentile, below which no CPU request is proposed.";
+    memory_margin: f64 = 0.15, "Share on top of the memory peak, below which no memory size is proposed.";
     max_throttled_ratio: f64 = 0.01, "Largest share of time that a proposal may be predicted to throttle.";
     latency_objective_ms: f64 = 0.0, "p95 latency that scaling has to keep in busy times, in milliseconds; 0: as good as the service has shown.";
     holidays: Holidays = Holidays::default(), "Days without work, such as 2026-12-25, 2026-12-26: a schedule of replicas takes them for Sundays.";

@@ -227,9 +227,11 @@ fn replay(r: &Replay) -> impl IntoView + use<> {
             "headroom" => "Headroom",
             "proposed" => "These values",
             "today" => "Today",
+            "daily" => "Headroom, day by day",
             "vpa" => "VPA",
             "krr" => "KRR",
             "autopilot" => "Autopilot window",
+            "aws" => "AWS style",
             other => other,
         };
         let bad = if row.breached > 0.01 || (memory && row.breached_days > 0) { "n bad" } else { "n" };

@@ -2,7 +2,9 @@
 
 use crate::features::Features;
 use crate::prices::PriceBook;
-use crate::strategies::{self, Case, plain_type};
+use crate::rightsize::Fleet;
+use crate::rightsize::confidence::Records;
+use crate::strategies::{self, Case, Demand, plain_type};
 use crate::words;
 use headroom_model::job::OptimizationType;
 use headroom_model::plan::Plan;
@@ -30,6 +32,10 @@ pub struct Input<'a> {
     pub types: &'a [OptimizationType],
     /// Cluster time: the end of the window.
     pub now: Timestamp,
+    /// How large the services around it are.
+    pub fleet: Fleet,
+    /// What came of earlier proposals, where that is known.
+    pub records: Option<&'a Records>,
 }
 
 /// What an analysis found.
@@ -96,7 +102,7 @@ pub fn analyze(input: &Input) -> Analysis {
         bar.proposed =
             proposals.iter().flat_map(|p| &p.bars).find(|b| b.metric == bar.metric && b.proposed.is_some()).and_then(|b| b.proposed);
         if let (None, None, headroom_model::metric::Metric::MemoryUtilization) = (bar.request, bar.proposed, bar.metric) {
-            bar.proposed = case.memory.as_ref().and_then(|d| d.walk.value);
+            bar.proposed = case.memory.as_ref().and_then(|d| d.value);
         }
     }
     Analysis { verdict: worst(&findings), findings, proposals, reason, bars, cost_month, features: case.features }
@@ -208,15 +214,16 @@ fn why_none(case: &Case, findings: &[Finding], refused: &[String]) -> String {
     }
     let near = words::number(case.input.policy.recommendation_threshold, 1);
     let mut sizes = Vec::new();
-    if let (Some(p), Some(now)) = (case.cpu.as_ref().and_then(|d| d.walk.value), case.cpu_request()) {
-        sizes.push(format!("CPU {} of {}", words::cores(p), words::of_cores(now)));
+    let needed = |demand: &Option<Demand<'_>>| demand.as_ref().and_then(|d| d.walk.needs.level());
+    if let (Some(level), Some(now)) = (needed(&case.cpu), case.cpu_request()) {
+        sizes.push(format!("CPU {} of {}", words::cores(level), words::of_cores(now)));
     }
-    if let (Some(p), Some(now)) = (case.memory.as_ref().and_then(|d| d.walk.value), case.memory_request()) {
-        sizes.push(format!("memory {} of {}", words::bytes(p), words::bytes(now)));
+    if let (Some(level), Some(now)) = (needed(&case.memory), case.memory_request()) {
+        sizes.push(format!("memory {} of {}", words::bytes(level), words::bytes(now)));
     }
     let at_rest = findings.iter().all(|f| f.verdict == Verdict::Optimal);
     match (sizes.is_empty(), at_rest, findings.iter().find(|f| f.verdict != Verdict::Optimal)) {
-        (false, true, _) => format!("within {near} % of the right size, or no change pays: {}", sizes.join(", ")),
+        (false, true, _) => format!("no change that is sure to hold pays {near} %; needed on its busiest day: {}", sizes.join(", ")),
         (_, false, Some(f)) => format!("nothing to change for what was found; {}", f.text),
         _ => "nothing that could be changed was measured".to_owned(),
     }

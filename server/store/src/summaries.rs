@@ -4,6 +4,7 @@ use crate::db::sql;
 use crate::error::{Error, Result};
 use crate::store::{Store, Tx};
 use headroom_model::ids::ServiceId;
+use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Finding, UseBar, Verdict};
 use headroom_model::time::Timestamp;
 use headroom_model::units::Money;
@@ -48,6 +49,15 @@ pub struct LiveNumbers {
     pub request_rate: Option<f64>,
     /// CPU use over the last 24 h, gaps as `None`.
     pub spark: Vec<Option<f32>>,
+}
+
+/// How large the services of all clusters typically are, per replica.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TypicalPeaks {
+    /// Mean of their largest CPU use, cores.
+    pub cpu: Option<f64>,
+    /// Mean of their largest memory use, bytes.
+    pub memory: Option<f64>,
 }
 
 /// Peak use as a share of the request; `None` without a request.
@@ -134,5 +144,27 @@ impl Store {
             no_action: row.maybe_text("no_action")?,
             analysed_at: row.time("analysed_at")?,
         }))
+    }
+
+    /// How large services typically are, as their newest analyses measured them.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn typical_peaks(&self) -> Result<TypicalPeaks> {
+        let rows = sql("SELECT m.cpu, m.memory FROM service_summary m JOIN services s ON s.id = m.service_id WHERE s.gone_at IS NULL")
+            .all(&mut self.read().await?)
+            .await?;
+        let mean = |column: &str, metric: Metric| -> Result<Option<f64>> {
+            let (mut sum, mut n) = (0.0, 0u32);
+            for row in &rows {
+                let bar: Option<UseBar> = row.json(column)?;
+                if let Some(bar) = bar.filter(|b| b.metric == metric) {
+                    sum += bar.peak;
+                    n += 1;
+                }
+            }
+            Ok((n > 0).then(|| sum / f64::from(n)))
+        };
+        Ok(TypicalPeaks { cpu: mean("cpu", Metric::CpuUsage)?, memory: mean("memory", Metric::MemoryWorkingSet)? })
     }
 }

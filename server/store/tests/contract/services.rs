@@ -4,7 +4,7 @@ use crate::fixtures::{CLUSTER, at, service, service_in, stored_service, summary,
 use headroom_model::auth::Teams;
 use headroom_model::recommendation::Verdict;
 use headroom_model::view::ServiceQuery;
-use headroom_store::{Error, Inventory, LiveNumbers, Store};
+use headroom_store::{Error, Inventory, LiveNumbers, Store, TypicalPeaks};
 
 pub async fn an_inventory_replaces_what_was_known(store: &Store) {
     let (a, mut b, c) = (service("a"), service("b"), service("c"));
@@ -70,6 +70,8 @@ pub async fn a_services_summary_fills_its_row(store: &Store) {
     tx.put_summaries(std::slice::from_ref(&summary)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(store.summary(service.id).await.unwrap().as_ref(), Some(&summary));
+    let peak = summary.cpu.as_ref().map(|bar| bar.peak);
+    assert_eq!(store.typical_peaks().await.unwrap(), TypicalPeaks { cpu: peak, memory: None });
     let row = store.service_rows_by_id(&[service.id]).await.unwrap().remove(0);
     assert_eq!((row.verdict, row.cost_month, row.cpu, row.memory), (Verdict::Over, Some(usd(80.0)), summary.cpu, None));
     assert_eq!((row.latency_p99_ms, row.request_rate, row.spark), (Some(120.5), None, summary.spark));
