@@ -89,7 +89,7 @@ impl<'a> View<'a> {
         let ceiling = state.cpu_limit().map_or(request, |l| l.get().max(request));
         let run = fleet.run(count);
         let today = Choice { count, cpu: request, memory: case.memory_request(), cost: 0.0, state: state.clone(), run };
-        let learnt = (case.cpu.as_ref()?.walk.value?, memory_learnt(case));
+        let learnt = (case.cpu.as_ref()?.value?, memory_learnt(case));
         let (at_max, at_min) = case.samples.get(&Metric::Replicas).zip(state.autoscaler).map_or((0.0, 0.0), |(n, a)| {
             let share = |is: &dyn Fn(f64) -> bool| n.present().filter(|r| is(*r)).count() as f64 / n.count.max(1) as f64;
             (share(&|r| r >= f64::from(a.max) - 0.01), share(&|r| r <= f64::from(a.min) + 0.01))
@@ -298,5 +298,5 @@ pub(super) fn ceiling(count: Count) -> u32 {
 
 /// Bytes that right-sizing would ask for; `None` where memory is not measured in bytes.
 fn memory_learnt(case: &Case) -> Option<f64> {
-    case.memory.as_ref().filter(|d| d.metric == Metric::MemoryWorkingSet)?.walk.value
+    case.memory.as_ref().filter(|d| d.metric == Metric::MemoryWorkingSet)?.value
 }
