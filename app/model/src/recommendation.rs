@@ -156,6 +156,15 @@ pub struct RiskNote {
     pub reasons: Vec<String>,
 }
 
+/// What drives a confidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ConfidenceDriver {
+    /// In words.
+    pub text: String,
+    /// By how much it moves the confidence, as a share: negative lowers it.
+    pub effect: f64,
+}
+
 /// A proposal as the engine makes it, before it has an id.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Proposal {
@@ -185,6 +194,9 @@ pub struct Proposal {
     pub cure: bool,
     /// Use against request and proposal.
     pub bars: Vec<UseBar>,
+    /// What drives its confidence, the strongest first.
+    #[serde(default)]
+    pub confidence_drivers: Vec<ConfidenceDriver>,
 }
 
 /// An immutable proposal for one service.

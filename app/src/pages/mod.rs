@@ -13,6 +13,7 @@ pub mod recommendation_acts;
 pub mod recommendations;
 pub mod second_factor;
 pub mod service;
+pub mod service_insights;
 pub mod service_propose;
 pub mod services;
 pub mod settings;

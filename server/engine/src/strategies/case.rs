@@ -247,6 +247,7 @@ impl<'a> Case<'a> {
             risk: risks.note(),
             priority,
             cure: draft.cure,
+            confidence_drivers: Vec::new(),
         }
     }
 

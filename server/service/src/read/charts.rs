@@ -4,7 +4,7 @@ use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink, Mark, Thres
 use headroom_model::metric::{Aggregation, Metric, Unit};
 use headroom_model::series::{Series, ServiceHistory};
 use headroom_model::units::GIB;
-use headroom_model::view::ChangeRow;
+use headroom_model::view::{Anomaly, ChangeRow, Expected};
 
 /// Most points of a line: more cannot be told apart on a screen.
 const POINTS: usize = 360;
@@ -66,7 +66,12 @@ pub fn traffic(history: &ServiceHistory, changes: &[ChangeRow]) -> ChartModel {
 /// A metric of its own, such as the cache hit ratio that a proposal is about.
 #[must_use]
 pub fn one(metric: Metric, title: &'static str, history: &ServiceHistory, changes: &[ChangeRow]) -> ChartModel {
-    let unit = match metric.unit() {
+    build(title, unit(metric), &[line(metric, title, Ink::Data1)], false, history, None, changes)
+}
+
+/// The unit in which charts show a metric.
+fn unit(metric: Metric) -> &'static str {
+    match metric.unit() {
         Unit::Ratio => "share",
         Unit::Milliseconds => "ms",
         Unit::Bytes => "GiB",
@@ -74,8 +79,41 @@ pub fn one(metric: Metric, title: &'static str, history: &ServiceHistory, change
         Unit::PerSecond => "/s",
         Unit::Cores => "cores",
         Unit::Count => "",
+    }
+}
+
+/// What was, as (seconds since the epoch, value), and what is expected with its interval; both and the lines in the metric's unit.
+#[must_use]
+pub fn ahead(metric: Metric, past: &[(i64, f64)], expected: &[Expected], mut lines: Vec<Threshold>) -> ChartModel {
+    let (title, label) = match metric {
+        Metric::CpuUsage | Metric::CpuUtilization => ("CPU per replica", "use"),
+        Metric::MemoryWorkingSet | Metric::MemoryUtilization => ("Memory per replica", "use"),
+        Metric::VolumeUsed => ("Volume", "used"),
+        _ => ("Requests", "requests"),
     };
-    build(title, unit, &[line(metric, title, Ink::Data1)], false, history, None, changes)
+    let scale = scale(metric);
+    lines.iter_mut().for_each(|l| l.value *= scale);
+    let was = |(at, value): &(i64, f64)| (*at, value.is_finite().then_some(value * scale));
+    let mut series = vec![ChartSeries { label: label.into(), ink: Ink::Use, steps: false, points: past.iter().map(was).collect() }];
+    // The line goes on where the past ends.
+    let joint = past.last().filter(|_| !expected.is_empty()).map(was);
+    let points = joint.into_iter().chain(expected.iter().map(|e| (e.at.secs(), Some(e.mean * scale)))).collect();
+    let band = expected.iter().map(|e| (e.at.secs(), e.lo95 * scale, e.hi95 * scale)).collect();
+    if !expected.is_empty() {
+        series.push(ChartSeries { label: "expected".into(), ink: Ink::Data2, steps: false, points });
+    }
+    let bands = if expected.is_empty() { Vec::new() } else { vec![ChartBand { label: "95 % interval".into(), ink: Ink::Data2, points: band }] };
+    ChartModel { title: title.into(), unit: unit(metric).into(), series, bands, thresholds: lines, marks: Vec::new() }
+}
+
+/// Marks the anomalies of these metrics, given newest first, that begin within the chart; the newest of them is named.
+pub fn mark_anomalies(model: &mut ChartModel, anomalies: &[Anomaly], metrics: &[Metric]) {
+    let Some((from, to)) = model.time_range() else { return };
+    let within = anomalies.iter().filter(|a| metrics.contains(&a.metric) && (from..=to).contains(&a.from.secs()));
+    let mut times: Vec<i64> = within.map(|a| a.from.secs()).collect();
+    times.dedup();
+    let mark = |(i, at): (usize, i64)| Mark { label: if i == 0 { "anomaly".into() } else { String::new() }, ink: Ink::Watch, at };
+    model.marks.extend(times.into_iter().enumerate().map(mark));
 }
 
 fn build(
@@ -96,14 +134,18 @@ fn build(
             model.bands.push(ChartBand { label: "range".into(), ink: Ink::Use, points: range(series, line.metric) });
         }
     }
-    if let Some(value) = proposed {
-        let scale = lines.first().map_or(1.0, |l| scale(l.metric));
-        model.thresholds.push(Threshold { label: "proposed".into(), ink: Ink::Proposed, value: value * scale });
+    if let Some((value, line)) = proposed.zip(lines.first()) {
+        model.thresholds.push(self::proposed(line.metric, value));
     }
     if let Some((from, to)) = model.time_range() {
         model.marks = changes.iter().flat_map(marks).filter(|m| (from..=to).contains(&m.at)).collect();
     }
     model
+}
+
+/// The line of what is proposed, from the metric's unit.
+pub(crate) fn proposed(metric: Metric, value: f64) -> Threshold {
+    Threshold { label: "proposed".into(), ink: Ink::Proposed, value: value * scale(metric) }
 }
 
 fn marks(change: &ChangeRow) -> Vec<Mark> {

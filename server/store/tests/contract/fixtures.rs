@@ -114,6 +114,7 @@ pub fn recommendation(service: &Service) -> Recommendation {
             priority: 10.0,
             cure: false,
             bars: vec![bar(Metric::CpuUsage, 0.5, Some(2.0), Some(1.0))],
+            confidence_drivers: Vec::new(),
         },
         changes,
         state: RecommendationState::Open,
