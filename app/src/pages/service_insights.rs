@@ -167,7 +167,11 @@ pub fn among_its_like(data: Data) -> impl IntoView {
 
 fn like(class: &ServiceClass) -> impl IntoView + use<> {
     let others = format::count(u64::from(class.members.saturating_sub(1)), "service behaves", "services behave");
-    let fit = if class.classes > 1 { format!(" It fits this class of {} to {}.", class.classes, format::share(class.fit)) } else { String::new() };
+    let fit = if class.classes > 1 {
+        format!(" It fits this class of {} to {}.", class.classes, format::share(class.fit))
+    } else {
+        String::new()
+    };
     view! {
         <div class="in"><p class="muted"><b>{class.name.clone()}</b>{format!(": {others} like it.{fit}")}</p></div>
         <ul class="rows">{class.standing.iter().map(compared).collect_view()}</ul>

@@ -3,7 +3,7 @@
 use crate::analyze::Analysed;
 use crate::read::services::idle;
 use crate::{Error, Headroom, Result};
-use headroom_engine::classes::{Classes, Like, Peer, Rank, Traits, of_traits};
+use headroom_engine::classes::{Classes, Like, Membership, Peer, Rank, Traits, of_traits};
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
 use headroom_model::units::Currency;
@@ -70,10 +70,8 @@ impl Headroom {
 }
 
 fn members(found: &Classes, peers: &[Peer], class: usize) -> Vec<Peer> {
-    let of = |(member, peer): (&Option<_>, &Peer)| {
-        member.filter(|m: &headroom_engine::classes::Membership| m.class == class).map(|_| peer.clone())
-    };
-    found.members.iter().zip(peers).filter_map(of).collect()
+    let within = |(member, _): &(&Option<Membership>, &Peer)| member.is_some_and(|m| m.class == class);
+    found.members.iter().zip(peers).filter(within).map(|(_, peer)| peer.clone()).collect()
 }
 
 fn peer(one: &Analysed) -> Peer {

@@ -102,7 +102,8 @@ pub fn ahead(metric: Metric, past: &[(i64, f64)], expected: &[Expected], mut lin
     if !expected.is_empty() {
         series.push(ChartSeries { label: "expected".into(), ink: Ink::Data2, steps: false, points });
     }
-    let bands = if expected.is_empty() { Vec::new() } else { vec![ChartBand { label: "95 % interval".into(), ink: Ink::Data2, points: band }] };
+    let bands =
+        if expected.is_empty() { Vec::new() } else { vec![ChartBand { label: "95 % interval".into(), ink: Ink::Data2, points: band }] };
     ChartModel { title: title.into(), unit: unit(metric).into(), series, bands, thresholds: lines, marks: Vec::new() }
 }
 
@@ -195,6 +196,7 @@ fn range(series: &Series, metric: Metric) -> Vec<(i64, f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use headroom_model::time::Timestamp;
 
     #[test]
     fn a_long_series_is_thinned_and_keeps_its_peak_in_the_band() {
@@ -208,6 +210,40 @@ mod tests {
         let top = chart.bands[0].points.iter().map(|p| p.2).fold(0.0, f64::max);
         assert_eq!(top, 9.0);
         assert_eq!(chart.thresholds[0].value, 2.0);
+    }
+
+    #[test]
+    fn what_is_expected_goes_on_where_the_past_ends() {
+        let expected: Vec<Expected> =
+            (2..4).map(|h| Expected { at: Timestamp::from_secs(h * 3600), mean: GIB as f64, lo95: 0.0, hi95: 2.0 * GIB as f64 }).collect();
+        let past = [(0, f64::NAN), (3600, GIB as f64)];
+        let limit = Threshold { label: "limit".into(), ink: Ink::Bad, value: 4.0 * GIB as f64 };
+        let chart = ahead(Metric::MemoryWorkingSet, &past, &expected, vec![limit]);
+        assert_eq!(chart.series[0].points, [(0, None), (3600, Some(1.0))]);
+        assert_eq!(chart.series[1].points, [(3600, Some(1.0)), (7200, Some(1.0)), (10_800, Some(1.0))]);
+        assert_eq!((chart.bands[0].points[0], chart.thresholds[0].value), ((7200, 0.0, 2.0), 4.0));
+        let refused = ahead(Metric::MemoryWorkingSet, &past, &[], Vec::new());
+        assert_eq!((refused.series.len(), refused.bands.len()), (1, 0), "without a forecast there is only what was");
+    }
+
+    #[test]
+    fn anomalies_of_a_charts_own_metrics_are_marked_and_the_newest_is_named() {
+        let odd = |metric, secs| Anomaly {
+            metric,
+            from: Timestamp::from_secs(secs),
+            to: Timestamp::from_secs(secs + 300),
+            score: 0.7,
+            observed: 2.0,
+            usual: 1.0,
+            after: None,
+        };
+        let mut history = ServiceHistory::default();
+        history.metrics.insert(Metric::LatencyP99, Series { start: 0, step: 300, values: vec![1.0; 100] });
+        let mut chart = latency(&history, &[]);
+        let all = [odd(Metric::LatencyP99, 9000), odd(Metric::CpuUsage, 600), odd(Metric::LatencyP95, 300), odd(Metric::LatencyP99, -300)];
+        mark_anomalies(&mut chart, &all, &[Metric::LatencyP95, Metric::LatencyP99]);
+        let marks: Vec<(i64, &str)> = chart.marks.iter().map(|m| (m.at, m.label.as_str())).collect();
+        assert_eq!(marks, [(9000, "anomaly"), (300, "")]);
     }
 
     #[test]

@@ -43,10 +43,7 @@ pub(crate) fn summary(one: &Analysed) -> ServiceSummary {
 
 /// Share of what is asked for that the median leaves unused, the mean over the resources that have a request.
 pub(crate) fn idle(bars: &[UseBar]) -> Option<f64> {
-    let unused: Vec<f64> = bars
-        .iter()
-        .filter_map(|b| b.request.filter(|r| *r > 0.0).map(|r| (1.0 - b.p50 / r).clamp(0.0, 1.0)))
-        .collect();
+    let unused: Vec<f64> = bars.iter().filter_map(|b| b.request.filter(|r| *r > 0.0).map(|r| (1.0 - b.p50 / r).clamp(0.0, 1.0))).collect();
     (!unused.is_empty()).then(|| unused.iter().sum::<f64>() / unused.len() as f64)
 }
 

@@ -34,7 +34,7 @@ const fn told(metric: Metric, kind: Kind, words: &'static str, scale: f64, least
     Told { metric, kind, words, scale, least }
 }
 
-const TOLD: [Told; 12] = [
+static TOLD: [Told; 12] = [
     told(Metric::CpuThrottled, Kind::Resource, "throttled time in %", 100.0, 1.0),
     told(Metric::CpuUsage, Kind::Resource, "CPU use in cores", 1.0, 0.01),
     told(Metric::CpuUtilization, Kind::Resource, "CPU use in %", 100.0, 1.0),
@@ -59,8 +59,8 @@ impl Headroom {
         let metrics: Vec<Metric> = TOLD.iter().map(|t| t.metric).collect();
         let at = anomaly.from.secs();
         let histories = self.store.history(&ids, Some(&metrics), at - BEFORE, at + AFTER).await?;
-        let of = |s: &&Service| Some((s.key.name.as_str(), histories.get(&s.id)?));
-        let ranked = rank(&evidence(reached.iter().filter_map(|s| of(&s)), at), &graph(&reached, &histories, at));
+        let of_each = reached.iter().filter_map(|s| Some((s.key.name.as_str(), histories.get(&s.id)?)));
+        let ranked = rank(&evidence(of_each, at), &graph(&reached, &histories, at));
         let by_name: HashMap<&str, &Service> = reached.iter().rev().map(|s| (s.key.name.as_str(), s)).collect();
         let mut suspects = Vec::new();
         for found in ranked.into_iter().filter(|s| s.score > 0.0).take(NAMED) {
