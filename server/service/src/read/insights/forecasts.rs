@@ -3,7 +3,7 @@
 use crate::read::charts;
 use headroom_engine::forecast::{self, capacity::runs_out, detect_seasons};
 use headroom_model::chart::{ChartModel, Ink, Threshold};
-use headroom_model::metric::{Aggregation, Metric};
+use headroom_model::metric::Metric;
 use headroom_model::series::{Series, ServiceHistory};
 use headroom_model::service::Service;
 use headroom_model::time::{DAY, HOUR, Timestamp};
