@@ -43,7 +43,7 @@ fn odd(insights: &Insights, service: &str, range: &str) -> AnyView {
                 <td class="n" data-label="Usual">{format::value(a.metric, a.usual)}</td>
                 <td class="n" data-label="Lasted">{format::duration(a.to.secs_since(a.from))}</td>
                 <td class="n" data-label="Score">{format::number(a.score)}</td>
-                <td class="wrap" data-label="Shortly before">{a.after.clone().unwrap_or_else(|| format::UNKNOWN.to_owned())}</td>
+                <td class="wrap" data-label="Shortly before">{a.after.clone()}</td>
             </tr>
         }
     };

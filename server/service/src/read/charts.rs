@@ -107,13 +107,16 @@ pub fn ahead(metric: Metric, past: &[(i64, f64)], expected: &[Expected], mut lin
     ChartModel { title: title.into(), unit: unit(metric).into(), series, bands, thresholds: lines, marks: Vec::new() }
 }
 
-/// Marks the anomalies of these metrics, given newest first, that begin within the chart; the newest of them is named.
+/// Marks the anomalies of these metrics, given newest first, that begin within the chart; the newest of them is named, unless a change is
+/// named beside it.
 pub fn mark_anomalies(model: &mut ChartModel, anomalies: &[Anomaly], metrics: &[Metric]) {
     let Some((from, to)) = model.time_range() else { return };
     let within = anomalies.iter().filter(|a| metrics.contains(&a.metric) && (from..=to).contains(&a.from.secs()));
     let mut times: Vec<i64> = within.map(|a| a.from.secs()).collect();
     times.dedup();
-    let mark = |(i, at): (usize, i64)| Mark { label: if i == 0 { "anomaly".into() } else { String::new() }, ink: Ink::Watch, at };
+    let crowded = times.first().is_some_and(|at| model.marks.iter().any(|m| (m.at - at).abs() * 4 < to - from));
+    let label = |i| if i == 0 && !crowded { "anomaly".to_owned() } else { String::new() };
+    let mark = |(i, at): (usize, i64)| Mark { label: label(i), ink: Ink::Watch, at };
     model.marks.extend(times.into_iter().enumerate().map(mark));
 }
 

@@ -106,15 +106,10 @@ async fn a_fleet_has_forecasts_and_classes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn too_short_a_past_is_refused_in_words() {
+async fn without_samples_nothing_is_said() {
     let clock = crate::house::Clock::new();
     let house = House::by_hand("sqlite", &clock, crate::house::CALL).await;
     let insights = seen(&house, "market-data-api").await;
-    let said: Vec<&Outlook> = insights.forecasts.iter().map(|f| &f.outlook).collect();
-    assert!(!said.is_empty());
+    assert_eq!((insights.forecasts, insights.anomalies), (Vec::new(), Vec::new()));
     assert_eq!((insights.class, insights.causes), (None, None));
-    for outlook in said {
-        let enough = matches!(outlook, Outlook::Ahead(a) if a.steps.len() <= 24);
-        assert!(enough || matches!(outlook, Outlook::Refused(why) if why.starts_with("not enough data: ")), "{outlook:?}");
-    }
 }

@@ -6,8 +6,9 @@ use headroom_model::series::{Series, ServiceHistory};
 use headroom_model::time::{DAY, HOUR, Timestamp};
 use headroom_model::view::Anomaly;
 
-/// Days of history that are looked at.
+/// Days that are looked at, and days before them that say what is usual.
 pub(super) const DAYS: i64 = 7;
+pub(super) const LEARNT_DAYS: i64 = 2;
 /// What is looked at.
 pub(super) const METRICS: [Metric; 8] = [
     Metric::LatencyP95,
@@ -23,13 +24,16 @@ pub(super) const METRICS: [Metric; 8] = [
 pub(super) const SYMPTOMS: [Metric; 3] = [Metric::LatencyP95, Metric::LatencyP99, Metric::ErrorRatio];
 /// Fewest values of earlier days that say what is usual at a time of day.
 const FEWEST: usize = 6;
+/// What is not this much away from the usual is odd in its shape alone, and nobody's worry.
+const MATTERS: f64 = 0.2;
 /// Samples that a stretch reaches from its alarm at most, either way.
 const LONGEST: usize = 60;
 
-/// Everything odd in a history, newest first.
-pub(super) fn found(history: &ServiceHistory) -> Vec<Anomaly> {
+/// Everything odd in a history from a time on (seconds since the epoch), newest first.
+pub(super) fn found(history: &ServiceHistory, since: i64) -> Vec<Anomaly> {
     let of = |metric: &Metric| history.get(*metric).map(|series| episodes(*metric, series)).unwrap_or_default();
-    let mut all: Vec<Anomaly> = METRICS.iter().flat_map(of).collect();
+    let matters = |a: &Anomaly| a.from.secs() >= since && (a.observed - a.usual).abs() >= MATTERS * a.usual.abs();
+    let mut all: Vec<Anomaly> = METRICS.iter().flat_map(of).filter(matters).collect();
     all.sort_by_key(|a| std::cmp::Reverse((a.from, a.to)));
     all
 }
@@ -109,9 +113,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_little_or_long_ago_is_not_told() {
+        let history = |series| ServiceHistory { metrics: [(Metric::LatencyP99, series)].into() };
+        let odd = history(series(|i| (1200..1212).contains(&i)));
+        assert_eq!(found(&odd, 1200 * 300).len(), 1);
+        assert_eq!(found(&odd, 1201 * 300), []);
+        let mut little = series(|_| false);
+        little.values.iter_mut().for_each(|v| *v += 1000.0);
+        little.values[1200..1212].iter_mut().for_each(|v| *v += 100.0);
+        assert_eq!(episodes(Metric::LatencyP99, &little).len(), 1);
+        assert_eq!(found(&history(little), 0), [], "a tenth more is nobody's worry");
+    }
+
+    #[test]
     fn what_is_as_ever_is_no_anomaly_and_neither_is_nothing() {
         assert_eq!(episodes(Metric::CpuUsage, &series(|_| false)), []);
         assert_eq!(episodes(Metric::CpuUsage, &Series { start: 0, step: 300, values: vec![f32::NAN; 10] }), []);
-        assert_eq!(found(&ServiceHistory::default()), []);
+        assert_eq!(found(&ServiceHistory::default(), 0), []);
     }
 }

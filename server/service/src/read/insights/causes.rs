@@ -15,6 +15,8 @@ use std::collections::{BTreeMap, HashMap};
 /// Services that are looked at, and suspects that are named.
 const MOST: usize = 64;
 const NAMED: usize = 5;
+/// A score below this is of rises that happen by themselves: about one usual spread.
+const LEAST: f64 = 0.7;
 /// Seconds before the moment that are read, for how often who calls whom; and after it.
 const BEFORE: i64 = 6 * 3600;
 const AFTER: i64 = 3600;
@@ -63,7 +65,7 @@ impl Headroom {
         let ranked = rank(&evidence(of_each, at), &graph(&reached, &histories, at));
         let by_name: HashMap<&str, &Service> = reached.iter().rev().map(|s| (s.key.name.as_str(), s)).collect();
         let mut suspects = Vec::new();
-        for found in ranked.into_iter().filter(|s| s.score > 0.0).take(NAMED) {
+        for found in ranked.into_iter().filter(|s| s.score >= LEAST).take(NAMED) {
             let Some(service) = by_name.get(found.service.as_str()) else { continue };
             let name = self.store.service_name(service.id).await?.unwrap_or_else(|| found.service.clone());
             let after = shortly_before(&self.store.changes_of(service.id).await?, anomaly.from);

@@ -19,7 +19,7 @@ use headroom_store::Store;
 use std::sync::Arc;
 
 /// Most anomalies that are told.
-const TOLD: usize = 20;
+const TOLD: usize = 10;
 
 impl Headroom {
     /// What is seen in a service, and the chart of each forecast in their order. Causes are of the anomaly that begins `at`, else of the
@@ -68,8 +68,9 @@ impl Headroom {
     pub(crate) async fn anomalies_of(&self, service: &Service, newest: Timestamp) -> Result<Arc<Vec<Anomaly>>> {
         let (store, of, to) = (self.store.clone(), service.clone(), newest.secs() + 1);
         let work = async move {
-            let history = read(&store, &of, &anomalies::METRICS, to - anomalies::DAYS * DAY, to).await?;
-            off_thread(move || anomalies::found(&history)).await
+            let since = to - anomalies::DAYS * DAY;
+            let history = read(&store, &of, &anomalies::METRICS, since - anomalies::LEARNT_DAYS * DAY, to).await?;
+            off_thread(move || anomalies::found(&history, since)).await
         };
         self.anomalies.get(service.id, newest.secs(), work).await
     }
