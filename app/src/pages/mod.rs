@@ -14,6 +14,7 @@ pub mod recommendation_schedule;
 pub mod recommendations;
 pub mod second_factor;
 pub mod service;
+pub mod service_insights;
 pub mod service_propose;
 pub mod services;
 pub mod settings;

@@ -29,6 +29,7 @@ fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::Description::openapi())
         .routes(routes!(services::list))
         .routes(routes!(services::show))
+        .routes(routes!(services::insights))
         .routes(routes!(optimization::analyze))
         .routes(routes!(optimization::job))
         .routes(routes!(optimization::propose))
@@ -87,7 +88,8 @@ mod tests {
         let base = "/optimization/recommendations/{recommendation_id}";
         let mut wanted = vec!["/audit", "/changes", "/optimization/analyze", "/optimization/jobs/{job_id}", "/optimization/propose"];
         wanted.extend(["/benchmarks", "/benchmarks/runs", "/benchmarks/{benchmark_id}"]);
-        wanted.extend(["/optimization/recommendations", "/policy", "/services", "/services/{service_name}", base]);
+        wanted.extend(["/optimization/recommendations", "/policy", base]);
+        wanted.extend(["/services", "/services/{service_name}", "/services/{service_name}/insights"]);
         let mut wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
         wanted.extend(
             [

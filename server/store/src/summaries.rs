@@ -8,6 +8,7 @@ use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Finding, UseBar, Verdict};
 use headroom_model::time::Timestamp;
 use headroom_model::units::Money;
+use headroom_model::view::ServiceClass;
 
 /// The newest analysis of a service, as far as lists need it.
 #[derive(Debug, Clone, PartialEq)]
@@ -104,6 +105,22 @@ impl Tx {
         Ok(())
     }
 
+    /// Notes the class of services that have a summary, `None` for those that belong to none; others are passed over. A new summary
+    /// leaves it: classes are found in a fleet, summaries service by service.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn put_classes(&mut self, classes: &[(ServiceId, Option<ServiceClass>)]) -> Result<()> {
+        for (service, class) in classes {
+            sql("UPDATE service_summary SET class = $2 WHERE service_id = $1")
+                .uuid(service.0)
+                .maybe_text(class.as_ref().map(crate::db::to_json))
+                .run(self.on())
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Refreshes the newest values of services that have a summary; others are passed over.
     ///
     /// # Errors
@@ -123,6 +140,15 @@ impl Tx {
 }
 
 impl Store {
+    /// The class of a service, if the newest analysis of a fleet found one.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn class_of(&self, id: ServiceId) -> Result<Option<ServiceClass>> {
+        let row = sql("SELECT class FROM service_summary WHERE service_id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
+        row.map_or(Ok(None), |row| row.maybe_json("class"))
+    }
+
     /// What the newest analysis said of a service.
     ///
     /// # Errors
