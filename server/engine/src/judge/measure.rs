@@ -23,11 +23,11 @@ const ACTIVE: f64 = 0.5;
 const TRIALS: i64 = 12;
 
 /// Variance in standard errors that a move must pass: one-sided 95 % (1.645 squared), and for every doubling of the number of judged
-/// metrics so much more that all together are still wrong in one of twenty (after Bonferroni; within 0.02 up to 32 metrics).
+/// metrics so much more that all together are still wrong in one of twenty (after Bonferroni; within 0.03 up to 32 metrics).
 const ONE: f64 = 2.7;
 const EVERY_DOUBLING: f64 = 1.18;
-/// What an estimate that rests on few cells needs beyond that, as Student's t does: this over the number of cells and a half more.
-const FEW_CELLS: f64 = 2.0;
+/// What an estimate that rests on few cells needs beyond that, as Student's t does: this over the number of cells and a half.
+const FEW_CELLS: f64 = 1.05;
 /// Standard error, as a share of the threshold, up to which a series is quiet. Beyond it the evidence asked for grows steeply to [`MOST`]: such
 /// series have heavy tails, and an estimate as large as the threshold is what they do by themselves.
 const CALM: f64 = 0.7;
@@ -127,7 +127,7 @@ fn inflation(windows: &Windows<'_>) -> f64 {
 /// wrong) and the noisier the series, the more.
 fn sure(error: f64, cells: f64, metrics: usize) -> f64 {
     let metrics = metrics.max(1) as f64;
-    let quiet = (ONE + EVERY_DOUBLING * metrics.log2()).sqrt() + FEW_CELLS / (cells + 1.5);
+    let quiet = (ONE + EVERY_DOUBLING * metrics.log2()).sqrt() + FEW_CELLS / (cells + 0.5);
     let calm = CALM / metrics.powf(0.25);
     (quiet * (error / calm).max(1.0).powi(6)).min(MOST)
 }
