@@ -2,6 +2,7 @@
 //!
 //! `cargo bench -p headroom-engine --bench fleet` prints the time; set `HEADROOM_FLEET` for another number of services.
 
+use headroom_engine::judge::Guards;
 use headroom_engine::rightsize::Fleet;
 use headroom_engine::{Features, Input, analyze_fleet, prices::PriceBook};
 use headroom_model::ids::ServiceId;
@@ -95,7 +96,7 @@ fn main() {
     let (end, day) = (now.secs(), 86_400);
     let (before, after) = (fleet[0].1.slice(end - 2 * day, end - day), fleet[0].1.slice(end - day, end));
     criterion.bench_function("one service judged, a day against a day", |b| {
-        b.iter(|| headroom_engine::judge::between(std::hint::black_box(&before), &after, &policy))
+        b.iter(|| headroom_engine::judge::judge(std::hint::black_box(&before), &after, Guards::Every, &[], &policy))
     });
     let features: Vec<Features> = fleet.iter().take(1_000).map(|(_, history)| Features::of(history)).collect();
     criterion.bench_function("classes of 1,000 services", |b| b.iter(|| headroom_engine::classes::fit(std::hint::black_box(&features), 1)));

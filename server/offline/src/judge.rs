@@ -2,7 +2,7 @@
 
 use crate::Failure;
 use clap::Args;
-use headroom_engine::judge::{Direction, between, direction};
+use headroom_engine::judge::{self, Direction, Guards, direction};
 use headroom_infra::import::{Imported, ImportedService, read_usage_csv};
 use headroom_model::effect::{Effect, Judgement, MetricEffect};
 use headroom_model::policy::Policy;
@@ -54,10 +54,10 @@ pub fn run(arguments: &Judge, out: &mut impl Write) -> Result<(), Failure> {
     crate::write_json(out, &all)
 }
 
-/// What the command says of one service: [`between`] the two windows.
+/// What the command says of one service: every metric decides.
 #[must_use]
 pub fn judge(before: &ServiceHistory, after: &ServiceHistory, policy: &Policy) -> Effect {
-    between(before, after, policy)
+    judge::judge(before, after, Guards::Every, &[], policy)
 }
 
 fn policy(threshold: f64) -> Result<Policy, Failure> {

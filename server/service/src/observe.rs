@@ -1,7 +1,7 @@
 //! Watches a change after the write: guards against the same service before, at like load and like hour.
 
 use crate::{Headroom, Result};
-use headroom_engine::judge;
+use headroom_engine::judge::{self, Guards};
 use headroom_model::auth::OpContext;
 use headroom_model::change::{Change, Substate};
 use headroom_model::effect::{Effect, Judgement};
@@ -86,7 +86,7 @@ impl Headroom {
             }
         };
         let changes = change.plan.changes.clone();
-        let mut effect = tokio::task::spawn_blocking(move || judge::judge(&before, &after, &changes, &rules))
+        let mut effect = tokio::task::spawn_blocking(move || judge::judge(&before, &after, Guards::Felt, &changes, &rules))
             .await
             .map_err(|e| crate::Error::Internal(format!("the judge broke: {e}")))?;
         effect.achieved_month = self.achieved(change, service, &effect);

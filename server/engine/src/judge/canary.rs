@@ -1,16 +1,15 @@
 //! A canary against its control: two groups at the same times.
 
 use super::level::{Cell, Estimate, What, estimate};
-use super::like::Scale;
-use super::windows::{self, Direction, Rule};
-use super::{WARM_UP, summary, typical, unknown};
+use super::measure::{evidence, typical};
+use super::rule::{Direction, Rule, Scale, direction, scale};
+use super::{WARM_UP, begin, conclude};
 use crate::features::clean;
 use crate::samples::Samples;
 use headroom_model::effect::{Effect, MetricEffect};
-use headroom_model::metric::Kind;
+use headroom_model::metric::{Kind, Metric};
 use headroom_model::policy::Policy;
 use headroom_model::series::ServiceHistory;
-use headroom_model::time::Timestamp;
 
 /// Seconds per cell.
 const CELL: i64 = 900;
@@ -23,52 +22,45 @@ const CELL: i64 = 900;
 #[must_use]
 pub fn canary(control: &ServiceHistory, canary: &ServiceHistory, policy: &Policy) -> Effect {
     let (control, canary) = (clean(control), clean(canary));
-    let from = canary.values().filter_map(|s| s.points().next()).map(|p| p.0).min().unwrap_or(0);
-    let to = canary.values().filter_map(|s| s.points().last().map(|p| p.0 + s.step)).max().unwrap_or(from);
-    let samples = canary.values().map(|s| s.count).max().unwrap_or(0);
-    let both = canary.keys().filter(|m| control.contains_key(m) && windows::direction(**m) != Direction::Neither).count();
-    let mut metrics = Vec::new();
-    for (metric, new) in canary.iter().filter(|(m, _)| m.kind() == Kind::Gauge) {
-        let Some(old) = control.get(metric) else { continue };
-        let (scale, floor) = windows::scale(*metric);
-        let usual = typical(old);
-        let guard = windows::direction(*metric) != Direction::Neither;
-        metrics.push(match paired(old, new, scale, from + WARM_UP) {
-            Some(found) => Rule { metric: *metric, scale, floor, policy, metrics: both }.effect(found, usual),
-            None => MetricEffect { guard, ..unknown(*metric, usual, new) },
-        });
-    }
-    let judgement = windows::conclude(&metrics, samples, policy);
-    Effect {
-        judgement,
-        summary: summary(judgement, &metrics, samples, &[], policy),
-        metrics,
-        from: Timestamp::from_secs(from),
-        to: Timestamp::from_secs(to),
-        samples: u32::try_from(samples).unwrap_or(u32::MAX),
-        achieved_month: None,
-    }
+    let from = begin(&canary) + WARM_UP;
+    let shared: Vec<Metric> = canary.keys().filter(|m| m.kind() == Kind::Gauge && control.contains_key(m)).copied().collect();
+    let guard = |m: Metric| direction(m) != Direction::Neither;
+    let judged = shared.iter().filter(|m| guard(**m)).count();
+    let metrics: Vec<MetricEffect> = shared
+        .iter()
+        .map(|metric| {
+            let rule = Rule { metric: *metric, guard: guard(*metric), policy, metrics: judged };
+            let (old, new) = (&control[metric], &canary[metric]);
+            match paired(old, new, scale(*metric).0, from) {
+                Some((found, level)) => rule.effect(evidence(&rule, found, level)),
+                None => rule.unknown(typical(old), typical(new)),
+            }
+        })
+        .collect();
+    conclude(metrics, &canary, &[], policy)
 }
 
-/// The level of the paired differences.
-fn paired(control: &Samples, canary: &Samples, scale: Scale, from: i64) -> Option<Estimate> {
+/// The level of the paired differences, and the mean of the canary's samples on the scale.
+fn paired(control: &Samples, canary: &Samples, scale: Scale, from: i64) -> Option<(Estimate, f64)> {
     let width = CELL.max(canary.step).max(control.step);
     let mut cells: Vec<(i64, f64, f64)> = Vec::new();
+    let mut level = (0.0, 0.0);
     for (t, v) in canary.points().filter(|p| p.0 >= from) {
-        let pair = control.at(t).and_then(|c| Some(scale.seen(v)? - scale.seen(c)?));
-        let Some(difference) = pair else { continue };
+        let pair = control.at(t).and_then(|c| Some((scale.seen(v)?, scale.seen(c)?)));
+        let Some((value, other)) = pair else { continue };
+        level = (level.0 + value, level.1 + 1.0);
         let at = (t - from) / width;
         match cells.last_mut() {
             Some(last) if last.0 == at => {
-                last.1 += difference;
+                last.1 += value - other;
                 last.2 += 1.0;
             }
-            _ => cells.push((at, difference, 1.0)),
+            _ => cells.push((at, value - other, 1.0)),
         }
     }
     let cells: Vec<Cell> = cells
         .iter()
         .map(|(at, sum, n)| Cell { hours: (at * width) as f64 / 3600.0, value: sum / n, after: true, beside: [None, None] })
         .collect();
-    estimate(&cells, What::Level)
+    Some((estimate(&cells, What::Level)?, level.0 / level.1))
 }

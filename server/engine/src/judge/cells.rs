@@ -4,7 +4,7 @@
 
 use super::WARM_UP;
 use super::level::Cell;
-use super::like::Scale;
+use super::rule::Scale;
 use crate::samples::Samples;
 use crate::stats;
 use headroom_model::time::DAY;

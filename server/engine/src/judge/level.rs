@@ -34,6 +34,9 @@ pub(super) struct Cell {
 pub(super) struct Estimate {
     pub effect: f64,
     pub error: f64,
+    /// How many cells on a side it rests on: as many as would give this error if they only scattered as neighbours do. About 1 of
+    /// a level that wanders, where little more than what lies next to the moment counts.
+    pub cells: f64,
 }
 
 /// What is estimated: a step at the moment, or the level as such (of a difference between two groups).
@@ -54,7 +57,7 @@ struct Division {
 }
 
 fn divisions() -> impl Iterator<Item = Division> {
-    [0.001, 0.005, 0.02, 0.05, 0.1, 0.2, 0.4, 0.7, 0.95].into_iter().flat_map(|white| {
+    [0.001, 0.01, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.998].into_iter().flat_map(|white| {
         [0.5, 1.0, 3.0, 8.0, 24.0].into_iter().flat_map(move |fast_hours| {
             [0.0, 0.4, 0.8].into_iter().map(move |slow| Division {
                 white,
@@ -74,18 +77,36 @@ pub(super) fn estimate(cells: &[Cell], what: What) -> Option<Estimate> {
         return None;
     }
     let design = Design::new(cells, what)?;
-    let fits: Vec<(f64, Estimate)> = divisions().filter_map(|d| design.fit(&d)).collect();
-    let best = fits.iter().map(|f| f.0).fold(f64::NEG_INFINITY, f64::max);
+    let fits: Vec<Fit> = divisions().filter_map(|d| design.fit(&d)).collect();
+    let best = fits.iter().map(|f| f.likelihood).fold(f64::NEG_INFINITY, f64::max);
     let (mut sum, mut mean, mut square) = (0.0, 0.0, 0.0);
-    for (likelihood, fit) in &fits {
-        let weight = (likelihood - best).exp();
+    for fit in &fits {
+        let weight = (fit.likelihood - best).exp();
         sum += weight;
         mean += weight * fit.effect;
         square += weight * (fit.error.powi(2) + fit.effect.powi(2));
     }
     let (mean, square) = (mean / sum, square / sum);
     let error = (square - mean * mean).max(0.0).sqrt();
-    (mean.is_finite() && error.is_finite()).then_some(Estimate { effect: mean, error })
+    (mean.is_finite() && error.is_finite()).then_some(Estimate {
+        effect: mean,
+        error,
+        cells: between_neighbours(cells) / (error * error).max(f64::MIN_POSITIVE),
+    })
+}
+
+/// The mean squared difference of neighbours on one side.
+fn between_neighbours(cells: &[Cell]) -> f64 {
+    let squares = || cells.windows(2).filter(|c| c[0].after == c[1].after).map(|c| (c[1].value - c[0].value).powi(2));
+    squares().sum::<f64>() / squares().count().max(1) as f64
+}
+
+/// An estimate under one division of the noise.
+struct Fit {
+    /// Log of the restricted likelihood.
+    likelihood: f64,
+    effect: f64,
+    error: f64,
 }
 
 /// Rows of the regression: columns first, the value last.
@@ -132,8 +153,8 @@ impl Design {
         finite.then(|| Self { rows, hours: cells.iter().map(|c| c.hours).collect(), columns, asked: first, belief })
     }
 
-    /// Log of the restricted likelihood and the estimate under one division.
-    fn fit(&self, division: &Division) -> Option<(f64, Estimate)> {
+    /// The estimate under one division.
+    fn fit(&self, division: &Division) -> Option<Fit> {
         let (mut gram, log_det) = self.whiten(division);
         let (p, n) = (self.columns, self.rows.len() as f64);
         for (i, (about, precision)) in self.belief.iter().enumerate().filter(|b| b.1.1 > 0.0) {
@@ -148,7 +169,7 @@ impl Design {
         let likelihood = -0.5 * (log_det + solved.log_det + free * scale.ln());
         let effect = solved.coefficients[self.asked];
         let error = (scale * solved.inverse[self.asked]).sqrt();
-        (likelihood.is_finite() && effect.is_finite() && error.is_finite()).then_some((likelihood, Estimate { effect, error }))
+        (likelihood.is_finite() && effect.is_finite() && error.is_finite()).then_some(Fit { likelihood, effect, error })
     }
 
     /// The Kalman filter over all columns at once: their weighted products, and the log of the determinant of the covariance.
@@ -279,7 +300,7 @@ mod tests {
         let cells: Vec<Cell> = (0..14).map(|i| Cell { hours: at(i), value: value(i), after: i > 6, beside: [None, None] }).collect();
         let design = Design::new(&cells, What::Step).unwrap();
         for division in divisions().step_by(7) {
-            let found = design.fit(&division).unwrap().1.effect;
+            let found = design.fit(&division).unwrap().effect;
             assert!((found - dense(&cells, &division)).abs() < 1e-9, "{division:?}");
         }
     }

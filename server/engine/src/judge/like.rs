@@ -1,17 +1,9 @@
 //! Like load, like hour: what a sample should have been, from earlier samples of the same service.
 
+use super::rule::Scale;
 use crate::samples::Samples;
 use crate::stats;
 use headroom_model::time::{DAY, HOUR};
-
-/// How a metric is compared.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) enum Scale {
-    /// By ratio, with this added to both sides so that nothing is divided by next to nothing.
-    Ratio(f64),
-    /// By difference.
-    Difference,
-}
 
 /// One earlier sample.
 #[derive(Debug, Clone, Copy)]
@@ -39,26 +31,13 @@ fn log_load(load: f64) -> f64 {
     (load + 1e-3).ln()
 }
 
-impl Scale {
-    pub fn onto(self, value: f64) -> f64 {
-        match self {
-            Self::Ratio(floor) => (value + floor).ln(),
-            Self::Difference => value,
-        }
-    }
-    /// A reading on the scale where it has a place there: nothing has no logarithm, and tells nothing of how much more it would be.
-    pub fn seen(self, value: f64) -> Option<f64> {
-        let on = self.onto(value);
-        on.is_finite().then_some(on)
-    }
-    /// The centre of residuals: of ratios the mean of the middle 60 %, nearly as robust as the median and steadier; of differences the
-    /// mean, because most are zero.
-    pub fn centre(self, residuals: &mut [f64]) -> Option<f64> {
-        match self {
-            Self::Ratio(_) => stats::trimmed_mean(residuals, 0.2),
-            Self::Difference if residuals.is_empty() => None,
-            Self::Difference => Some(residuals.iter().sum::<f64>() / residuals.len() as f64),
-        }
+/// The centre of residuals: of ratios the mean of the middle 60 %, nearly as robust as the median and steadier; of differences the
+/// mean, because most are zero.
+pub(super) fn centre(scale: Scale, residuals: &mut [f64]) -> Option<f64> {
+    match scale {
+        Scale::Ratio(_) => stats::trimmed_mean(residuals, 0.2),
+        Scale::Difference if residuals.is_empty() => None,
+        Scale::Difference => Some(residuals.iter().sum::<f64>() / residuals.len() as f64),
     }
 }
 
@@ -77,7 +56,8 @@ impl Past {
                 },
                 None => None,
             };
-            hours[time.rem_euclid(DAY).div_euclid(HOUR) as usize].push(Seen { time, value: scale.onto(value), load });
+            let Some(value) = scale.seen(value) else { continue };
+            hours[time.rem_euclid(DAY).div_euclid(HOUR) as usize].push(Seen { time, value, load });
         }
         Self { hours, scale, has_load: load.is_some() }
     }
@@ -101,7 +81,7 @@ impl Past {
         if near.len() < FEW {
             near = self.lowest(load?, time, until)?;
         }
-        self.scale.centre(&mut near)
+        centre(self.scale, &mut near)
     }
 
     fn at_hour(&self, time: i64, until: i64, same_kind: bool, alike: impl Fn(&Seen) -> bool) -> Vec<f64> {

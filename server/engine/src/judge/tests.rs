@@ -1,4 +1,5 @@
 use super::*;
+use headroom_model::series::Series;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rayon::prelude::*;
@@ -53,7 +54,7 @@ impl World {
 }
 
 fn judged(world: &World, at: usize, length: usize, factor: f64) -> Effect {
-    judge(&world.history(at - 14 * 288, at, 1.0), &world.history(at, at + length, factor), &[], &Policy::default())
+    judge(&world.history(at - 14 * 288, at, 1.0), &world.history(at, at + length, factor), Guards::Felt, &[], &Policy::default())
 }
 
 fn share(trials: u64, hours: usize, factor: f64, verdict: Judgement) -> f64 {
@@ -103,7 +104,7 @@ fn too_few_samples_are_inconclusive() {
     let effect = judged(&world(1, 17), 14 * 288, 11, 3.0);
     assert_eq!(effect.judgement, Judgement::Inconclusive);
     assert!(effect.summary.contains("11 of 12"), "{}", effect.summary);
-    let nothing = judge(&ServiceHistory::default(), &ServiceHistory::default(), &[], &Policy::default());
+    let nothing = judge(&ServiceHistory::default(), &ServiceHistory::default(), Guards::Felt, &[], &Policy::default());
     assert_eq!(nothing.judgement, Judgement::Inconclusive);
 }
 
@@ -119,12 +120,12 @@ fn kills_count_and_their_end_is_better() {
     let w = world(3, 17);
     let (quiet, after) = (w.history(0, 14 * 288, 1.0), w.history(14 * 288, 14 * 288 + 48, 1.0));
     let kill = |i: usize| if i == 20 { 2.0 } else { 0.0 };
-    let worse = judge(&quiet, &with(after.clone(), Metric::OomKills, kill), &[], &Policy::default());
+    let worse = judge(&quiet, &with(after.clone(), Metric::OomKills, kill), Guards::Felt, &[], &Policy::default());
     assert_eq!(worse.judgement, Judgement::Worse, "{}", worse.summary);
     let often = with(quiet, Metric::OomKills, |i| f32::from(u8::from(i % 12 == 0)));
-    assert_eq!(judge(&often, &after, &[], &Policy::default()).judgement, Judgement::Better);
+    assert_eq!(judge(&often, &after, Guards::Felt, &[], &Policy::default()).judgement, Judgement::Better);
     let usual = with(after, Metric::OomKills, |i| f32::from(u8::from(i % 12 == 3)));
-    assert_ne!(judge(&often, &usual, &[], &Policy::default()).judgement, Judgement::Worse);
+    assert_ne!(judge(&often, &usual, Guards::Felt, &[], &Policy::default()).judgement, Judgement::Worse);
 }
 
 #[test]
@@ -136,7 +137,7 @@ fn tiny_absolute_changes_are_no_regression() {
     let mut after = shrink(w.history(14 * 288, 14 * 288 + 48, 1.0), 0.001, 0.12);
     before.metrics.remove(&Metric::LatencyP99);
     after.metrics.remove(&Metric::LatencyP99);
-    let effect = judge(&before, &after, &[], &Policy::default());
+    let effect = judge(&before, &after, Guards::Felt, &[], &Policy::default());
     assert_eq!(effect.judgement, Judgement::Same, "{effect:?}");
 }
 
@@ -144,7 +145,7 @@ fn tiny_absolute_changes_are_no_regression() {
 fn throttling_that_appears_is_worse() {
     let w = world(6, 17);
     let after = with(w.history(14 * 288, 14 * 288 + 24, 1.0), Metric::CpuThrottled, |_| 0.3);
-    assert_eq!(judge(&w.history(0, 14 * 288, 1.0), &after, &[], &Policy::default()).judgement, Judgement::Worse);
+    assert_eq!(judge(&w.history(0, 14 * 288, 1.0), &after, Guards::Felt, &[], &Policy::default()).judgement, Judgement::Worse);
 }
 
 #[test]
@@ -153,7 +154,7 @@ fn odd_values_never_break_it() {
     let series = |n: usize, start: i64| Series { start, step: 300, values: (0..n).map(|i| odd[i * 7 % odd.len()]).collect() };
     let all = |n: usize, start: i64| ServiceHistory { metrics: Metric::ALL.iter().map(|m| (*m, series(n, start))).collect() };
     for (before, after) in [(0, 20), (20, 0), (5, 5), (4000, 30)] {
-        let effect = judge(&all(before, START), &all(after, START + 4000 * 300), &[], &Policy::default());
+        let effect = judge(&all(before, START), &all(after, START + 4000 * 300), Guards::Felt, &[], &Policy::default());
         for m in &effect.metrics {
             assert!([m.before, m.after, m.change_percent, m.lo95, m.hi95].iter().all(|v| v.is_finite()), "{m:?}");
         }

@@ -2,6 +2,7 @@
 
 use super::level::{Cell, What, estimate};
 use super::*;
+use headroom_model::series::Series;
 use headroom_model::time::DAY;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -48,7 +49,7 @@ fn told(metric: Metric, values: &[f64], factor: f64) -> Judgement {
     let half = values.len() / 2;
     let before = history(&[(metric, &values[..half])], START, 1.0);
     let after = history(&[(metric, &values[half..])], START + half as i64 * 300, factor);
-    between(&before, &after, &Policy::default()).judgement
+    judge(&before, &after, Guards::Every, &[], &Policy::default()).judgement
 }
 
 fn share(trials: u64, moves: Moves, factor: f64, verdict: Judgement) -> f64 {
@@ -99,7 +100,7 @@ fn more_load_explains_more_cpu_and_nothing_explains_less_load() {
         let later: Vec<f64> = load[288..].iter().map(|l| l * load_factor).collect();
         let before = history(&[(Metric::RequestRate, &load[..288]), (Metric::CpuUsage, &cpu[..288])], START, 1.0);
         let after = history(&[(Metric::RequestRate, &later), (Metric::CpuUsage, &cpu[288..])], START + DAY, 1.0);
-        let effect = between(&before, &after, &Policy::default());
+        let effect = judge(&before, &after, Guards::Every, &[], &Policy::default());
         let of = |m: Metric| effect.metrics.iter().find(|e| e.metric == m).unwrap().judgement;
         of(Metric::CpuUsage)
     };
@@ -117,7 +118,7 @@ fn days_between_the_windows_widen_the_interval() {
     let width = |apart: i64| {
         let before = history(&[(Metric::CpuUsage, &values[..288])], START, 1.0);
         let after = history(&[(Metric::CpuUsage, &values[288..])], START + DAY + apart, 1.0);
-        let effect = between(&before, &after, &Policy::default());
+        let effect = judge(&before, &after, Guards::Every, &[], &Policy::default());
         effect.metrics[0].hi95 - effect.metrics[0].lo95
     };
     assert!(width(3 * DAY) > 1.3 * width(0), "{} {}", width(3 * DAY), width(0));
@@ -132,7 +133,7 @@ fn more_days_before_teach_the_season() {
     let effect = |from: usize| {
         let before = history(&[(Metric::CpuUsage, &old[from..])], START + from as i64 * 300, 1.0);
         let after = history(&[(Metric::CpuUsage, &new[..48])], START + 7 * DAY, 1.1);
-        between(&before, &after, &Policy::default()).metrics[0].clone()
+        judge(&before, &after, Guards::Every, &[], &Policy::default()).metrics[0].clone()
     };
     let (day, week) = (effect(6 * 288), effect(0));
     assert!(week.hi95 - week.lo95 < day.hi95 - day.lo95, "{week:?} {day:?}");
@@ -144,7 +145,7 @@ fn nothing_in_common_or_too_little_is_inconclusive() {
     let values = series(7, 2, QUIET);
     let cpu = history(&[(Metric::CpuUsage, &values[..288])], START, 1.0);
     let memory = history(&[(Metric::MemoryWorkingSet, &values[288..])], START + DAY, 1.0);
-    assert_eq!(between(&cpu, &memory, &Policy::default()).judgement, Judgement::Inconclusive);
+    assert_eq!(judge(&cpu, &memory, Guards::Every, &[], &Policy::default()).judgement, Judgement::Inconclusive);
     assert_eq!(told(Metric::CpuUsage, &values[..16], 2.0), Judgement::Inconclusive);
     let idle: Vec<f64> = values.iter().enumerate().map(|(i, v)| if i % 4 == 0 { *v } else { 0.0 }).collect();
     assert_eq!(told(Metric::CpuUsage, &idle, 1.1), Judgement::Inconclusive, "three quarters of nothing have no logarithm");
@@ -186,7 +187,7 @@ proptest! {
             metrics: Metric::ALL.iter().map(|m| (*m, Series { start, step, values: values.to_vec() })).collect(),
         };
         let (a, b) = (history(&before, start), history(&after, start + later));
-        for effect in [between(&a, &b, &Policy::default()), canary(&a, &b, &Policy::default())] {
+        for effect in [judge(&a, &b, Guards::Every, &[], &Policy::default()), canary(&a, &b, &Policy::default())] {
             for m in &effect.metrics {
                 prop_assert!([m.before, m.after, m.change_percent, m.lo95, m.hi95].iter().all(|v| v.is_finite()), "{:?}", m);
             }
