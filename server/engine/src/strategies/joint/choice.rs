@@ -186,7 +186,15 @@ impl<'a> View<'a> {
             && c.cpu <= largest * 1.0001
             && c.memory.is_none_or(|m| m <= memory.max(1.0))
             && (urgent || f64::from(ceiling(c.count)) * c.cpu <= quota * 1.0001)
+            && self.runs_free(c)
             && self.in_time(c)
+    }
+
+    /// Whether throttling stays within half of what policy allows, which leaves the other half to what the autoscaler's waits add; or as
+    /// little as it was.
+    fn runs_free(&self, c: &Choice) -> bool {
+        let (today, most) = (self.today.run.throttled, self.case.input.policy.max_throttled_ratio);
+        c.run.throttled <= if today <= most { today.max(most / 2.0) } else { most / 2.0 } * 1.0001
     }
 
     /// Whether latency keeps the objective, and at every hour of the day is as good as it was or like that of a replica with nothing to

@@ -42,6 +42,8 @@ pub(super) struct Fleet {
     pub shown: f64,
     /// How latency follows load, where it was measured.
     pub relation: Option<Relation>,
+    /// How throttled time follows load, where it was measured.
+    throttling: Option<Relation>,
 }
 
 /// What a number of replicas would have done over the window.
@@ -59,6 +61,8 @@ pub(super) struct Run {
     pub peak: f64,
     /// The 99th percentile of cores per replica while one of them is away.
     pub bereft: f64,
+    /// Share of the time that is throttled; 0 where that is not measured.
+    pub throttled: f64,
     /// p95 latency at the 95th percentile of load, and its mean per hour of the day; empty where latency is not known.
     pub slowest: f64,
     /// See `slowest`.
@@ -77,8 +81,15 @@ impl Fleet {
         let mut each: Vec<f64> = used.present().collect();
         let shown = stats::quantile(&mut each, 0.99)?;
         let latency = case.samples.get(&Metric::LatencyP95).or_else(|| case.samples.get(&Metric::LatencyP99));
-        let pairs = latency.map(|l| sparse(used).filter_map(|(t, x)| Some((x, l.at(t)?))).collect());
-        Some(Self { points: points(&work), work, idle, shown, relation: pairs.and_then(Relation::learn) })
+        let with = |of: &Samples| sparse(used).filter_map(|(t, x)| Some((x, of.at(t)?))).collect();
+        Some(Self {
+            points: points(&work),
+            work,
+            idle,
+            shown,
+            relation: latency.map(with).and_then(Relation::learn),
+            throttling: case.samples.get(&Metric::CpuThrottled).map(with).and_then(Relation::of_means),
+        })
     }
 
     /// What this number of replicas would have done.
@@ -99,6 +110,7 @@ impl Fleet {
             at_max,
             peak: quantile(&loads, 0.99),
             bereft: quantile(&bereft.collect::<Vec<_>>(), 0.99),
+            throttled: self.throttling.as_ref().map_or(0.0, |r| loads.iter().map(|l| r.at(*l)).sum::<f64>() / n),
             slowest: self.relation.as_ref().map_or(0.0, |r| r.at(busy)),
             hours: self.relation.as_ref().map(|r| by_hour(r, &self.points, &loads)).unwrap_or_default(),
             busy,

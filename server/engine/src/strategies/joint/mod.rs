@@ -46,12 +46,14 @@ impl Strategy for Joint {
     }
 
     fn propose(&self, case: &Case) -> Option<Proposal> {
-        // What starves, leaks or is killed is cured first: its samples do not tell what it would do with room.
-        if case.is_throttled() || case.features.oom_kills > 0.0 || case.features.leak.is_some() {
+        // What leaks, is killed or starves is cured first: its samples do not tell what it would do with room. Where an autoscaler is at
+        // its maximum more replicas are that cure: more CPU for each would only make it run fewer.
+        if case.features.oom_kills > 0.0 || case.features.leak.is_some() {
             return None;
         }
         let v = View::of(case)?;
-        if v.need.is_none() && case.is_saturated() {
+        let pinned = v.need == Some(choice::Need::Pinned);
+        if !pinned && (case.is_throttled() || v.need.is_none() && case.is_saturated()) {
             return None;
         }
         let best = v.best.clone()?;

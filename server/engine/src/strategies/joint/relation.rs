@@ -24,7 +24,16 @@ impl Relation {
     /// Learns from pairs of load and latency; `None` with too few.
     ///
     /// Medians of equal parts by load, made monotone by pooling neighbours that fall (isotonic regression, Barlow and others 1972).
-    pub fn learn(mut pairs: Vec<(f64, f64)>) -> Option<Self> {
+    pub fn learn(pairs: Vec<(f64, f64)>) -> Option<Self> {
+        Self::of(pairs, stats::median)
+    }
+
+    /// The same of what is mostly nothing, such as throttled time: means of equal parts instead of medians.
+    pub fn of_means(pairs: Vec<(f64, f64)>) -> Option<Self> {
+        Self::of(pairs, |values| stats::trimmed_mean(values, 0.0))
+    }
+
+    fn of(mut pairs: Vec<(f64, f64)>, centre: fn(&mut [f64]) -> Option<f64>) -> Option<Self> {
         if pairs.len() < FEWEST {
             return None;
         }
@@ -32,13 +41,13 @@ impl Relation {
         let part = |part: &[(f64, f64)]| {
             let mut latencies: Vec<f64> = part.iter().map(|p| p.1).collect();
             let load = part.iter().map(|p| p.0).sum::<f64>() / part.len() as f64;
-            Some((load, stats::median(&mut latencies)?))
+            Some((load, centre(&mut latencies)?))
         };
-        let medians: Vec<(f64, f64)> =
+        let parts: Vec<(f64, f64)> =
             (0..PARTS).filter_map(|i| part(&pairs[i * pairs.len() / PARTS..(i + 1) * pairs.len() / PARTS])).collect();
-        let all = rise(&medians);
-        let slope = all.max(rise(&medians[medians.len() / 2..]));
-        let knots = monotone(&medians);
+        let all = rise(&parts);
+        let slope = all.max(rise(&parts[parts.len() / 2..]));
+        let knots = monotone(&parts);
         let quiet = knots.first().map_or(0.0, |k| (k.1 - all * k.0).max(0.0));
         let mut relation = Self { knots, slope, quiet, fit: 0.0 };
         relation.fit = relation.explained(&pairs);
