@@ -1,6 +1,6 @@
 //! Analyses one service, a team or the fleet: on demand and on a schedule. Asking makes a job; a worker does it.
 
-use crate::classes::Fleet;
+use crate::classes::Gathered;
 use crate::worker::analyze_work;
 use crate::{Error, Headroom, Result, event};
 use async_recursion::async_recursion as boxed;
@@ -186,14 +186,13 @@ impl Headroom {
         let around = self.around().await?;
         let names = self.store.service_names().await?;
         let mut found = 0;
-        let mut fleet = matches!(job.scope, JobScope::Fleet).then(Fleet::default);
+        let mut gathered = matches!(job.scope, JobScope::Fleet).then(Gathered::default);
         let mut reasons: Vec<Reason> = Vec::new();
         for batch in services.chunks(BATCH) {
             let (analysed, predictions) = self.analyse_batch(ctx, job, batch.to_vec(), &policies, &around).await?;
             job.predictions.extend(predictions);
-            let analysed = self.analyse_batch(ctx, job, batch.to_vec(), &policies).await?;
-            if let Some(fleet) = &mut fleet {
-                fleet.add(&analysed);
+            if let Some(gathered) = &mut gathered {
+                gathered.add(&analysed);
             }
             let open = self.keep(ctx, job, &analysed, &names).await?;
             if job.auto_apply {
@@ -202,8 +201,8 @@ impl Headroom {
             found += open.len();
             reasons.extend(analysed.into_iter().filter_map(|a| a.analysis.reason));
         }
-        if let Some(fleet) = fleet {
-            self.keep_classes(fleet).await?;
+        if let Some(gathered) = gathered {
+            self.keep_classes(gathered).await?;
         }
         if job.auto_apply && found == 0 && job.auto_apply_refused.is_none() {
             job.auto_apply_refused = Some("there is no open recommendation to apply".to_owned());

@@ -16,14 +16,14 @@ const MONTH: f64 = 730.0 * 3600.0;
 
 /// What classes need to know of a fleet, gathered as it is analysed piece by piece.
 #[derive(Default)]
-pub(crate) struct Fleet {
+pub(crate) struct Gathered {
     services: Vec<ServiceId>,
     traits: Vec<Option<Traits>>,
     peers: Vec<Peer>,
     currency: Option<Currency>,
 }
 
-impl Fleet {
+impl Gathered {
     pub(crate) fn add(&mut self, some: &[Analysed]) {
         for one in some {
             self.services.push(one.service.id);
@@ -60,9 +60,9 @@ impl Fleet {
 
 impl Headroom {
     /// Finds the classes of a fleet and notes each service's.
-    pub(crate) async fn keep_classes(&self, fleet: Fleet) -> Result<()> {
+    pub(crate) async fn keep_classes(&self, gathered: Gathered) -> Result<()> {
         let classes =
-            tokio::task::spawn_blocking(move || fleet.classes()).await.map_err(|e| Error::Internal(format!("classes broke: {e}")))?;
+            tokio::task::spawn_blocking(move || gathered.classes()).await.map_err(|e| Error::Internal(format!("classes broke: {e}")))?;
         let mut tx = self.store.begin().await?;
         tx.put_classes(&classes).await?;
         Ok(tx.commit().await?)
