@@ -30,6 +30,7 @@ pub(crate) struct Analysed {
     pub(crate) service: Service,
     pub(crate) policy: Policy,
     pub(crate) analysis: Analysis,
+    pub(crate) history: ServiceHistory,
     pub(crate) now: Timestamp,
 }
 
@@ -266,8 +267,10 @@ impl Headroom {
             let analyses = headroom_engine::analyze_fleet(&inputs);
             let predictions = if predicts { predict_fleet(&inputs, HORIZON) } else { Vec::new() };
             drop(inputs);
-            let analysed =
-                all.into_iter().zip(analyses).map(|((service, policy, _, now), analysis)| Analysed { service, policy, analysis, now });
+            let analysed = all
+                .into_iter()
+                .zip(analyses)
+                .map(|((service, policy, history, now), analysis)| Analysed { service, policy, analysis, history, now });
             (analysed.collect(), predictions)
         })
         .await
