@@ -107,7 +107,9 @@ async fn a_newer_schema_is_refused_by_every_command_and_left_alone() {
     sqlx::raw_sql(newer).execute(&mut on).await.unwrap();
     on.close().await.unwrap();
     let before = std::fs::read(&file).unwrap();
-    for command in [&["serve"][..], &["migrate"], &["doctor"], &["verify-audit"], &["backup", "b"], &["user", "list"]] {
+    for command in
+        [&["serve", "--bind", "127.0.0.1:0"][..], &["migrate"], &["doctor"], &["verify-audit"], &["backup", "b"], &["user", "list"]]
+    {
         let output = headroom(&[command, &["--data-dir", "d"]].concat(), dir.path());
         assert_eq!(output.status.code(), Some(1), "{command:?}");
         let text = said(&output) + &String::from_utf8(output.stdout).unwrap();

@@ -11,7 +11,7 @@ use axum::routing::get;
 use headroom_app::doorway;
 use headroom_model::auth::{Role, Teams};
 use headroom_model::policy::Scope;
-use headroom_model::service::ResourceState;
+use headroom_model::service::{Container, ResourceState};
 use headroom_model::time::Timestamp;
 use headroom_model::view::{AnalyzeRequest, ProposeRequest};
 use headroom_model::windows::ChangeWindows;
@@ -103,10 +103,8 @@ async fn fuzz_bodies() {
         "{\"scope\":\"team:core\",\"key\":\"confidence_threshold\",\"value\":\"0.7\"}",
         "{\"suite\":\"parser\",\"runs\":[{\"benchmark\":\"a\",\"unit\":\"ns\",\"values\":[1.5,2],\"at\":\"2026-11-18T10:00:00Z\"}]}",
     ];
-    let state: ResourceState = serde_json::from_str(
-        "{\"containers\":{\"app\":{\"cpu_request\":1.0,\"memory_request\":1073741824}},\"replicas\":2,\"autoscaler\":null,\"volume\":null}",
-    )
-    .unwrap();
+    let app = Container { cpu_request: Some("1".parse().unwrap()), memory_request: Some("1Gi".parse().unwrap()), ..Container::default() };
+    let state = ResourceState { containers: [("app".to_owned(), app)].into(), replicas: Some(2), ..ResourceState::default() };
     let nobody = "/api/v1/optimization/recommendations/01a200e7-fef7-775a-9fac-2774c8a5bae5";
     let propose = "/api/v1/optimization/propose".to_owned();
     let paths = [propose, format!("{nobody}/comment"), format!("{nobody}/dismiss"), format!("{nobody}/submit")];
