@@ -1,14 +1,14 @@
 //! The REST API: `/api/v1`, described by OpenAPI 3.1 at `/api/openapi.json` and by a page at `/api/docs`.
 
-mod benchmarks;
+pub mod benchmarks;
 mod changes;
 mod docs;
 pub mod extract;
 mod idempotency;
 mod openapi;
 mod optimization;
-mod policy;
-mod recommendations;
+pub mod policy;
+pub mod recommendations;
 mod services;
 pub mod shapes;
 

@@ -3,31 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
-#[path = "../service/tests/workflow/house/seeds.rs"]
+#[path = "../../service/tests/workflow/house/seeds.rs"]
 mod seeds;
+mod site;
 
-use axum::body::Body;
-use axum::extract::ConnectInfo;
 use headroom_infra::import::read_usage;
-use headroom_model::auth::{Role, Teams};
-use headroom_model::policy::{PolicyPatch, Scope};
+use headroom_model::policy::PolicyPatch;
 use headroom_model::quantity;
 use headroom_model::windows::ChangeWindows;
-use headroom_server::config::{Config, Limits};
+use headroom_server::config::Config;
 use headroom_server::serve::wall;
-use headroom_server::state::AppState;
-use headroom_server::{routes, serve};
-use headroom_service::{Headroom, NewToken};
-use http::{Request, StatusCode};
-use seeds::{Dice, Row};
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use seeds::{Dice, Row, Run};
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
-use tempfile::TempDir;
-use tokio::sync::watch;
-use tower::ServiceExt;
 
 /// Inputs per seed.
 const INPUTS: u64 = 1_000;
@@ -108,14 +96,14 @@ fn bent(dice: &mut Dice, good: &[&str]) -> Vec<u8> {
 
 /// Lets a reader read what each seed makes; says which input was too much for it.
 async fn readers(name: &'static str, good: &[&str], read: impl Fn(&[u8])) {
-    let seeds = async |run: &seeds::Run, seeds: Range<u64>| {
+    let seeds = async |run: &Run, seeds: Range<u64>| {
         for seed in seeds {
             let _trial = run.trial(seed);
             let mut dice = Dice::new(seed);
             for _ in 0..INPUTS {
                 let input = bent(&mut dice, good);
                 let done = catch_unwind(AssertUnwindSafe(|| read(&input)));
-                assert!(done.is_ok(), "it could not read {:?}", String::from_utf8_lossy(&input));
+                assert!(done.is_ok(), "it could not read {:?}", lossy(&input));
             }
         }
     };
@@ -181,104 +169,4 @@ async fn fuzz_quantities() {
         }
     })
     .await;
-}
-
-/// A Headroom without a cluster that answers requests in this process, and an engineer's token.
-struct Site {
-    router: axum::Router,
-    headroom: Arc<Headroom>,
-    token: String,
-    _dir: TempDir,
-    _stop: watch::Sender<bool>,
-}
-
-impl Site {
-    async fn new() -> Self {
-        let dir = TempDir::new().unwrap();
-        // What is looked for is what happens to a request, not to a flood.
-        let all = NonZeroU32::new(1_000_000).unwrap();
-        let limits = Limits { per_user: all, per_address: all };
-        let config = Config { data_dir: dir.path().to_owned(), limits, ..Config::default() };
-        let headroom = serve::open(&config, Vec::new(), true).await.unwrap();
-        let ctx = headroom.own_context("fuzz");
-        headroom.create_user(&ctx, "engineer", Role::Engineer, &Teams::ALL).await.unwrap();
-        let token = headroom.create_token(&ctx, "engineer", &NewToken { label: "fuzz".to_owned(), scope: None, days: 1 }).await.unwrap();
-        let (stop, ending) = watch::channel(false);
-        let router = routes::router(&AppState::new(headroom.clone(), config, ending));
-        Self { router, headroom, token, _dir: dir, _stop: stop }
-    }
-
-    /// Sends each input; a panic behind a request is answered with 500.
-    async fn asked(&self, name: &'static str, good: &[&str], request: impl Fn(&[u8], &mut Dice) -> Option<Request<Body>>) {
-        let seeds = async |run: &seeds::Run, seeds: Range<u64>| {
-            for seed in seeds {
-                let _trial = run.trial(seed);
-                let mut dice = Dice::new(seed);
-                for _ in 0..INPUTS {
-                    let input = bent(&mut dice, good);
-                    let Some(mut request) = request(&input, &mut dice) else { continue };
-                    request.extensions_mut().insert(ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 1))));
-                    let answer = self.router.clone().oneshot(request).await.unwrap();
-                    assert_ne!(answer.status(), StatusCode::INTERNAL_SERVER_ERROR, "asked with {:?}", lossy(&input));
-                }
-            }
-        };
-        row(name).run("sqlite", seeds).await;
-    }
-}
-
-#[tokio::test]
-async fn fuzz_bodies() {
-    let site = Site::new().await;
-    let good = [
-        "{\"service_name\":\"api\",\"fields\":{\"replicas\":\"3\",\"containers.app.requests.cpu\":\"500m\"},\"reason\":\"more\"}",
-        "{\"service_name\":\"fleet\",\"optimization_types\":[\"RESOURCE_OPTIMIZATION\"],\"analysis_period\":\"14d\",\"auto_apply\":false}",
-        "{\"plan_hash\":\"0000000000000000000000000000000000000000000000000000000000000000\"}",
-        "{\"reason\":\"because\"}",
-        "{\"text\":\"something to say\"}",
-    ];
-    let nobody = "/api/v1/optimization/recommendations/01a200e7-fef7-775a-9fac-2774c8a5bae5";
-    let paths =
-        ["/api/v1/optimization/propose".to_owned(), format!("{nobody}/comment"), format!("{nobody}/dismiss"), format!("{nobody}/submit")];
-    site.asked("fuzz_bodies", &good, |input, dice| {
-        let request = Request::post(dice.pick(&paths).as_str()).header("authorization", format!("Bearer {}", site.token));
-        request.header("content-type", "application/json").body(Body::from(input.to_vec())).ok()
-    })
-    .await;
-}
-
-#[tokio::test]
-async fn fuzz_cookies() {
-    let site = Site::new().await;
-    let good = [
-        "headroom=Zm9vYmFyYmF6cXV4MTIzNA; theme=dark",
-        "flash=%7B%22form%22%3A%22sign-in%22%2C%22path%22%3A%22%2Fsign-in%22%2C%22typed%22%3A%7B%7D%7D",
-        "__Host-headroom=AAAAAAAAAAAAAAAAAAAAAA; headroom=\"quoted\"; theme=system",
-    ];
-    site.asked("fuzz_cookies", &good, |input, dice| {
-        // What is no header at all never gets this far.
-        let cookie = http::HeaderValue::from_bytes(input).ok()?;
-        let path = if dice.one_in(20) { "/sign-in" } else { "/recommendations" };
-        Request::get(path).header("accept", "text/html").header("cookie", cookie).body(Body::empty()).ok()
-    })
-    .await;
-}
-
-/// Cron times and zones are read by the service, which stores what it understands.
-#[tokio::test]
-async fn fuzz_cron() {
-    let site = Site::new().await;
-    let good = ["allow 0 9 * * 1-5 for 8h in Europe/Berlin", "deny 0 0 24 12 * for 8d", "deny */5 1,2 L * 5#2 for 1h in Asia/Tokyo"];
-    let seeds = async |run: &seeds::Run, seeds: Range<u64>| {
-        for seed in seeds {
-            let _trial = run.trial(seed);
-            let mut dice = Dice::new(seed);
-            for _ in 0..INPUTS / 10 {
-                let text = lossy(&bent(&mut dice, &good));
-                let ctx = site.headroom.own_context("fuzz");
-                drop(site.headroom.set_policy(&ctx, &Scope::Fleet, "change_windows", &text).await);
-            }
-        }
-    };
-    row("fuzz_cron").run("sqlite", seeds).await;
 }

@@ -72,7 +72,7 @@ async fn sixty_four_at_once_have_one_effect(run: &Run, rounds: Range<u64>) {
 async fn submitted_or_put_aside(house: &House, id: RecommendationId, round: u64) -> Change {
     let turn = AtomicUsize::new(0);
     let done = together(house, |headroom, ctx| {
-        let submits = turn.fetch_add(1, Ordering::Relaxed) % 2 == 0;
+        let submits = turn.fetch_add(1, Ordering::Relaxed) % 2 == 1;
         async move { if submits { headroom.submit(&ctx, id).await.map(drop) } else { headroom.dismiss(&ctx, id, "not now").await } }
     })
     .await;
