@@ -1,5 +1,7 @@
 //! Horizontal and vertical together: what is proposed keeps its rules, and after it is applied there is nothing left to propose.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
+
 mod common;
 
 use common::{PER_DAY, START, World};
