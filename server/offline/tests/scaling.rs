@@ -1,7 +1,9 @@
 //! What the engine proposes for replicas and autoscalers, carried out on the simulated cluster: the two share no equation, so a
 //! promise that holds there was not made from what it is checked against.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 use headroom_engine::prices::PriceBook;
+use headroom_engine::rightsize::Fleet;
 use headroom_engine::{Analysis, Input, analyze};
 use headroom_infra::simulator::cluster::Cluster;
 use headroom_infra::simulator::physics::Readings;
@@ -72,7 +74,16 @@ impl Lived {
     fn analyse(&self, i: usize) -> Analysis {
         let (service, history, prices) = (self.service(i), self.history(i, DAYS), PriceBook::on_prem_default());
         let now = Timestamp::from_secs(self.begin + self.frames.len() as i64 * STEP);
-        analyze(&Input { service: &service, history: &history, policy: &Policy::default(), prices: &prices, types: &[], now })
+        analyze(&Input {
+            service: &service,
+            history: &history,
+            policy: &Policy::default(),
+            prices: &prices,
+            types: &[],
+            now,
+            fleet: Fleet::default(),
+            records: None,
+        })
     }
 
     /// What is proposed for its replicas and their CPU.
