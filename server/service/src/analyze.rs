@@ -267,10 +267,13 @@ impl Headroom {
             let analyses = headroom_engine::analyze_fleet(&inputs);
             let predictions = if predicts { predict_fleet(&inputs, HORIZON) } else { Vec::new() };
             drop(inputs);
-            let analysed = all
-                .into_iter()
-                .zip(analyses)
-                .map(|((service, policy, history, now), analysis)| Analysed { service, policy, analysis, history, now });
+            let analysed = all.into_iter().zip(analyses).map(|((service, policy, history, now), analysis)| Analysed {
+                service,
+                policy,
+                analysis,
+                history,
+                now,
+            });
             (analysed.collect(), predictions)
         })
         .await
