@@ -35,6 +35,9 @@ pub(crate) struct Now {
     pub round: fn(f64) -> f64,
 }
 
+/// What is said to be the right size, over what was needed, where nothing is sure and nothing is worth a change.
+const UNSURE: f64 = 1.5;
+
 /// What the days of one service needed, learnt a day at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Needs<'p> {
@@ -140,12 +143,14 @@ impl<'p> Needs<'p> {
         let (moves, seen) = (movement(&self.levels()), self.seen());
         let sure = |ratio: f64| seen >= YOUNG && record.correct(chance(ratio, moves)) >= SURE;
         let least = RATIOS.iter().find(|r| sure(**r)).map(|r| bounded(r * level));
-        let wanted = least.unwrap_or(CURE * level).max(learnt.unwrap_or(0.0).min(MOST * level));
-        let Some(now) = now else { return Some(bounded(wanted.min(CURE * level))) };
+        let learnt = learnt.unwrap_or(0.0).min(MOST * level);
+        let Some(now) = now else { return Some(bounded(least.unwrap_or(CURE * level).max(learnt).min(CURE * level))) };
         let worth = |value: &f64| self.is_worth(*value, now);
-        let sized = least.map(|_| bounded(wanted)).filter(worth).or(least.filter(worth));
+        // Room beyond what is sure is for what is given back; who asks for more is asked to pay no more than that.
+        let saves = |value: &f64| *value < now.value && worth(value);
+        let sized = least.map(|least| bounded(least.max(learnt))).filter(saves).or(least.filter(worth));
         let surest = || RATIOS.iter().rev().map(|r| bounded(r * level)).find(worth);
-        sized.or_else(surest).or(Some(bounded(wanted)))
+        sized.or_else(surest).or(Some(least.unwrap_or(bounded(UNSURE * level))))
     }
 }
 
