@@ -12,7 +12,7 @@ initdb=${initdb:-$(command -v initdb || true)}
 [ -n "$initdb" ] || { echo "scripts/postgres.sh: there is no PostgreSQL server here: run scripts/toolchain.sh test, or install it" >&2; exit 1; }
 bin=$(dirname "$initdb")
 
-folder=$(mktemp -d /tmp/headroom-postgres.XXXXXX)
+folder=$(mktemp -d "${TMPDIR:-/tmp}/headroom-postgres.XXXXXX")
 # The server refuses to run as root.
 as_owner() { "$@"; }
 if [ "$(id -u)" = 0 ]; then

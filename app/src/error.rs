@@ -14,7 +14,7 @@ impl AppError {
     /// A problem of one of the known kinds, see [`Problem::new`].
     #[must_use]
     pub fn new(kind: &str, detail: impl Into<String>) -> Self {
-        Self(Problem::new(kind, detail))
+        Problem::new(kind, detail).into()
     }
     /// The HTTP status.
     #[must_use]
@@ -24,7 +24,13 @@ impl AppError {
 }
 
 impl From<Problem> for AppError {
+    /// On the server it takes the id of the request with it, under which the log has the rest.
     fn from(problem: Problem) -> Self {
+        #[cfg(feature = "ssr")]
+        let problem = {
+            let asked = leptos::prelude::use_context::<crate::doorway::RequestId>().map(|request| request.0);
+            Problem { request_id: problem.request_id.or(asked), ..problem }
+        };
         Self(problem)
     }
 }
@@ -46,6 +52,6 @@ impl FromServerFnError for AppError {
 #[cfg(feature = "ssr")]
 impl From<headroom_service::Error> for AppError {
     fn from(error: headroom_service::Error) -> Self {
-        Self(error.into())
+        Problem::from(error).into()
     }
 }

@@ -57,6 +57,12 @@ pub fn signed_percent(value: f64) -> String {
     if value > 0.0 && value.is_finite() { format!("+{text}") } else { text }
 }
 
+/// A share of one as percentage points, always with its sign: `+12`, `−0.4`.
+#[must_use]
+pub fn points(share: f64) -> String {
+    signed_percent(share * 100.0).trim_end_matches(" %").to_owned()
+}
+
 /// Bytes as KiB, MiB or GiB.
 #[must_use]
 pub fn bytes(bytes: f64) -> String {

@@ -194,3 +194,51 @@ mod service_propose {
         assert_eq!(hint(&state, "replicas"), "a whole number");
     }
 }
+
+mod insights {
+    use headroom_app::pages::service_insights::expected;
+    use headroom_model::metric::Metric;
+    use headroom_model::time::Timestamp;
+    use headroom_model::view::{Ahead, Expected, RunsOut};
+
+    fn day(day: i64) -> Timestamp {
+        Timestamp::from_secs(1_764_115_200 + day * 86_400)
+    }
+
+    fn ahead(runs_out: Option<(Option<i64>, Option<i64>, Option<i64>)>) -> Ahead {
+        let runs_out = runs_out.map(|(earliest, likely, latest)| RunsOut {
+            capacity: 4.0 * (1u64 << 30) as f64,
+            earliest: earliest.map(day),
+            likely: likely.map(day),
+            latest: latest.map(day),
+            looked_until: day(14),
+        });
+        let gib = |v: f64| v * (1u64 << 30) as f64;
+        Ahead {
+            method: "Theta 100 %".into(),
+            error: None,
+            origins: 0,
+            peak: Expected { at: day(6), mean: gib(2.0), lo95: gib(1.5), hi95: gib(2.5) },
+            peak_before: gib(1.75),
+            runs_out,
+            until: day(7),
+            steps: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_expected_is_said_with_its_interval() {
+        let peak = "Highest around 2 Dec, 00:00, at 2 GiB (95 %: 1.5 GiB to 2.5 GiB); the days before it was 1.75 GiB.";
+        let said = |runs_out| expected(Metric::MemoryWorkingSet, &ahead(runs_out));
+        assert_eq!(said(None), peak);
+        assert_eq!(said(Some((None, None, None))), format!("{peak} It stays below 4 GiB until 10 Dec, 00:00."));
+        assert_eq!(
+            said(Some((Some(9), Some(11), None))),
+            format!("{peak} It reaches 4 GiB around 7 Dec, 00:00 (95 %: 5 Dec, 00:00 to after 10 Dec, 00:00).")
+        );
+        assert_eq!(
+            said(Some((Some(9), None, None))),
+            format!("{peak} It is not expected to reach 4 GiB by 10 Dec, 00:00, but may from 5 Dec, 00:00 on.")
+        );
+    }
+}

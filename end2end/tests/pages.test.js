@@ -20,6 +20,8 @@ async function prepare(api) {
   const apply = async (id) => approver.act(id, 'apply', { plan_hash: await approve(id) });
   const ends = (id, status) => api.until(`/optimization/recommendations/${id}`, (r) => r.status === status);
 
+  const { items: measured } = await api.post('/benchmarks/runs', { suite: 'parser', runs: benchmarkRuns() });
+  const benchmark = measured.find((b) => b.name === 'parse/large').benchmark_id;
   const savings = (await api.openSavings()).map((r) => r.recommendation_id);
   assert.ok(savings.length >= 6, `${savings.length} services can save, six are needed`);
   const [verified, waiting, approved, dismissed, observing, discussed] = savings;
@@ -37,7 +39,15 @@ async function prepare(api) {
   await api.act(discussed, 'comment', { text: 'Does this hold over the end of the quarter?' });
   await ends(verified, 'APPLIED');
   await ends(rolledBack, 'ROLLED_BACK');
-  return { verified, waiting, approved, dismissed, observing, discussed, refused, rolledBack, service: victim.name };
+  return { verified, waiting, approved, dismissed, observing, discussed, refused, rolledBack, benchmark, service: victim.name };
+}
+
+/** A benchmark that became slower half a month ago, and one that has been measured once. */
+function benchmarkRuns() {
+  const day = 86_400_000;
+  const run = (benchmark, daysAgo, value) => ({ benchmark, unit: 'ms', values: [value, value * 1.01, value * 0.99], commit: `c0ffee${daysAgo}`, at: new Date(Date.now() - daysAgo * day).toISOString() });
+  const large = Array.from({ length: 30 }, (_, i) => run('parse/large', 30 - i, (i < 15 ? 100 : 130) + (i * 7) % 3));
+  return [...large, run('fresh', 0, 5)];
 }
 
 before(async () => {
@@ -71,12 +81,16 @@ before(async () => {
       ['recommendation-refused', recommendation(ids.refused)],
       ['recommendation-dismissed', recommendation(ids.dismissed)],
       ['changes', '/changes'],
+      ['benchmarks', '/benchmarks'],
+      ['benchmarks-worse', '/benchmarks?view=worse'],
+      ['benchmark', `/benchmarks/${ids.benchmark}`],
       ['audit', '/audit'],
       ['settings-read', '/settings'],
       ['account', '/account'],
       ['not-found', '/nowhere', 404],
       ['service-unknown', '/services/nowhere', 404],
       ['recommendation-unknown', '/recommendations/nowhere', 404],
+      ['benchmark-unknown', '/benchmarks/nowhere', 404],
     ],
     approver: [
       ['inbox-waiting', '/recommendations?view=waiting'],
@@ -133,6 +147,50 @@ for (const [mode, options] of Object.entries(MODES)) {
     none(faults);
   });
 }
+
+for (const [mode, options] of Object.entries(MODES)) {
+  test(`what is seen in a service, ${mode}`, async () => {
+    const page = await open(browser, demo.address, { ...options, session: sessions.engineer });
+    await visit(page, pages.engineer.find(([name]) => name === 'service')[1]);
+    const panel = (title) => page.locator('section.panel', { has: page.getByRole('heading', { level: 2, name: title, exact: true }) });
+    const ahead = panel('The days ahead');
+    await ahead.getByText(/^Highest around .* 95 %/).first().waitFor();
+    assert.ok((await ahead.locator('.chart-host svg').count()) >= 3, 'CPU, memory and requests are drawn');
+    assert.match(await panel('Among its like').innerText(), /behaves? like it/);
+    const odd = panel('Anomalies');
+    const links = odd.locator('tbody a');
+    assert.ok((await links.count()) >= 1, 'a service that was starved has anomalies');
+    await links.last().click();
+    await page.waitForURL(/[?&]at=\d+/);
+    await odd.getByRole('heading', { name: 'What began it' }).waitFor();
+    await odd.locator('tr.on').waitFor();
+    none(await look(page, `${mode}-insights`));
+    await page.close();
+  });
+}
+
+test('benchmarks: what has stepped comes first, and a step is told', async () => {
+  const page = await open(browser, demo.address, { session: sessions.engineer });
+  await visit(page, '/benchmarks');
+  const rows = page.locator('tbody tr');
+  assert.deepEqual(await rows.locator('a.strong').allInnerTexts(), ['parse/large', 'fresh']);
+  await rows.getByRole('link', { name: 'parse/large' }).click();
+  await page.getByRole('heading', { level: 1, name: 'parse/large' }).waitFor();
+  assert.match(await page.getByRole('navigation', { name: 'Where you are' }).innerText(), /BM-/);
+  await page.getByRole('region', { name: 'Steps' }).getByText('worse').waitFor();
+  clean(page);
+  await page.close();
+});
+
+test('a phone finds its way to the benchmarks', async () => {
+  const page = await open(browser, demo.address, { ...MODES.phone, session: sessions.engineer });
+  await visit(page, '/');
+  await page.getByRole('link', { name: 'More' }).click();
+  await page.getByRole('navigation', { name: 'Settings' }).getByRole('link', { name: 'Benchmarks' }).click();
+  await page.getByRole('heading', { level: 1, name: 'Benchmarks' }).waitFor();
+  clean(page);
+  await page.close();
+});
 
 test('menus and dialogs', async () => {
   const page = await open(browser, demo.address, { session: sessions.approver });

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 use serde_json::Value;
+use sqlx::{Connection, SqliteConnection};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -78,6 +79,44 @@ fn a_token_is_printed_and_nothing_else() {
     assert!(text.starts_with("2 entries, every link holds"), "{text}");
     let output = headroom(&["user", "list", "--data-dir", "d"], dir.path());
     assert!(String::from_utf8(output.stdout).unwrap().contains("ann"));
+}
+
+#[test]
+fn a_damaged_backup_is_refused_and_nothing_is_made() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(headroom(&["user", "create", "ann", "--role", "engineer", "--data-dir", "d"], dir.path()).status.success());
+    assert!(headroom(&["backup", "whole.backup", "--data-dir", "d"], dir.path()).status.success());
+    let bytes = std::fs::read(dir.path().join("whole.backup")).unwrap();
+    std::fs::write(dir.path().join("cut.backup"), &bytes[..bytes.len() / 2]).unwrap();
+    let text = refused(&["restore", "cut.backup", "--data-dir", "e"], dir.path());
+    assert!(text.contains("cut.backup: is damaged") || text.contains("cut.backup: is no whole Headroom backup"), "{text}");
+    assert!(!dir.path().join("e/headroom.db").exists());
+    assert!(headroom(&["restore", "whole.backup", "--data-dir", "e"], dir.path()).status.success());
+    let output = headroom(&["restore", "whole.backup", "--data-dir", "e"], dir.path());
+    assert_eq!(output.status.code(), Some(1), "what is there is not overwritten: {}", said(&output));
+}
+
+#[tokio::test]
+async fn a_newer_schema_is_refused_by_every_command_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(headroom(&["user", "create", "ann", "--role", "engineer", "--data-dir", "d"], dir.path()).status.success());
+    let file = dir.path().join("d/headroom.db");
+    let mut on = SqliteConnection::connect(&format!("sqlite:{}", file.display())).await.unwrap();
+    let newer =
+        "INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) VALUES (99, 'later', TRUE, x'00', 0)";
+    sqlx::raw_sql(newer).execute(&mut on).await.unwrap();
+    on.close().await.unwrap();
+    let before = std::fs::read(&file).unwrap();
+    for command in
+        [&["serve", "--bind", "127.0.0.1:0"][..], &["migrate"], &["doctor"], &["verify-audit"], &["backup", "b"], &["user", "list"]]
+    {
+        let output = headroom(&[command, &["--data-dir", "d"]].concat(), dir.path());
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        let text = said(&output) + &String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("the database has schema 99") && text.contains("newer Headroom"), "{command:?}: {text}");
+    }
+    assert!(std::fs::read(&file).unwrap() == before, "nothing was written to it");
+    assert!(!dir.path().join("b").exists());
 }
 
 #[test]

@@ -212,11 +212,15 @@ impl Person {
     }
 }
 
-/// How large the server is.
+/// How large the server is, and what it has worked.
 #[derive(Clone, Copy)]
 struct Size {
+    /// Since the start.
+    at: Duration,
     rss_kib: u64,
     files: usize,
+    /// Seconds of all cores.
+    cpu: f64,
 }
 
 /// Looks at the server's size, forty times and at least every half minute.
@@ -224,12 +228,20 @@ async fn watched(server: &Process, began: Instant, long: Duration) -> Vec<Size> 
     let mut sizes = Vec::new();
     while began.elapsed() < long {
         tokio::time::sleep((long / 40).min(Duration::from_secs(30))).await;
-        let status = fs::read_to_string(format!("/proc/{}/status", server.0.id())).unwrap();
-        let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-        let rss_kib = rss.trim().trim_end_matches(" kB").parse().unwrap();
-        sizes.push(Size { rss_kib, files: fs::read_dir(format!("/proc/{}/fd", server.0.id())).unwrap().count() });
+        sizes.push(size(server.0.id(), began.elapsed()));
     }
     sizes
+}
+
+fn size(process: u32, at: Duration) -> Size {
+    let read = |name: &str| fs::read_to_string(format!("/proc/{process}/{name}")).unwrap();
+    let status = read("status");
+    let rss = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    // User and system time, in hundredths of a second: the 14th and 15th word, counted from behind the name in brackets.
+    let stat = read("stat");
+    let ticks = stat.rsplit_once(')').unwrap().1.split_whitespace().skip(11).take(2).map(|n| n.parse::<f64>().unwrap()).sum::<f64>();
+    let files = fs::read_dir(format!("/proc/{process}/fd")).unwrap().count();
+    Size { at, rss_kib: rss.trim().trim_end_matches(" kB").parse().unwrap(), files, cpu: ticks / 100.0 }
 }
 
 fn result(seen: &Seen, sizes: &[Size], long: Duration) -> Value {
@@ -240,12 +252,19 @@ fn result(seen: &Seen, sizes: &[Size], long: Duration) -> Value {
     };
     let whole = |times: &[Answered]| p99_ms(times.iter().map(|t| t.1).collect());
     let (first, last) = (sizes[sizes.len() / 4], sizes[sizes.len() - 1]);
+    // What an answer costs does not depend on what else the machine does.
+    let cpu = |n: usize| {
+        let (from, to) = (sizes[sizes.len() * n / 4], sizes[(sizes.len() * (n + 1) / 4).min(sizes.len() - 1)]);
+        let answers = reads.iter().chain(writes.iter()).filter(|t| t.0 >= from.at && t.0 < to.at).count();
+        ((to.cpu - from.cpu) * 100_000.0 / answers.max(1) as f64).round() / 100.0
+    };
     json!({
         "people": PEOPLE, "seconds": long.as_secs(), "reads": reads.len(), "writes": writes.len(),
         "violations": seen.faults.lock().unwrap().len(),
         "read p99 ms": whole(&reads), "write p99 ms": whole(&writes),
         "read p99 ms, second and last quarter": [quarter(&reads, 1), quarter(&reads, 3)],
         "write p99 ms, second and last quarter": [quarter(&writes, 1), quarter(&writes, 3)],
+        "cpu ms per answer, second and last quarter": [cpu(1), cpu(3)],
         "rss MiB, after a quarter and at the end": [first.rss_kib / 1024, last.rss_kib / 1024],
         "files, after a quarter and at the end": [first.files, last.files],
     })

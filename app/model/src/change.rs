@@ -243,6 +243,9 @@ pub enum Refusal {
     /// One person counts once.
     #[error("{0} has approved this plan already: someone else has to")]
     ApprovedBefore(String),
+    /// The time in which it had to be decided on, and started, is over.
+    #[error("this change has expired: nobody started it in time. Submit it again if it is still wanted")]
+    Expired,
     /// It has too few approvals of this plan.
     #[error("this plan has {have} of {need} approvals")]
     NotApproved {
@@ -307,6 +310,15 @@ impl Change {
             return Ok(());
         }
         Err(Refusal::PlanMismatch { seen: seen.short(), now: self.plan_hash.short() })
+    }
+
+    /// Whether there is time left, at `cluster` time, to decide on it and to start it.
+    ///
+    /// # Errors
+    /// [`Refusal::Expired`].
+    pub fn in_time(&self, cluster: Timestamp) -> Result<(), Refusal> {
+        let waits = matches!(self.state, Substate::PendingApproval | Substate::Approved) && self.apply_requested_by.is_none();
+        if self.state == Substate::Expired || (waits && cluster >= self.expires_at) { Err(Refusal::Expired) } else { Ok(()) }
     }
 
     /// Checked again at apply: the plan still has its hash, and enough people other than the requester approved it.

@@ -33,6 +33,8 @@ pub enum Ink {
     Applied,
     /// A limit or a fault.
     Bad,
+    /// Something to look at, such as an anomaly.
+    Watch,
     /// First further series.
     Data1,
     /// Second further series.
@@ -82,7 +84,7 @@ pub struct Threshold {
 /// A mark on the time axis, such as an apply or a roll-back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
-    /// Its label.
+    /// Its label; empty for one of several alike of which another is named.
     pub label: String,
     /// What it means.
     pub ink: Ink,

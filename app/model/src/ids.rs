@@ -67,6 +67,14 @@ impl RecommendationId {
     }
 }
 
+impl BenchmarkId {
+    /// The short form for people, `BM-3f9a1c`.
+    #[must_use]
+    pub fn short(self) -> String {
+        format!("BM-{}", &self.0.simple().to_string()[26..])
+    }
+}
+
 impl JobId {
     /// The short form for people, `A-3f9a1c`.
     #[must_use]

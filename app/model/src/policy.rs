@@ -1,6 +1,7 @@
 //! Policy: the rules that can be changed at run time, per fleet, environment, team and service.
 
 use crate::job::OptimizationType;
+use crate::schedule::Holidays;
 use crate::time::Span;
 use crate::windows::ChangeWindows;
 use serde::{Deserialize, Serialize};
@@ -83,10 +84,12 @@ policies! {
     recommendation_threshold: f64 = 5.0, "Least improvement in percent (of cost, performance or latency, whichever is largest).";
     confidence_threshold: f64 = 0.7, "Least confidence, 0 to 1.";
     max_recommendations: u32 = 10, "Most open recommendations per service.";
-    cpu_percentile: f64 = 95.0, "Percentile of CPU use that a request should cover.";
-    cpu_margin: f64 = 0.15, "Share added on top of that percentile.";
-    memory_margin: f64 = 0.15, "Share added on top of the memory peak.";
+    cpu_percentile: f64 = 95.0, "A CPU request is never less than this percentile of recent use, with cpu_margin on top; more where its days ask for it.";
+    cpu_margin: f64 = 0.15, "Share on top of cpu_percentile, below which no CPU request is proposed.";
+    memory_margin: f64 = 0.15, "Share on top of the memory peak, below which no memory size is proposed.";
     max_throttled_ratio: f64 = 0.01, "Largest share of time that a proposal may be predicted to throttle.";
+    latency_objective_ms: f64 = 0.0, "p95 latency that scaling has to keep in busy times, in milliseconds; 0: as good as the service has shown.";
+    holidays: Holidays = Holidays::default(), "Days without work, such as 2026-12-25, 2026-12-26: a schedule of replicas takes them for Sundays.";
     auto_implementation: bool = false, "Apply low-risk recommendations of the allowed types without a person; policy is then the recorded approver.";
     auto_implementation_types: Vec<OptimizationType> = Vec::new(), "The types that may be applied without a person.";
     change_windows: ChangeWindows = ChangeWindows::default(), "When changes may be carried out; empty: always. A freeze outweighs a window; roll-backs are always allowed.";
@@ -117,7 +120,7 @@ impl Policy {
     /// # Errors
     /// [`PolicyError`] names the first key that is out of its limits.
     pub fn check(&self) -> Result<(), PolicyError> {
-        let limits: [(&str, f64, f64, f64); 15] = [
+        let limits: [(&str, f64, f64, f64); 16] = [
             ("analysis_interval", self.analysis_interval.0 as f64, 60.0, 30.0 * 86_400.0),
             ("analysis_window", self.analysis_window.0 as f64, 3_600.0, 90.0 * 86_400.0),
             ("max_analysis_duration", self.max_analysis_duration.0 as f64, 1.0, 86_400.0),
@@ -128,6 +131,7 @@ impl Policy {
             ("cpu_margin", self.cpu_margin, 0.0, 10.0),
             ("memory_margin", self.memory_margin, 0.0, 10.0),
             ("max_throttled_ratio", self.max_throttled_ratio, 0.0, 1.0),
+            ("latency_objective_ms", self.latency_objective_ms, 0.0, 3_600_000.0),
             ("rollback_threshold", self.rollback_threshold, -100.0, -0.1),
             ("observation", self.observation.0 as f64, 60.0, 30.0 * 86_400.0),
             ("observation_max", self.observation_max.0 as f64, self.observation.0 as f64, 30.0 * 86_400.0),
@@ -202,16 +206,21 @@ impl PolicyPatch {
             serde_json::from_str(text).ok().filter(|v: &serde_json::Value| !v.is_object() && !v.is_array()).unwrap_or_else(|| text.into())
         };
         let attempts = [value, text.into()];
+        let mut why = String::new();
         for attempt in attempts {
             object[key] = attempt;
-            if let Ok(patch) = serde_json::from_value::<Self>(object.clone()) {
-                Policy::default().overlaid(&patch).check().or_else(|e| if e.key == key { Err(e) } else { Ok(()) })?;
-                *self = patch;
-                return Ok(());
+            match serde_json::from_value::<Self>(object.clone()) {
+                Ok(patch) => {
+                    Policy::default().overlaid(&patch).check().or_else(|e| if e.key == key { Err(e) } else { Ok(()) })?;
+                    *self = patch;
+                    return Ok(());
+                }
+                Err(error) => why = error.to_string(),
             }
         }
         let expected = serde_json::to_value(Policy::default()).expect("a policy is plain data")[key].to_string();
-        Err(error(format!("{text:?} does not fit: write it like {expected}")))
+        // An empty default is no example; the types that have one say themselves how they are written.
+        Err(error(if expected == "\"\"" { why } else { format!("{text:?} does not fit: write it like {expected}") }))
     }
 }
 
@@ -235,6 +244,9 @@ mod tests {
         patch.set("auto_implementation", "true").unwrap();
         patch.set("auto_implementation_types", "COST_OPTIMIZATION, SCALING_OPTIMIZATION").unwrap();
         patch.set("implementation_delay", "0").unwrap();
+        patch.set("latency_objective_ms", "250").unwrap();
+        patch.set("holidays", "2026-12-25, 2026-12-26").unwrap();
+        assert_eq!(patch.holidays.as_ref().map(|h| h.days().len()), Some(2));
         patch.set("change_windows", "deny 0 18 * * 5 for 62h in Europe/Berlin").unwrap();
         assert_eq!(patch.change_windows.as_ref().map(|w| w.0.len()), Some(1));
         assert_eq!(patch.analysis_interval, Some(Span(1800)));
@@ -247,10 +259,13 @@ mod tests {
             ("analysis_interval", "soon"),
             ("nonsense", "1"),
             ("change_windows", "on Fridays"),
+            ("holidays", "2026-02-30"),
+            ("latency_objective_ms", "-5"),
             ("auto_implementation", "maybe"),
         ] {
             assert_eq!(patch.set(key, value).unwrap_err().key, key);
         }
+        assert!(patch.set("holidays", "2026-02-30").unwrap_err().fault.contains("\"2026-02-30\" is not a date"));
     }
 
     #[test]

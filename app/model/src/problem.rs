@@ -38,7 +38,7 @@ impl Problem {
 }
 
 /// Every kind with its HTTP status and its title.
-pub const KINDS: [(&str, u16, &str); 17] = [
+pub const KINDS: [(&str, u16, &str); 18] = [
     ("invalid", 422, "A value is not allowed"),
     ("malformed", 400, "The request could not be read"),
     ("unauthenticated", 401, "Sign in first"),
@@ -47,6 +47,7 @@ pub const KINDS: [(&str, u16, &str); 17] = [
     ("conflict", 409, "It has changed meanwhile"),
     ("plan-mismatch", 409, "The plan is not the one you saw"),
     ("illegal-transition", 409, "It is too late, or too early, for this"),
+    ("expired", 409, "Its time is over"),
     ("key-reused", 422, "The idempotency key was used for another request"),
     ("answer-lost", 409, "It was done, but its answer was lost"),
     ("refused", 409, "Headroom does not do this here"),

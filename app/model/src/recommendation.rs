@@ -4,6 +4,7 @@ use crate::ids::{JobId, RecommendationId, ServiceId};
 use crate::job::{OptimizationType, words};
 use crate::metric::Metric;
 use crate::plan::FieldChange;
+use crate::schedule::Predicted;
 use crate::service::ResourceState;
 use crate::time::{Span, Timestamp};
 use crate::units::{Confidence, Money};
@@ -99,7 +100,8 @@ pub struct Finding {
 /// What one policy would have asked for on the service's own history, and what that would have done.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ReplayRow {
-    /// `headroom`, `today`, `vpa`, `krr`, `autopilot`.
+    /// `headroom` (the proposal, held) or `proposed` (a person's values), `today`, `daily` (what Headroom's learner would have held, day by
+    /// day), `vpa`, `krr`, `autopilot`, `aws`.
     pub policy: String,
     /// The newest value it asked for, in the metric's unit.
     pub asked: f64,
@@ -147,6 +149,15 @@ pub struct UseBar {
     pub proposed: Option<f64>,
 }
 
+/// One thing that makes a promise surer or less sure.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Driver {
+    /// In plain words.
+    pub text: String,
+    /// By how much the confidence would differ without it, −1 to 1.
+    pub effect: f64,
+}
+
 /// How sure, and why.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RiskNote {
@@ -171,6 +182,9 @@ pub struct Proposal {
     pub recommended: ResourceState,
     /// What it should bring.
     pub expected: ExpectedImprovement,
+    /// What drives the confidence in that, the strongest first; proposals of older versions have none.
+    #[serde(default)]
+    pub confidence_drivers: Vec<Driver>,
     /// What it saves a month (negative: costs); `None` when unknown.
     pub saving_month: Option<Money>,
     /// Why.
@@ -185,6 +199,9 @@ pub struct Proposal {
     pub cure: bool,
     /// Use against request and proposal.
     pub bars: Vec<UseBar>,
+    /// A week of replicas that an autoscaler could follow, where demand has a season; not part of what is applied.
+    #[serde(default)]
+    pub schedule: Option<Predicted>,
 }
 
 /// An immutable proposal for one service.

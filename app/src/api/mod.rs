@@ -9,6 +9,7 @@ pub mod read;
 use crate::form::Flash;
 use headroom_model::auth::{Permission, Role};
 use headroom_model::chart::ChartModel;
+use headroom_model::view::Insights;
 use serde::{Deserialize, Serialize};
 
 /// What a form did.
@@ -68,6 +69,15 @@ pub struct ChartView {
     pub options: String,
     /// Whether there is anything to see.
     pub empty: bool,
+}
+
+/// What is seen in a service beyond its size, each forecast with its chart.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InsightsView {
+    /// In words and numbers, the forecasts without their steps.
+    pub insights: Insights,
+    /// In the order of the forecasts.
+    pub charts: Vec<ChartView>,
 }
 
 impl ChartView {

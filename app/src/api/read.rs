@@ -3,7 +3,7 @@
 #![expect(missing_docs, reason = "the macro makes a struct of the arguments, whose fields cannot be documented; the functions are")]
 
 use super::json::Json;
-use super::{ChartView, Entry};
+use super::{ChartView, Entry, InsightsView};
 use crate::error::AppError;
 use headroom_model::ids::RecommendationId;
 use headroom_model::time::Span;
@@ -78,6 +78,21 @@ pub async fn service(name: String) -> Result<ServicePage, AppError> {
 pub async fn service_charts(name: String, range: Span) -> Result<Vec<ChartView>, AppError> {
     let door = doorway().await?;
     Ok(super::draw_all(&door.service.service_charts(&door.ctx, &name, range).await?, "s"))
+}
+
+/// What is seen in one service beyond its size. `at` is the begin of an anomaly whose causes are wanted, seconds since the epoch.
+#[server(prefix = "/fn", endpoint = "service/insights", input = Json, output = Json)]
+pub async fn insights(name: String, at: Option<i64>) -> Result<InsightsView, AppError> {
+    use headroom_model::{time::Timestamp, view::Outlook};
+    let door = doorway().await?;
+    let (mut insights, charts) = door.service.insights(&door.ctx, &name, at.map(Timestamp::from_secs)).await?;
+    for forecast in &mut insights.forecasts {
+        // They are in the chart.
+        if let Outlook::Ahead(ahead) = &mut forecast.outlook {
+            ahead.steps.clear();
+        }
+    }
+    Ok(InsightsView { insights, charts: super::draw_all(&charts, "f") })
 }
 
 /// A page of recommendations.

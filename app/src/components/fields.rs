@@ -1,6 +1,7 @@
 //! Form fields, each with its label, hint and message; what was typed stays.
 
 use super::icon::{Icon, icon};
+use super::notice::request;
 use crate::form::Outcome;
 use leptos::prelude::*;
 
@@ -121,7 +122,7 @@ pub fn FormError(
     move || {
         let elsewhere = |p: &headroom_model::problem::Problem| p.field.as_ref().is_none_or(|f| !fields.contains(f));
         let problem = outcome.problem.get().filter(elsewhere);
-        problem.map(|p| view! { <p class="form-error" role="alert">{icon(Icon::Alert)}{p.detail}</p> })
+        problem.map(|p| view! { <div class="form-error" role="alert">{icon(Icon::Alert)}<div>{p.detail.clone()}{request(&p)}</div></div> })
     }
 }
 

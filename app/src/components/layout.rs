@@ -9,7 +9,7 @@ use crate::api::{Entry, read};
 use crate::format;
 use crate::live::Live;
 use headroom_model::auth::Role;
-use headroom_model::ids::RecommendationId;
+use headroom_model::ids::{BenchmarkId, RecommendationId};
 use headroom_model::view::Frame;
 use leptos::context::Provider;
 use leptos::prelude::*;
@@ -195,12 +195,21 @@ fn Crumbs() -> impl IntoView {
                 match rest {
                     None => view! { <b>{name}</b> }.into_any(),
                     Some(rest) => {
-                        let rest = rest.parse::<RecommendationId>().map_or(rest, RecommendationId::short);
+                        let rest = short(&section, rest);
                         view! { <a href=format!("/{section}")>{name}</a><span aria-hidden="true">"/"</span><b>{rest}</b> }.into_any()
                     }
                 }
             }}
         </nav>
+    }
+}
+
+/// What stands last in an address, as people say it.
+fn short(section: &str, rest: String) -> String {
+    match section {
+        "recommendations" => rest.parse().map_or(rest, RecommendationId::short),
+        "benchmarks" => rest.parse().map_or(rest, BenchmarkId::short),
+        _ => rest,
     }
 }
 

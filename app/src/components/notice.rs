@@ -2,6 +2,7 @@
 
 use super::icon::{Icon, icon};
 use crate::form::Outcome;
+use headroom_model::problem::Problem;
 use leptos::prelude::*;
 
 /// The outcome of a form, said at the top of the page.
@@ -15,7 +16,7 @@ pub fn Notice(
             view! {
                 <div class="note bad" role="alert">
                     {icon(Icon::Alert)}
-                    <div><b>{p.title}</b><p>{p.detail}</p></div>
+                    <div><b>{p.title.clone()}</b><p>{p.detail.clone()}</p>{request(&p)}</div>
                 </div>
             }
         });
@@ -29,6 +30,14 @@ pub fn Notice(
         });
         view! { {problem}{done} }
     }
+}
+
+/// The request that a problem belongs to, where the log says more than the page: for what broke, and for what was refused for want of
+/// a permission.
+#[must_use]
+pub fn request(problem: &Problem) -> Option<impl IntoView + use<>> {
+    let logged = problem.status == 403 || problem.status >= 500;
+    problem.request_id.clone().filter(|_| logged).map(|id| view! { <p class="hint">"Request "<code>{id}</code></p> })
 }
 
 /// A message in the page.

@@ -1,6 +1,7 @@
 //! Panels that load, fail and are empty without taking the page along.
 
 use super::icon::{Icon, icon, sized};
+use super::notice::request;
 use crate::error::AppError;
 use leptos::prelude::*;
 
@@ -39,7 +40,7 @@ pub fn failed(what: &str, error: &AppError) -> AnyView {
     view! {
         <div class="failed" role="alert">
             {icon(Icon::Alert)}
-            <div><b>{title}</b><p>{detail}</p></div>
+            <div><b>{title}</b><p>{detail}</p>{request(&error.0)}</div>
         </div>
     }
     .into_any()
@@ -122,7 +123,7 @@ pub fn refused(error: &AppError) -> AnyView {
         _ => (Icon::Alert, problem.title.clone()),
     };
     let next = if problem.status == 401 { ("/sign-in", "Sign in") } else { ("/", "To the overview") };
-    view! { <div class="panel">{heading_empty(glyph, title, problem.detail.clone(), next)}</div> }.into_any()
+    view! { <div class="panel">{heading_empty(glyph, title, problem.detail.clone(), next)}{request(problem)}</div> }.into_any()
 }
 
 /// An empty page whose message is the page's own heading.

@@ -2,6 +2,7 @@
 
 use super::icon::{Icon, icon};
 use headroom_model::change::Substate;
+use headroom_model::effect::Judgement;
 use headroom_model::job::JobState;
 use headroom_model::recommendation::{RecommendationState, Risk, Verdict};
 use leptos::prelude::*;
@@ -59,6 +60,17 @@ pub fn of_verdict(verdict: Verdict) -> Status {
         Verdict::NotEnoughData => (Icon::Help, ""),
     };
     (glyph, tone, verdict.plain())
+}
+
+/// What an observation concluded.
+#[must_use]
+pub fn of_judgement(judgement: Judgement) -> Status {
+    let (glyph, tone) = match judgement {
+        Judgement::Better | Judgement::Same => (Icon::Done, "good"),
+        Judgement::Worse => (Icon::Undo, "bad"),
+        Judgement::Inconclusive => (Icon::Help, "warn"),
+    };
+    (glyph, tone, judgement.plain())
 }
 
 /// How an analysis stands.

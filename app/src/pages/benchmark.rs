@@ -4,7 +4,7 @@ use super::benchmarks::step;
 use crate::api::{ChartView, read};
 use crate::components::chart::Chart;
 use crate::components::icon::Icon;
-use crate::components::panel::{Shape, empty, load};
+use crate::components::panel::{Shape, empty, load, load_page};
 use crate::format;
 use crate::link;
 use crate::live::Live;
@@ -26,7 +26,7 @@ pub fn BenchmarkDetail() -> impl IntoView {
     let data = Resource::new_blocking(move || (id.get(), live.rev(&["benchmarks"])), |(id, _)| read::benchmark(id));
     let chart = Resource::new_blocking(move || (id.get(), live.rev(&["benchmarks"])), |(id, _)| read::benchmark_chart(id));
     view! {
-        {load(data, "The benchmark", Shape::Page, move |page: BenchmarkPage| {
+        {load_page(data, move |page: BenchmarkPage| {
             let title = page.row.name.clone();
             view! {
                 <Title text=title />

@@ -4,7 +4,7 @@ use super::{query, query_number};
 use crate::api::read;
 use crate::components::icon::Icon;
 use crate::components::panel::{Shape, empty, load};
-use crate::components::status::{of_change, status};
+use crate::components::status::{of_change, of_judgement, status};
 use crate::components::table::{choose, pages};
 use crate::format;
 use crate::link;
@@ -76,7 +76,7 @@ fn list(asked: &ChangeQuery, rows: &[ChangeRow], total: u64, next: Option<String
                 <thead>
                     <tr>
                         <th scope="col">"Change"</th><th scope="col">"Service"</th><th scope="col">"What"</th><th scope="col">"By"</th><th scope="col">"State"</th>
-                        <th scope="col">"Progress"</th><th scope="col" class="n">"Promised"</th><th scope="col" class="n">"Achieved"</th><th scope="col" class="n">"Applied, UTC"</th>
+                        <th scope="col">"Verdict"</th><th scope="col" class="n">"Promised"</th><th scope="col" class="n">"Achieved"</th><th scope="col" class="n">"Applied, UTC"</th>
                     </tr>
                 </thead>
                 <tbody>{rows.iter().map(row).collect_view()}</tbody>
@@ -91,12 +91,12 @@ fn row(c: &ChangeRow) -> impl IntoView + use<> {
         [] => c.requested_by.clone(),
         approved => format!("{}, approved by {}", c.requested_by, approved.join(", ")),
     };
-    let progress = match (c.progress, &c.effect, &c.reason) {
+    let verdict = match (c.progress, &c.effect, &c.reason) {
         (Some(done), _, _) => {
             let percent = (done.clamp(0.0, 1.0) * 100.0).round();
             view! { <progress class="progress" value=percent max="100" aria-label=format!("Observation of {}", c.id.short())>{format!("{percent} %")}</progress> }.into_any()
         }
-        (None, Some(effect), _) => effect.judgement.plain().into_any(),
+        (None, Some(effect), _) => view! { <span title=effect.summary.clone()>{status(of_judgement(effect.judgement))}</span> }.into_any(),
         (None, None, Some(reason)) => view! { <span class="clip" title=reason.clone()>{reason.clone()}</span> }.into_any(),
         (None, None, None) => view! { <span class="faint">{format::UNKNOWN}</span> }.into_any(),
     };
@@ -107,7 +107,7 @@ fn row(c: &ChangeRow) -> impl IntoView + use<> {
             <td class="wrap" data-label="What">{c.title.clone()}</td>
             <td class="wrap" data-label="By">{by}</td>
             <td data-label="State">{status(of_change(c.state))}</td>
-            <td data-label="Progress">{progress}</td>
+            <td data-label="Verdict">{verdict}</td>
             <td class="n" data-label="Promised">{format::money(c.promised_month)}</td>
             <td class="n" data-label="Achieved">{format::money(c.achieved_month)}</td>
             <td class="n" data-label="Applied">{c.applied_at.map_or_else(|| format::UNKNOWN.to_owned(), format::time)}</td>

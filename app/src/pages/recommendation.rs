@@ -10,6 +10,7 @@ use crate::components::icon::{Icon, icon};
 use crate::components::notice::note;
 use crate::components::panel::{Shape, load, load_page};
 use crate::components::stages::stepper;
+use crate::components::status::of_judgement;
 use crate::components::timeline::{thread, timeline};
 use crate::format;
 use crate::link;
@@ -17,7 +18,7 @@ use crate::live::Live;
 use headroom_model::effect::{Effect as Measured, Judgement, MetricEffect};
 use headroom_model::job::OptimizationStatus;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Evidence, RecommendationState, Replay, ReplayRow};
+use headroom_model::recommendation::{Driver, Evidence, RecommendationState, Replay, ReplayRow};
 use headroom_model::view::{DiffObject, RecommendationPage};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -64,6 +65,7 @@ fn page(
             <div>
                 {load(charts, "The chart", Shape::Chart, chart_panels)}
                 {plan(p)}
+                {super::recommendation_schedule::panel(&p.recommendation, &p.service.key)}
                 {p.recommendation.proposal.replays.iter().map(replay).collect_view()}
             </div>
             <div>{why(p)}{if_wrong(p)}{discussion(p, acts, entry)}{events(p)}</div>
@@ -226,9 +228,11 @@ fn replay(r: &Replay) -> impl IntoView + use<> {
             "headroom" => "Headroom",
             "proposed" => "These values",
             "today" => "Today",
+            "daily" => "Headroom, day by day",
             "vpa" => "VPA",
             "krr" => "KRR",
             "autopilot" => "Autopilot window",
+            "aws" => "AWS style",
             other => other,
         };
         let bad = if row.breached > 0.01 || (memory && row.breached_days > 0) { "n bad" } else { "n" };
@@ -274,8 +278,23 @@ fn why(p: &RecommendationPage) -> impl IntoView + use<> {
             <header><h2>"Why"</h2></header>
             <div class="in"><p class="muted">{proposal.description.clone()}</p></div>
             <ul class="rows why">{proposal.evidence.iter().map(line).collect_view()}</ul>
+            {drivers(&proposal.confidence_drivers)}
         </section>
     }
+}
+
+/// What raises and what lowers the confidence, if the analysis said so.
+fn drivers(drivers: &[Driver]) -> impl IntoView + use<> {
+    let line = |d: &Driver| {
+        let tone = if d.effect < 0.0 { "num warn" } else { "num good" };
+        view! { <li><span class="grow">{d.text.clone()}</span><span class=tone>{format::points(d.effect)}</span></li> }
+    };
+    (!drivers.is_empty()).then(|| {
+        view! {
+            <footer>"What drives the confidence, in percentage points"</footer>
+            <ul class="rows">{drivers.iter().map(line).collect_view()}</ul>
+        }
+    })
 }
 
 fn if_wrong(p: &RecommendationPage) -> impl IntoView + use<> {
@@ -317,11 +336,8 @@ fn events(p: &RecommendationPage) -> impl IntoView + use<> {
 
 /// What was measured after the change, against the same service before.
 fn measured(e: &Measured, in_force: bool) -> impl IntoView + use<> {
-    let (class, glyph) = match e.judgement {
-        Judgement::Better | Judgement::Same => ("verdict good", Icon::Done),
-        Judgement::Worse => ("verdict bad", Icon::Undo),
-        Judgement::Inconclusive => ("verdict warn", Icon::Help),
-    };
+    let (glyph, tone, word) = of_judgement(e.judgement);
+    let class = format!("verdict {tone}");
     let row = |m: &MetricEffect| {
         let tone = match m.judgement {
             Judgement::Better => "n good",
@@ -343,7 +359,7 @@ fn measured(e: &Measured, in_force: bool) -> impl IntoView + use<> {
     view! {
         <section class="panel">
             <header><h2>"What it did"</h2><div class="right">{format!("{} samples, {} to {}", e.samples, format::time(e.from), format::time(e.to))}</div></header>
-            <div class="in"><p class=class>{icon(glyph)}<span>{e.summary.clone()}"."{achieved}</span></p></div>
+            <div class="in"><p class=class>{icon(glyph)}<span>{word}": "{e.summary.clone()}"."{achieved}</span></p></div>
             <div class="table-wrap" tabindex="0" role="region" aria-label="Measured effect">
                 <table class="cards dense effects">
                     <thead>

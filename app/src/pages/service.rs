@@ -2,6 +2,7 @@
 
 use super::query;
 use super::recommendations::analyse_button;
+use super::service_insights::{among_its_like, anomalies, days_ahead};
 use super::service_propose::ProposeForm;
 use crate::api::act::{Analyze, Propose};
 use crate::api::{ChartView, Entry, read};
@@ -12,7 +13,7 @@ use crate::components::icon::{Icon, icon};
 use crate::components::notice::{Notice, note};
 use crate::components::panel::{Shape, empty, load, load_page};
 use crate::components::spark::spark;
-use crate::components::status::{of_change, of_recommendation, of_verdict, risk, status};
+use crate::components::status::{of_change, of_judgement, of_recommendation, of_verdict, risk, status};
 use crate::components::table::saving;
 use crate::form::Outcome;
 use crate::format;
@@ -34,7 +35,7 @@ pub fn ServiceDetail() -> impl IntoView {
     let (live, entry) = (expect_context::<Live>(), expect_context::<Entry>());
     let params = use_params_map();
     let name = Memo::new(move |_| params.with(|p| p.get("name")).map(|n| link::decode(&n)).unwrap_or_default());
-    let range = query("range");
+    let (range, at) = (query("range"), query("at"));
     let (analyze, propose) = (ServerAction::<Analyze>::new(), ServerAction::<Propose>::new());
     let (analyzed, proposed) = (Outcome::of("analyze", analyze), Outcome::of("propose", propose));
     let acted = move || analyze.version().get() + propose.version().get();
@@ -45,6 +46,10 @@ pub fn ServiceDetail() -> impl IntoView {
     let charts = Resource::new_blocking(
         move || (name.get(), range.get(), live.rev(&["samples", "changes"])),
         |(name, range, _)| read::service_charts(name, range.parse().unwrap_or(Span::days(7))),
+    );
+    let insights = Resource::new_blocking(
+        move || (name.get(), at.get(), live.rev(&["samples", "changes", "jobs"])),
+        |(name, at, _)| read::insights(name, at.parse().ok()),
     );
     view! {
         <Notice outcome=analyzed />
@@ -58,11 +63,14 @@ pub fn ServiceDetail() -> impl IntoView {
                 <div class="two">
                     <div>
                         {charts_panel(charts, &p, &range.get())}
+                        {anomalies(insights, &p.row.service_name, &range.get())}
+                        {days_ahead(insights)}
                         {proposals(&p.recommendations, &p)}
                         {changes(&p.changes)}
                     </div>
                     <div>
                         {findings(&p)}
+                        {among_its_like(insights)}
                         {parameters(&p)}
                         {calls(&p)}
                     </div>
@@ -166,7 +174,7 @@ fn charts_panel(charts: Resource<Result<Vec<ChartView>, crate::AppError>>, p: &S
                     shown.into_iter().enumerate().map(one).collect_view().into_any()
                 })}
             </div>
-            <footer>"Per replica. Dashed is what is asked for, blue what is proposed; upright lines are changes. Times are the cluster's, in UTC."</footer>
+            <footer>"Per replica. Dashed is what is asked for, blue what is proposed; upright lines are changes and, in amber, anomalies. Times are the cluster's, in UTC."</footer>
         </section>
     }
 }
@@ -217,6 +225,7 @@ fn changes(rows: &[ChangeRow]) -> impl IntoView + use<> {
                 <td class="n" data-label="Promised">{format::money(c.promised_month)}</td>
                 <td class="n" data-label="Achieved">{format::money(c.achieved_month)}</td>
                 <td data-label="Outcome">{status(of_change(c.state))}</td>
+                <td data-label="Verdict">{c.effect.as_ref().map(|e| view! { <span title=e.summary.clone()>{status(of_judgement(e.judgement))}</span> })}</td>
             </tr>
         }
     };
@@ -229,7 +238,7 @@ fn changes(rows: &[ChangeRow]) -> impl IntoView + use<> {
                     <thead>
                         <tr>
                             <th scope="col">"Change"</th><th scope="col">"What"</th><th scope="col">"By"</th><th scope="col" class="n">"Promised"</th>
-                            <th scope="col" class="n">"Achieved"</th><th scope="col">"Outcome"</th>
+                            <th scope="col" class="n">"Achieved"</th><th scope="col">"Outcome"</th><th scope="col">"Verdict"</th>
                         </tr>
                     </thead>
                     <tbody>{rows.iter().map(row).collect_view()}</tbody>

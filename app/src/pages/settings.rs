@@ -24,7 +24,9 @@ pub fn subnav(current: &'static str) -> impl IntoView + use<> {
     let tab =
         |(href, word): (&'static str, &'static str)| view! { <a href=href aria-current=(href == current).then_some("page")>{word}</a> };
     let tabs = [("/settings", "Policy"), ("/settings/users", "Users"), ("/settings/tokens", "API tokens"), ("/account", "Your account")];
-    view! { <nav class="subnav" aria-label="Settings">{tabs.map(tab).collect_view()}</nav> }
+    // On a phone there is no side bar that leads to the rest.
+    let rest = [("/benchmarks", "Benchmarks"), ("/audit", "Audit")].map(|(href, word)| view! { <a class="only-s" href=href>{word}</a> });
+    view! { <nav class="subnav" aria-label="Settings">{tabs.map(tab).collect_view()}{rest.collect_view()}</nav> }
 }
 
 /// The values that a patch sets, as text.

@@ -13,7 +13,7 @@ pub struct Token {
 }
 
 /// Every token that a chart uses.
-static TOKENS: [Token; 11] = [
+static TOKENS: [Token; 12] = [
     Token { name: "--use", fallback: "#687d90", sentinel: RGBColor(1, 2, 1) },
     Token { name: "--ink", fallback: "#191d24", sentinel: RGBColor(1, 2, 2) },
     Token { name: "--accent", fallback: "#2055c7", sentinel: RGBColor(1, 2, 3) },
@@ -25,6 +25,7 @@ static TOKENS: [Token; 11] = [
     Token { name: "--data-4", fallback: "#944392", sentinel: RGBColor(1, 2, 9) },
     Token { name: "--line", fallback: "#e1e4e8", sentinel: RGBColor(1, 2, 10) },
     Token { name: "--ink-3", fallback: "#656a72", sentinel: RGBColor(1, 2, 11) },
+    Token { name: "--warn", fallback: "#855300", sentinel: RGBColor(1, 2, 12) },
 ];
 
 /// Grid lines.
@@ -45,6 +46,7 @@ impl Token {
             Ink::Data2 => 6,
             Ink::Data3 => 7,
             Ink::Data4 => 8,
+            Ink::Watch => 11,
         }]
     }
     /// As a value in CSS or in a chart's options.

@@ -77,7 +77,7 @@ fn stacked(band: &ChartBand, index: usize) -> [Line; 2] {
 
 /// Thresholds across, marks upright.
 fn rules(model: &ChartModel) -> MarkLine {
-    let label = |text: String| Label::new().show(true).formatter(text.as_str());
+    let label = |text: String| Label::new().show(!text.is_empty()).formatter(text.as_str());
     let across = model
         .thresholds
         .iter()
@@ -112,7 +112,12 @@ fn finish(options: &mut Value, model: &ChartModel) {
     for (rule, (ink, across)) in rules.into_iter().flatten().zip(inks) {
         let token = Token::of(ink).css();
         let dash = if across && matches!(ink, Ink::Asked | Ink::Bad) { "dashed" } else { "solid" };
-        rule["lineStyle"] = json!({ "color": token, "type": dash, "width": if ink == Ink::Proposed { 2.0 } else { 1.5 } });
+        let width = match ink {
+            Ink::Proposed => 2.0,
+            Ink::Watch => 1.0,
+            _ => 1.5,
+        };
+        rule["lineStyle"] = json!({ "color": token, "type": dash, "width": width });
         rule["label"]["color"] = json!(token);
         rule["label"]["position"] = json!("end");
     }

@@ -175,12 +175,15 @@ fn rule(area: &Area, ink: Ink, points: Vec<(i64, f64)>) -> Drawn {
 fn marks(area: &Area, model: &ChartModel, plot: Plot) -> Drawn {
     for mark in model.marks.iter().filter(|m| (plot.from..=plot.to).contains(&m.at)) {
         let token = Token::of(mark.ink);
-        area.draw(&PathElement::new(vec![(mark.at, plot.axis.low), (mark.at, plot.axis.high)], stroke(token, 2)))?;
+        let width = if mark.ink == Ink::Watch { 1 } else { 2 };
+        area.draw(&PathElement::new(vec![(mark.at, plot.axis.low), (mark.at, plot.axis.high)], stroke(token, width)))?;
         let x = plot.pixel_x(mark.at);
         let pixel = area.strip_coord_spec();
         pixel.draw(&Circle::new((x, plot.y.0), 3, token.sentinel.filled()))?;
         let (dx, side) = if x > (plot.x.0 + plot.x.1) / 2 { (-8, HPos::Right) } else { (8, HPos::Left) };
-        pixel.draw(&Text::new(mark.label.clone(), (x + dx, plot.y.0), text(token, side, VPos::Center)))?;
+        if !mark.label.is_empty() {
+            pixel.draw(&Text::new(mark.label.clone(), (x + dx, plot.y.0), text(token, side, VPos::Center)))?;
+        }
     }
     Ok(())
 }
@@ -271,7 +274,7 @@ fn describe(model: &ChartModel) -> String {
         }
     }
     parts.extend(model.thresholds.iter().map(|t| format!("{} {}.", number(t.value), t.label)));
-    parts.extend(model.marks.iter().map(|m| format!("{} on {}.", m.label, day(m.at))));
+    parts.extend(model.marks.iter().filter(|m| !m.label.is_empty()).map(|m| format!("{} on {}.", m.label, day(m.at))));
     parts.join(" ")
 }
 

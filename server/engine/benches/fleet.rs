@@ -3,6 +3,7 @@
 //! `cargo bench -p headroom-engine --bench fleet` prints the time; set `HEADROOM_FLEET` for another number of services.
 
 use headroom_engine::judge::Guards;
+use headroom_engine::rightsize::Fleet;
 use headroom_engine::{Features, Input, analyze_fleet, prices::PriceBook};
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
@@ -76,8 +77,10 @@ fn main() {
     let (policy, prices) = (Policy::default(), PriceBook::on_prem_default());
     let now = Timestamp::from_secs(START + DAYS as i64 * 86_400);
     let fleet: Vec<(Service, ServiceHistory)> = (0..count).map(|i| (service(i), history(i))).collect();
-    let inputs: Vec<Input> =
-        fleet.iter().map(|(service, history)| Input { service, history, policy: &policy, prices: &prices, types: &[], now }).collect();
+    let typical = Fleet::of(fleet.iter().map(|f| &f.1));
+    let input =
+        |(service, history)| Input { service, history, policy: &policy, prices: &prices, types: &[], now, fleet: typical, records: None };
+    let inputs: Vec<Input> = fleet.iter().map(|f| input((&f.0, &f.1))).collect();
     let begin = Instant::now();
     let found = analyze_fleet(&inputs);
     let took = begin.elapsed();

@@ -2,9 +2,12 @@
 
 use crate::features::Features;
 use crate::prices::PriceBook;
-use crate::strategies::{self, Case, plain_type};
+use crate::rightsize::Fleet;
+use crate::rightsize::confidence::Records;
+use crate::strategies::{self, Case, Demand, plain_type};
 use crate::words;
 use headroom_model::job::OptimizationType;
+use headroom_model::plan::Plan;
 use headroom_model::policy::Policy;
 use headroom_model::recommendation::{Evidence, Finding, Proposal, UseBar, Verdict};
 use headroom_model::series::ServiceHistory;
@@ -29,6 +32,10 @@ pub struct Input<'a> {
     pub types: &'a [OptimizationType],
     /// Cluster time: the end of the window.
     pub now: Timestamp,
+    /// How large the services around it are.
+    pub fleet: Fleet,
+    /// What came of earlier proposals, where that is known.
+    pub records: Option<&'a Records>,
 }
 
 /// What an analysis found.
@@ -95,7 +102,7 @@ pub fn analyze(input: &Input) -> Analysis {
         bar.proposed =
             proposals.iter().flat_map(|p| &p.bars).find(|b| b.metric == bar.metric && b.proposed.is_some()).and_then(|b| b.proposed);
         if let (None, None, headroom_model::metric::Metric::MemoryUtilization) = (bar.request, bar.proposed, bar.metric) {
-            bar.proposed = case.memory.as_ref().and_then(|d| d.walk.value);
+            bar.proposed = case.memory.as_ref().and_then(|d| d.value);
         }
     }
     Analysis { verdict: worst(&findings), findings, proposals, reason, bars, cost_month, features: case.features }
@@ -131,8 +138,10 @@ fn retyped(mut proposal: Proposal, types: &[OptimizationType]) -> Option<Proposa
 }
 
 /// Keeps what passes the thresholds and does not take the same capacity twice; also the refused, most urgent first, each with why.
+///
+/// A joint choice is made only where it beats the single ones together, so it goes before them whatever their priority.
 fn choose(mut drafts: Vec<Proposal>, input: &Input) -> (Vec<Proposal>, Vec<String>) {
-    drafts.sort_by(|a, b| b.priority.total_cmp(&a.priority));
+    drafts.sort_by(|a, b| (b.strategy == "joint").cmp(&(a.strategy == "joint")).then(b.priority.total_cmp(&a.priority)));
     let (mut kept, mut refused): (Vec<Proposal>, Vec<String>) = (Vec::new(), Vec::new());
     for mut proposal in drafts {
         if let Some(why) = below(&proposal, input) {
@@ -152,6 +161,7 @@ fn choose(mut drafts: Vec<Proposal>, input: &Input) -> (Vec<Proposal>, Vec<Strin
         proposal.evidence.truncate(12);
         kept.push(proposal);
     }
+    kept.sort_by(|a, b| b.priority.total_cmp(&a.priority));
     kept.truncate(input.policy.max_recommendations as usize);
     (kept, refused)
 }
@@ -181,15 +191,20 @@ fn adds_request(now: &headroom_model::service::ResourceState, proposal: &Proposa
     (now.cpu_request().is_none() && then.cpu_request().is_some()) || (now.memory_request().is_none() && then.memory_request().is_some())
 }
 
-/// Whether two proposals both take, or both add, compute capacity: CPU per replica, number of replicas.
+/// Whether two proposals both take, or both add, compute capacity (CPU per replica, number of replicas), or set the same field.
 fn same_capacity(a: &Proposal, b: &Proposal, input: &Input) -> bool {
-    const COMPUTE: [&str; 4] = ["cpu", "replicas", "autoscaler", "gpu"];
+    const COMPUTE: [&str; 3] = ["cpu", "joint", "gpu"];
     let cost = |p: &Proposal| input.prices.month(&p.recommended).map_or(0, |m| m.micros);
-    let now = input.prices.month(&input.service.state).map_or(0, |m| m.micros);
+    let now = &input.service.state;
+    let today = input.prices.month(now).map_or(0, |m| m.micros);
+    let joint = [a, b].iter().any(|p| p.strategy == "joint");
+    let shared =
+        || Plan::difference(now, &a.recommended).iter().any(|x| Plan::difference(now, &b.recommended).iter().any(|y| x.field == y.field));
     COMPUTE.contains(&a.strategy.as_str())
         && COMPUTE.contains(&b.strategy.as_str())
         && a.strategy != b.strategy
-        && ((cost(a) <= now) == (cost(b) <= now))
+        && (joint || (cost(a) <= today) == (cost(b) <= today))
+        || joint && shared()
 }
 
 /// Why nothing is proposed, in words.
@@ -199,15 +214,16 @@ fn why_none(case: &Case, findings: &[Finding], refused: &[String]) -> String {
     }
     let near = words::number(case.input.policy.recommendation_threshold, 1);
     let mut sizes = Vec::new();
-    if let (Some(p), Some(now)) = (case.cpu.as_ref().and_then(|d| d.walk.value), case.cpu_request()) {
-        sizes.push(format!("CPU {} of {}", words::cores(p), words::of_cores(now)));
+    let needed = |demand: &Option<Demand<'_>>| demand.as_ref().and_then(|d| d.walk.needs.level());
+    if let (Some(level), Some(now)) = (needed(&case.cpu), case.cpu_request()) {
+        sizes.push(format!("CPU {} of {}", words::cores(level), words::of_cores(now)));
     }
-    if let (Some(p), Some(now)) = (case.memory.as_ref().and_then(|d| d.walk.value), case.memory_request()) {
-        sizes.push(format!("memory {} of {}", words::bytes(p), words::bytes(now)));
+    if let (Some(level), Some(now)) = (needed(&case.memory), case.memory_request()) {
+        sizes.push(format!("memory {} of {}", words::bytes(level), words::bytes(now)));
     }
     let at_rest = findings.iter().all(|f| f.verdict == Verdict::Optimal);
     match (sizes.is_empty(), at_rest, findings.iter().find(|f| f.verdict != Verdict::Optimal)) {
-        (false, true, _) => format!("within {near} % of the right size, or no change pays: {}", sizes.join(", ")),
+        (false, true, _) => format!("no change that is sure to hold pays {near} %; needed on its busiest day: {}", sizes.join(", ")),
         (_, false, Some(f)) => format!("nothing to change for what was found; {}", f.text),
         _ => "nothing that could be changed was measured".to_owned(),
     }

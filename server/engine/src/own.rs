@@ -1,17 +1,17 @@
 //! A person's own values, judged by the same evidence as the engine's: replay, money, risk and confidence from the same history.
 
 use crate::analysis::Input;
+use crate::rightsize::confidence::{Confidence, Relation};
+use crate::rightsize::{Resource, days_held};
 use crate::risk::Risks;
 use crate::samples::Samples;
-use crate::sizing::{Resource, days_held};
-use crate::strategies::{Case, Draft, says};
+use crate::strategies::{Case, Demand, Draft, says};
 use crate::words::{bytes, bytes_step, cores_step, of_cores, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
 use headroom_model::plan::{FieldChange, Plan};
 use headroom_model::recommendation::{Evidence, Proposal, Replay, Risk};
 use headroom_model::service::ResourceState;
-use headroom_model::units::Confidence;
 
 /// Evaluates the state that a person wants: strategy `person`, the held value's replay row is called `proposed`.
 #[must_use]
@@ -32,7 +32,9 @@ pub fn evaluate_own(input: &Input, wanted: &ResourceState) -> Proposal {
     view.others(&changes);
     view.evidence.push(case.data_evidence());
     // The least certain part decides; without a part that history can speak for, nobody knows.
-    let confidence = view.held.iter().copied().reduce(|a, b| if a < b { a } else { b }).unwrap_or(Confidence::clamped(0.5));
+    let held = std::mem::take(&mut view.held).into_iter();
+    let nobody_knows = || Relation { kept: 0, judged: 0, coverage: 1.0, noise: 0.0, fit: 1.0 }.confidence();
+    let confidence = held.reduce(|a, b| if a.value < b.value { a } else { b }).unwrap_or_else(nobody_knows);
     if changes.iter().any(|c| c.field.starts_with("containers.") || c.field.starts_with("parameters.")) {
         view.risks.restart(input.service.state.replicas);
     }
@@ -103,7 +105,7 @@ impl View<'_> {
         }
         let freed = self.case.throttled();
         self.performance += 100.0 * (if short > 0.0 { -short } else { freed });
-        self.hold(demand.metric, &demand.samples, Resource::Cpu, request / load);
+        self.hold(demand, Resource::Cpu, request / load);
         self.replays.push(replay);
     }
 
@@ -127,18 +129,17 @@ impl View<'_> {
         }
         self.evidence
             .push(says(limit >= peak, format!("the peak was {}, {} of the {} proposed", bytes(peak), percent(peak / limit), bytes(limit))));
-        self.hold(demand.metric, &demand.samples, Resource::Memory, limit);
+        self.hold(demand, Resource::Memory, limit);
         self.replays.push(replay);
     }
 
-    fn hold(&mut self, metric: Metric, samples: &Samples, resource: Resource, value: f64) {
-        let (kept, judged) = days_held(samples, resource, self.case.input.policy, value);
-        let noise = self.case.profile(metric).map_or(0.0, |p| p.noise);
+    fn hold(&mut self, demand: &Demand<'_>, resource: Resource, value: f64) {
+        let (kept, judged) = days_held(&demand.samples, resource, self.case.input.policy, value);
         self.evidence.push(says(
             kept == judged,
             format!("{} would have held on {kept} of {judged} days", if resource == Resource::Cpu { "CPU" } else { "memory" }),
         ));
-        self.held.push(self.case.confidence(kept as usize, judged as usize, noise, 1.0));
+        self.held.push(held_before(demand.walk.needs.confidence(value), kept, judged));
     }
 
     fn others(&mut self, changes: &[FieldChange]) {
@@ -163,6 +164,12 @@ impl View<'_> {
             self.evidence.push(says(false, format!("{} goes from {from} to {to}", change.field)));
         }
     }
+}
+
+/// A value that did not hold on its own past will hardly hold: no surer than the share of days on which it did.
+fn held_before(sure: Confidence, kept: u32, judged: u32) -> Confidence {
+    let share = (f64::from(kept) + 1.0) / (f64::from(judged) + 2.0);
+    if kept < judged { sure.at_most(share, format!("it would have held on {kept} of {judged} days")) } else { sure }
 }
 
 fn share_above(samples: &Samples, value: f64) -> f64 {

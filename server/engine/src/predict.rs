@@ -1,162 +1,110 @@
-//! Looking ahead: the seasonal naive forecast, with intervals from its own past errors.
-//!
-//! Value of a season ago; the season is a week where two are known and it would have erred less than a day, else a day where two are
-//! known, else the last value is held. The 95 % interval is the middle of the errors that the same rule made over the window.
+//! Looking ahead: the [forecast](crate::forecast) of the metrics that are planned by, in hourly means.
 
+use crate::analysis::Input;
 use crate::features::clean;
+use crate::forecast::{self, Refusal, detect_seasons};
 use crate::samples::Samples;
-use crate::stats;
 use headroom_model::job::Prediction;
 use headroom_model::metric::Metric;
-use headroom_model::series::{Series, ServiceHistory};
-use headroom_model::time::{DAY, HOUR, Span, Timestamp};
-use serde::Serialize;
+use headroom_model::series::ServiceHistory;
+use headroom_model::time::{HOUR, Span, Timestamp};
+use rayon::prelude::*;
 
 /// What is predicted, where it is measured.
-pub const PREDICTED: [Metric; 5] =
-    [Metric::CpuUsage, Metric::CpuUtilization, Metric::MemoryWorkingSet, Metric::RequestRate, Metric::LatencyP95];
-/// Most values per metric: longer horizons get wider steps.
-const MOST: i64 = 400;
-/// Fewest past errors that make an interval.
-const FEW: usize = 8;
-
-/// What a forecast rests on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// The value of a week ago.
-    Weekly,
-    /// The value of a day ago.
-    Daily,
-    /// The last value: less than two days are known.
-    LastValue,
-}
+pub const PREDICTED: [Metric; 6] = [
+    Metric::CpuUsage,
+    Metric::CpuUtilization,
+    Metric::MemoryWorkingSet,
+    Metric::MemoryUtilization,
+    Metric::RequestRate,
+    Metric::LatencyP95,
+];
 
 /// A forecast of one metric, with what it rests on.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Forecast {
+#[derive(Debug, Clone, PartialEq)]
+pub struct Outlook {
     /// The metric.
     pub metric: Metric,
-    /// What it rests on.
-    pub method: Method,
-    /// One per interval from `now` on.
+    /// What it rests on, in words.
+    pub method: String,
+    /// One per hour (of a source that measures less often: per interval), from the one that holds `now` on.
     pub predictions: Vec<Prediction>,
 }
 
-/// Predicts the metrics of [`PREDICTED`] that have samples, from `now` for `horizon`. Empty without history or horizon.
+/// Predicts the metrics of [`PREDICTED`] that have samples, from `now` for `horizon`. Empty without history or horizon; a metric that cannot be
+/// forecast is left out.
 #[must_use]
 pub fn predict(service_name: &str, history: &ServiceHistory, now: Timestamp, horizon: Span) -> Vec<Prediction> {
-    forecasts(service_name, history, now, horizon).into_iter().flat_map(|f| f.predictions).collect()
+    outlooks(service_name, history, now, horizon).into_iter().filter_map(|(_, found)| found.ok()).flat_map(|f| f.predictions).collect()
 }
 
-/// The same, per metric and with the method that each rests on.
+/// Predicts for many services in parallel, in their order, each from the end of its window.
 #[must_use]
-pub fn forecasts(service_name: &str, history: &ServiceHistory, now: Timestamp, horizon: Span) -> Vec<Forecast> {
+pub fn predict_fleet(inputs: &[Input<'_>], horizon: Span) -> Vec<Prediction> {
+    inputs.par_iter().flat_map_iter(|i| predict(&i.service.key.name, i.history, i.now, horizon)).collect()
+}
+
+/// The same per metric that has samples, with what each forecast rests on, or why there is none.
+#[must_use]
+pub fn outlooks(service_name: &str, history: &ServiceHistory, now: Timestamp, horizon: Span) -> Vec<(Metric, Result<Outlook, Refusal>)> {
     let samples = clean(history);
-    let one = |m: &Metric| forecast(service_name, *m, samples.get(m)?, now.secs(), horizon.secs());
+    let one = |m: &Metric| Some((*m, outlook(service_name, *m, samples.get(m)?, now.secs(), horizon.secs())));
     PREDICTED.iter().filter_map(one).collect()
 }
 
-fn forecast(service_name: &str, metric: Metric, s: &Samples, now: i64, horizon: i64) -> Option<Forecast> {
-    if !(1..=3650 * DAY).contains(&horizon) {
-        return None;
-    }
-    let s = coarser(s, metric, horizon)?;
-    let last = s.points().last()?;
-    let seasons = [(7 * DAY, Method::Weekly), (DAY, Method::Daily)];
-    let mut best: Option<(f64, i64, Method, Vec<f64>)> = None;
-    for (season, method) in
-        seasons.into_iter().filter(|(season, _)| season % s.step == 0 && s.span_hours() >= 2.0 * *season as f64 / HOUR as f64 - 0.5)
-    {
-        let mut errors = errors(&s, season);
-        let size = stats::median(&mut errors.iter().map(|e| e.abs()).collect::<Vec<_>>());
-        errors.sort_unstable_by(f64::total_cmp);
-        if let Some(size) = size.filter(|_| errors.len() >= FEW)
-            && best.as_ref().is_none_or(|b| size < b.0)
-        {
-            best = Some((size, season, method, errors));
+fn outlook(service_name: &str, metric: Metric, samples: &Samples, now: i64, horizon: i64) -> Result<Outlook, Refusal> {
+    let past = Hourly::of(samples);
+    // Steps from the end of the past to the one that holds `now`, and from there as many as the horizon has.
+    let until_now = (now - past.end).div_euclid(past.step);
+    let steps = horizon.div_euclid(past.step) + i64::from(horizon.rem_euclid(past.step) > 0);
+    let all = usize::try_from(until_now.saturating_add(steps)).unwrap_or(0);
+    let found = forecast::forecast(&past.values, &detect_seasons(&past.values), all)?;
+    let prediction = |i: usize| Prediction {
+        service_name: service_name.to_owned(),
+        metric,
+        time: Timestamp::from_secs(past.end + i as i64 * past.step),
+        mean: found.mean[i],
+        lo95: found.lo95[i],
+        hi95: found.hi95[i],
+    };
+    let first = usize::try_from(until_now).unwrap_or(0);
+    Ok(Outlook { metric, predictions: (first..all).map(prediction).collect(), method: found.method })
+}
+
+/// Means per hour, up to the last hour of which half is there; of a source that measures less often, its samples.
+struct Hourly {
+    /// Seconds since the epoch of the end of the last value.
+    end: i64,
+    step: i64,
+    /// `NaN` is a gap.
+    values: Vec<f64>,
+}
+
+impl Hourly {
+    fn of(s: &Samples) -> Self {
+        let width = (HOUR / s.step).max(1) as usize;
+        let step = s.step * width as i64;
+        // Begin on a whole hour.
+        let skip = ((step - s.start.rem_euclid(step)) % step / s.step) as usize;
+        let mut hours: Vec<&[f32]> = s.values.get(skip..).unwrap_or_default().chunks(width).collect();
+        while hours.last().is_some_and(|h| 2 * h.iter().filter(|v| !v.is_nan()).count() < width) {
+            hours.pop();
         }
+        let values: Vec<f64> = hours.into_iter().map(mean).collect();
+        Self { end: s.time(skip) + values.len() as i64 * step, step, values }
     }
-    let first = now.div_euclid(s.step) * s.step;
-    let steps = (horizon + s.step - 1) / s.step;
-    let mut predictions = Vec::with_capacity(steps as usize);
-    for k in 0..steps {
-        let time = first + k * s.step;
-        let (mean, below, above) = match &best {
-            Some((_, season, _, errors)) => {
-                (season_ago(&s, time, *season).unwrap_or(last.1), quantile(errors, 0.025), quantile(errors, 0.975))
-            }
-            None => {
-                // Errors of holding a value grow with how far ahead it is held.
-                let ahead = ((time - last.0) / s.step).clamp(1, s.values.len() as i64) as usize;
-                let errors = held_errors(&s, ahead);
-                (last.1, quantile(&errors, 0.025), quantile(&errors, 0.975))
-            }
-        };
-        let low = (mean + below.min(0.0)).max(0.0);
-        predictions.push(Prediction {
-            service_name: service_name.to_owned(),
-            metric,
-            time: Timestamp::from_secs(time),
-            mean,
-            lo95: low,
-            hi95: mean + above.max(0.0),
-        });
-    }
-    Some(Forecast { metric, method: best.map_or(Method::LastValue, |b| b.2), predictions })
 }
 
-/// Steps of at least five minutes, and wide enough for the horizon; steps that divide a day.
-fn coarser(s: &Samples, metric: Metric, horizon: i64) -> Option<Samples> {
-    let wanted = [300, 900, 1800, HOUR, 2 * HOUR, 6 * HOUR, 12 * HOUR, DAY].into_iter().find(|w| *w >= s.step && horizon / w <= MOST);
-    let n = wanted.unwrap_or(DAY) / s.step;
-    if n < 2 || s.step * n != wanted.unwrap_or(DAY) {
-        return (horizon / s.step <= 100 * MOST).then(|| s.clone());
-    }
-    // Begin on a whole step, so that merged intervals do too.
-    let width = s.step * n;
-    let skip = ((width - s.start.rem_euclid(width)) % width / s.step) as usize;
-    let values = s.values.get(skip..)?.to_vec();
-    let series = Series { start: s.time(skip), step: u32::try_from(s.step).ok()?, values };
-    Samples::clean(&series.coarsen(n as usize, metric.aggregation()), metric)
-}
-
-/// The newest value that is whole seasons before `time`.
-fn season_ago(s: &Samples, time: i64, season: i64) -> Option<f64> {
-    let end = s.time(s.values.len());
-    let seasons = ((time - end).div_euclid(season) + 1).max(1);
-    (seasons..seasons + 3).find_map(|k| s.at(time - k * season))
-}
-
-/// What the rule got wrong in the past: value less the value a season before.
-fn errors(s: &Samples, season: i64) -> Vec<f64> {
-    s.points().filter_map(|(t, v)| Some(v - s.at(t - season)?)).collect()
-}
-
-/// What holding a value for `ahead` intervals got wrong, sorted; at most about 200.
-fn held_errors(s: &Samples, ahead: usize) -> Vec<f64> {
-    let stride = (s.values.len() / 200).max(1);
-    let pairs = (ahead..s.values.len()).step_by(stride);
-    let mut out: Vec<f64> = pairs.map(|i| f64::from(s.values[i]) - f64::from(s.values[i - ahead])).filter(|e| !e.is_nan()).collect();
-    if out.len() < FEW {
-        // Too few to see: as far as it ever moved.
-        let (low, high) = s.present().fold((f64::INFINITY, 0.0f64), |(l, h), v| (l.min(v), h.max(v)));
-        out = vec![low - high, high - low];
-    }
-    out.sort_unstable_by(f64::total_cmp);
-    out
-}
-
-/// A quantile of sorted values, outwards: never inside the order statistic.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
-    let at = q * (sorted.len().max(1) - 1) as f64;
-    let i = if q < 0.5 { at.floor() } else { at.ceil() };
-    sorted.get(i as usize).copied().unwrap_or(0.0)
+fn mean(values: &[f32]) -> f64 {
+    let (sum, n) = values.iter().filter(|v| !v.is_nan()).fold((0.0, 0.0), |(s, n), v| (s + f64::from(*v), n + 1.0));
+    sum / n
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use headroom_model::series::Series;
+    use headroom_model::time::DAY;
     use rand::{RngExt, SeedableRng};
 
     fn history(days: usize, value: impl Fn(usize) -> f64) -> ServiceHistory {
@@ -164,41 +112,42 @@ mod tests {
         ServiceHistory { metrics: [(Metric::CpuUsage, Series { start: 20_000 * DAY, step: 300, values })].into() }
     }
 
+    fn at(days: i64) -> Timestamp {
+        Timestamp::from_secs((20_000 + days) * DAY)
+    }
+
     #[test]
     fn a_daily_wave_is_followed_and_covered() {
         let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(1);
-        let noise: Vec<f64> = (0..15 * 288).map(|_| rng.random_range(-0.1..0.1f64)).collect();
-        let wave = |i: usize| 2.0 + (i as f64 / 288.0 * std::f64::consts::TAU).sin() + noise[i];
-        let now = Timestamp::from_secs((20_000 + 14) * DAY);
-        let found = &forecasts("s", &history(14, wave), now, Span::days(1))[0];
-        assert_ne!(found.method, Method::LastValue);
-        let covered = found.predictions.iter().enumerate().filter(|(k, p)| (p.lo95..=p.hi95).contains(&wave(14 * 288 + k))).count();
-        assert_eq!(found.predictions.len(), 288);
-        assert!(covered as f64 >= 0.9 * 288.0, "{covered}");
-        assert_eq!(found.predictions[0].time, now);
+        let noise: Vec<f64> = (0..15 * 24).map(|_| rng.random_range(-0.1..0.1f64)).collect();
+        let wave = |i: usize| 2.0 + ((i / 12) as f64 / 24.0 * std::f64::consts::TAU).sin() + noise[i / 12];
+        let (_, found) = outlooks("s", &history(14, wave), at(14), Span::days(1)).remove(0);
+        let found = found.unwrap();
+        let covered = found.predictions.iter().enumerate().filter(|(k, p)| (p.lo95..=p.hi95).contains(&wave(14 * 288 + 12 * k))).count();
+        assert_eq!((found.predictions.len(), found.predictions[0].time), (24, at(14)));
+        assert!(covered >= 21, "{covered} {}", found.method);
+        assert!(found.predictions.iter().all(|p| p.hi95 - p.lo95 < 1.0), "{:?}", found.predictions);
     }
 
     #[test]
-    fn weekends_need_two_weeks() {
-        let weekly = |i: usize| if (i / 288) % 7 < 2 { 1.0 } else { 3.0 } + (i % 3) as f64 * 0.01;
-        let at = |days: usize| {
-            forecasts("s", &history(days, weekly), Timestamp::from_secs((20_000 + days as i64) * DAY), Span::days(7))[0].method
-        };
-        assert_eq!(at(21), Method::Weekly);
-        assert_eq!(at(9), Method::Daily);
-        assert_eq!(at(1), Method::LastValue);
+    fn steps_before_now_are_left_out() {
+        let flat = history(4, |_| 2.0);
+        let later = predict("s", &flat, Timestamp::from_secs(20_004 * DAY + 7 * HOUR + 100), Span::hours(2));
+        let begins: Vec<i64> = later.iter().map(|p| (p.time.secs() - 20_004 * DAY) / HOUR).collect();
+        assert_eq!(begins, [7, 8]);
+        assert!(later.iter().all(|p| (p.mean - 2.0).abs() < 1e-9 && p.lo95 <= p.mean && p.mean <= p.hi95));
+        // What was measured since `now` is not predicted.
+        assert!(predict("s", &flat, at(2), Span::days(1)).is_empty());
     }
 
     #[test]
-    fn little_history_gives_finite_wide_intervals() {
-        for values in [vec![1.0], vec![1.0, 5.0], vec![f64::NAN, 2.0, f64::NAN]] {
-            let n = values.len();
-            let found =
-                predict("s", &history(1, |i| if i < n { values[i] } else { f64::NAN }), Timestamp::from_secs(20_001 * DAY), Span::hours(2));
-            assert_eq!(found.len(), 24);
-            assert!(found.iter().all(|p| p.lo95 <= p.mean && p.mean <= p.hi95 && p.hi95.is_finite()));
-        }
-        assert!(predict("s", &ServiceHistory::default(), Timestamp::from_secs(0), Span::days(1)).is_empty());
-        assert!(predict("s", &history(2, |_| 1.0), Timestamp::from_secs(0), Span(0)).is_empty());
+    fn too_little_is_refused_with_a_reason() {
+        let one = history(1, |i| if i < 12 { 1.0 } else { f64::NAN });
+        let (metric, refused) = outlooks("s", &one, at(1), Span::hours(2)).remove(0);
+        assert_eq!((metric, refused), (Metric::CpuUsage, Err(Refusal::TooFew { found: 1 })));
+        assert!(predict("s", &one, at(1), Span::hours(2)).is_empty());
+        assert!(predict("s", &ServiceHistory::default(), at(0), Span::days(1)).is_empty());
+        assert!(predict("s", &history(2, |_| 1.0), at(2), Span(0)).is_empty());
+        assert!(predict("s", &history(2, |_| 1.0), at(100_000), Span::days(1)).is_empty());
     }
 }

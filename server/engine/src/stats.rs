@@ -41,17 +41,6 @@ pub(crate) fn robust_sd(values: &[f64]) -> Option<f64> {
     median(&mut v).map(|m| 1.4826 * m)
 }
 
-/// Autocorrelation at lag 1, within (−1, 1); 0 for fewer than 4 values or a constant.
-pub(crate) fn lag1(values: &[f64]) -> f64 {
-    if values.len() < 4 {
-        return 0.0;
-    }
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let all: f64 = values.iter().map(|v| (v - mean).powi(2)).sum();
-    let next: f64 = values.windows(2).map(|w| (w[0] - mean) * (w[1] - mean)).sum();
-    if all > 0.0 { (next / all).clamp(-0.95, 0.95) } else { 0.0 }
-}
-
 /// The Theil–Sen slope: the median slope over all pairs (of at most 60 points, evenly taken), and the share of pairs that rise.
 pub(crate) fn theil_sen(points: &[(f64, f64)]) -> Option<(f64, f64)> {
     let stride = points.len().div_ceil(60).max(1);

@@ -2,6 +2,7 @@
 
 use headroom_engine::judge::{Guards, judge};
 use headroom_engine::prices::PriceBook;
+use headroom_engine::rightsize::Fleet;
 use headroom_engine::{Input, analyze, analyze_fleet};
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
@@ -55,7 +56,7 @@ pub fn score(_: &Path) -> Result<Option<String>, String> {
 }
 
 fn input<'a>(service: &'a Service, history: &'a ServiceHistory, policy: &'a Policy, prices: &'a PriceBook, now: Timestamp) -> Input<'a> {
-    Input { service, history, policy, prices, types: &[], now }
+    Input { service, history, policy, prices, types: &[], now, fleet: Fleet::default(), records: None }
 }
 
 /// Seconds of each analysis, and of each judgement.

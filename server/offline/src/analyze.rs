@@ -3,6 +3,7 @@
 use crate::Failure;
 use clap::Args;
 use headroom_engine::prices::PriceBook;
+use headroom_engine::rightsize::Fleet;
 use headroom_engine::{Analysis, Input, Reason, analyze_fleet};
 use headroom_infra::import::read_usage_csv;
 use headroom_model::policy::Policy;
@@ -34,9 +35,19 @@ pub fn run(arguments: &Analyze, out: &mut impl Write) -> Result<(), Failure> {
     let prices = PriceBook::on_prem_default();
     let windows: Vec<(&Service, ServiceHistory, Timestamp)> =
         imported.services.iter().map(|s| window(&s.service, &s.history, &policy)).collect();
+    let fleet = Fleet::of(windows.iter().map(|w| &w.1));
     let inputs: Vec<Input<'_>> = windows
         .iter()
-        .map(|(service, history, now)| Input { service, history, policy: &policy, prices: &prices, types: &[], now: *now })
+        .map(|(service, history, now)| Input {
+            service,
+            history,
+            policy: &policy,
+            prices: &prices,
+            types: &[],
+            now: *now,
+            fleet,
+            records: None,
+        })
         .collect();
     let analyses = analyze_fleet(&inputs);
     let services: Vec<Value> = windows.iter().zip(&analyses).map(|((service, _, now), analysis)| answer(service, *now, analysis)).collect();
@@ -68,8 +79,10 @@ fn recommendation(service: &Service, proposal: &Proposal) -> Value {
         "optimization_type": proposal.optimization_type, "strategy": proposal.strategy, "title": proposal.title,
         "description": proposal.description, "current_state": service.state.api_view(),
         "recommended_state": proposal.recommended.api_view(), "expected_improvement": proposal.expected,
+        "confidence_drivers": proposal.confidence_drivers,
         "saving_month": proposal.saving_month.map(|m| m.units()), "risk": proposal.risk, "priority": proposal.priority,
-        "evidence": proposal.evidence, "replays": proposal.replays, "bars": proposal.bars,
+        "evidence": proposal.evidence, "replays": proposal.replays, "bars": proposal.bars, "schedule": proposal.schedule,
+        "schedule_for_keda": proposal.schedule.as_ref().map(|s| s.keda(&service.key)),
     })
 }
 

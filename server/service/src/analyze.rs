@@ -1,13 +1,15 @@
 //! Analyses one service, a team or the fleet: on demand and on a schedule. Asking makes a job; a worker does it.
 
+use crate::classes::Gathered;
 use crate::worker::analyze_work;
 use crate::{Error, Headroom, Result, event};
 use async_recursion::async_recursion as boxed;
-use headroom_engine::{Analysis, Input, Reason};
+use headroom_engine::rightsize::Fleet;
+use headroom_engine::rightsize::confidence::{Record, Records};
+use headroom_engine::{Analysis, Input, Reason, predict_fleet};
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::ids::{JobId, ServiceId};
 use headroom_model::job::{Job, JobScope, JobState, OptimizationType, Prediction};
-use headroom_model::metric::Metric;
 use headroom_model::policy::Policy;
 use headroom_model::series::ServiceHistory;
 use headroom_model::service::{Managed, Service};
@@ -31,6 +33,13 @@ pub(crate) struct Analysed {
     pub(crate) analysis: Analysis,
     pub(crate) history: ServiceHistory,
     pub(crate) now: Timestamp,
+}
+
+/// What is known beyond one service: how large the others are, and what came of earlier proposals.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Around {
+    pub(crate) fleet: Fleet,
+    pub(crate) records: Arc<Records>,
 }
 
 impl Headroom {
@@ -174,13 +183,16 @@ impl Headroom {
         };
         let services = self.store.in_storage_order(services);
         let policies = self.policy_patches().await?;
+        let around = self.around().await?;
         let names = self.store.service_names().await?;
         let mut found = 0;
+        let mut gathered = matches!(job.scope, JobScope::Fleet).then(Gathered::default);
         let mut reasons: Vec<Reason> = Vec::new();
         for batch in services.chunks(BATCH) {
-            let analysed = self.analyse_batch(ctx, job, batch.to_vec(), &policies).await?;
-            if job.include_predictions {
-                job.predictions.extend(analysed.iter().flat_map(|a| self.predictions_of(a)));
+            let (analysed, predictions) = self.analyse_batch(ctx, job, batch.to_vec(), &policies, &around).await?;
+            job.predictions.extend(predictions);
+            if let Some(gathered) = &mut gathered {
+                gathered.add(&analysed);
             }
             let open = self.keep(ctx, job, &analysed, &names).await?;
             if job.auto_apply {
@@ -188,6 +200,9 @@ impl Headroom {
             }
             found += open.len();
             reasons.extend(analysed.into_iter().filter_map(|a| a.analysis.reason));
+        }
+        if let Some(gathered) = gathered {
+            self.keep_classes(gathered).await?;
         }
         if job.auto_apply && found == 0 && job.auto_apply_refused.is_none() {
             job.auto_apply_refused = Some("there is no open recommendation to apply".to_owned());
@@ -212,14 +227,25 @@ impl Headroom {
         Ok(())
     }
 
-    /// Loads and analyses some services: one ordered scan, then all cores.
+    /// What the store knows beyond one service.
+    pub(crate) async fn around(&self) -> Result<Around> {
+        let typical = self.store.typical_peaks().await?;
+        let records = self.store.track_records().await?.into_iter().map(|r| {
+            let record = Record { outcomes: f64::from(r.judged), kept: f64::from(r.kept), said: r.said };
+            (r.strategy, record)
+        });
+        Ok(Around { fleet: Fleet { cpu: typical.cpu, memory: typical.memory }, records: Arc::new(records.collect()) })
+    }
+
+    /// Loads and analyses some services, with predictions where the job asks for them: one ordered scan, then all cores.
     async fn analyse_batch(
         self: &Arc<Self>,
         ctx: &OpContext,
         job: &Job,
         services: Vec<Service>,
         patches: &crate::policies::Patches,
-    ) -> Result<Vec<Analysed>> {
+        around: &Around,
+    ) -> Result<(Vec<Analysed>, Vec<Prediction>)> {
         let ids: Vec<ServiceId> = services.iter().map(|s| s.id).collect();
         let ends = self.ends(ctx, &services).await?;
         let to = ends.values().copied().max().unwrap_or(ctx.now.cluster);
@@ -236,17 +262,24 @@ impl Headroom {
             all.push((service, policy, history, now));
         }
         let this = Arc::clone(self);
-        let types = job.optimization_types.clone();
+        let (types, around, predicts) = (job.optimization_types.clone(), around.clone(), job.include_predictions);
         tokio::task::spawn_blocking(move || {
+            // Before the first analysis of all, what is at hand stands for the fleet.
+            let fleet = if around.fleet == Fleet::default() { Fleet::of(all.iter().map(|a| &a.2)) } else { around.fleet };
+            let records = Some(&*around.records);
+            let (prices, types) = (&this.prices, types.as_slice());
             let inputs: Vec<Input> = all
                 .iter()
-                .map(|(service, policy, history, now)| Input { service, history, policy, prices: &this.prices, types: &types, now: *now })
+                .map(|(service, policy, history, now)| Input { service, history, policy, prices, types, now: *now, fleet, records })
                 .collect();
             let analyses = headroom_engine::analyze_fleet(&inputs);
-            all.into_iter()
+            let predictions = if predicts { predict_fleet(&inputs, HORIZON) } else { Vec::new() };
+            drop(inputs);
+            let analysed = all
+                .into_iter()
                 .zip(analyses)
-                .map(|((service, policy, history, now), analysis)| Analysed { service, policy, analysis, history, now })
-                .collect()
+                .map(|((service, policy, history, now), analysis)| Analysed { service, policy, analysis, history, now });
+            (analysed.collect(), predictions)
         })
         .await
         .map_err(|e| Error::Internal(format!("the analysis broke: {e}")))
@@ -263,15 +296,6 @@ impl Headroom {
             }
         }
         Ok(ends)
-    }
-
-    fn predictions_of(&self, analysed: &Analysed) -> Vec<Prediction> {
-        let name = &analysed.service.key.name;
-        let wanted = [Metric::CpuUsage, Metric::CpuUtilization, Metric::MemoryWorkingSet, Metric::MemoryUtilization, Metric::RequestRate];
-        let history = ServiceHistory {
-            metrics: analysed.history.metrics.iter().filter(|(m, _)| wanted.contains(m)).map(|(m, s)| (*m, s.clone())).collect(),
-        };
-        headroom_engine::predict(name, &history, analysed.now, HORIZON)
     }
 }
 

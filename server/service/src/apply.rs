@@ -12,12 +12,13 @@ impl Headroom {
     /// Hands an approved change to the workers.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] without the approver's role; [`Error::Refusal`] without an approval of this plan, or for another plan.
+    /// [`Error::Forbidden`] without the approver's role; [`Error::Refusal`] without an approval of this plan, for another plan, or after its time.
     #[boxed]
     pub async fn apply(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash) -> Result<Change> {
         self.require_on(ctx, Permission::Apply, id).await?;
         let mut tx = self.store.begin().await?;
         let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
+        change.in_time(ctx.now.cluster)?;
         change.same_plan(seen)?;
         if change.state == Substate::PendingApproval {
             change.approved_by_other()?;

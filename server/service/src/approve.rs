@@ -12,13 +12,14 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the approver's role; [`Error::Refusal`] for one's own submission, another plan, or a change
-    /// that has moved on.
+    /// that has moved on or expired.
     #[boxed]
     pub async fn approve(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash) -> Result<Change> {
         self.require_on(ctx, Permission::Approve, id).await?;
         let mut tx = self.store.begin().await?;
         let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
         let (from, version) = (change.state, change.version);
+        change.in_time(ctx.now.cluster)?;
         change.approve(&ctx.actor, seen, ctx.now.wall)?;
         tx.save_change(&change, version).await?;
         let mut entry = event(ctx, "change.approved", "change", change.id);

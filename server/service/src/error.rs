@@ -88,6 +88,7 @@ impl From<Error> for Problem {
             Error::NotFound { .. } => "not-found",
             Error::Refusal(Refusal::PlanMismatch { .. }) => "plan-mismatch",
             Error::Refusal(Refusal::OwnSubmission(_)) => "forbidden",
+            Error::Refusal(Refusal::Expired) => "expired",
             Error::Refusal(_) => "illegal-transition",
             Error::Conflict(_) => "conflict",
             Error::Refused(_) => "refused",

@@ -13,6 +13,7 @@ mod auto_apply;
 mod benchmarks;
 mod break_glass;
 mod carry_out;
+mod classes;
 mod comment;
 pub mod diff;
 mod dismiss;
@@ -22,6 +23,7 @@ mod idempotency;
 mod identity;
 mod import;
 mod ingest;
+mod kept;
 mod observe;
 mod policies;
 mod promises;
@@ -36,7 +38,7 @@ mod sessions;
 mod submit;
 mod supersede;
 mod users;
-mod windows;
+pub mod windows;
 mod withdraw;
 mod worker;
 
@@ -47,6 +49,8 @@ pub use promises::PromiseRow;
 pub use users::NewToken;
 pub use worker::WorkerOptions;
 
+use crate::kept::Kept;
+use crate::read::insights::Drawn;
 use async_recursion::async_recursion as boxed;
 use headroom_engine::prices::PriceBook;
 use headroom_infra::{Infrastructure, MetricsSource};
@@ -55,7 +59,7 @@ use headroom_model::event::Event;
 use headroom_model::ids::RecommendationId;
 use headroom_model::service::Service;
 use headroom_model::time::{Clocks, Timestamp};
-use headroom_model::view::LiveEvent;
+use headroom_model::view::{Anomaly, LiveEvent};
 use headroom_store::Store;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -91,6 +95,10 @@ pub struct Headroom {
     /// When each API token's use was last noted, wall time.
     token_used: Mutex<HashMap<Uuid, Timestamp>>,
     demo: bool,
+    /// What is expected of services' metrics, as of an hour.
+    forecasts: Arc<Kept<Vec<Drawn>>>,
+    /// What was odd in services' metrics, as of a sample.
+    anomalies: Arc<Kept<Vec<Anomaly>>>,
     /// This process among those on one database.
     me: Uuid,
 }
@@ -111,6 +119,8 @@ impl Headroom {
             wake: Notify::new(),
             token_used: Mutex::default(),
             demo,
+            forecasts: Kept::new(),
+            anomalies: Kept::new(),
             me: Uuid::now_v7(),
         })
     }

@@ -38,9 +38,11 @@ impl Headroom {
         let from = ctx.now.cluster.secs() - policy.analysis_window.secs();
         let mut histories = self.store.history(&[service.id], None, from, ctx.now.cluster.secs() + 1).await?;
         let history = histories.remove(&service.id).unwrap_or_default();
+        let around = self.around().await?;
         let (subject, rules, prices, now, state) = (service.clone(), policy.clone(), self.prices.clone(), ctx.now.cluster, wanted);
         let mut proposal = tokio::task::spawn_blocking(move || {
-            let input = Input { service: &subject, history: &history, policy: &rules, prices: &prices, types: &[], now };
+            let (fleet, records) = (around.fleet, Some(&*around.records));
+            let input = Input { service: &subject, history: &history, policy: &rules, prices: &prices, types: &[], now, fleet, records };
             headroom_engine::evaluate_own(&input, &state)
         })
         .await

@@ -27,10 +27,7 @@ impl Headroom {
         if let Some(refusal) = service.managed.refusal() {
             return Err(Error::Refused(refusal.to_owned()));
         }
-        if recommendation.state != RecommendationState::Open {
-            let state = recommendation.state.plain().to_lowercase();
-            return Err(Error::Conflict(format!("this recommendation is {state}: only an open one can be submitted")));
-        }
+        only_open(recommendation.state)?;
         let policy = self.policy_of(&service).await?;
         let plan = Plan {
             service_id: service.id,
@@ -73,6 +70,8 @@ impl Headroom {
             promised_month: recommendation.proposal.saving_month,
         };
         let mut tx = self.store.begin().await?;
+        // Somebody may have put it aside since it was read.
+        only_open(tx.recommendation_for_update(id).await?.state)?;
         tx.insert_change(&change).await?;
         tx.set_recommendation_state(id, RecommendationState::Submitted, None).await?;
         let mut entry = event(ctx, "change.submitted", "change", change.id);
@@ -84,4 +83,11 @@ impl Headroom {
         self.announce("recommendations");
         Ok(change)
     }
+}
+
+fn only_open(state: RecommendationState) -> Result<()> {
+    if state == RecommendationState::Open {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!("this recommendation is {}: only an open one can be submitted", state.plain().to_lowercase())))
 }

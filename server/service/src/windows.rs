@@ -10,18 +10,18 @@ use std::str::FromStr;
 
 /// Why nothing may be carried out now.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Closed {
+pub struct Closed {
     /// In words.
-    pub(crate) why: String,
+    pub why: String,
     /// When that ends, as far as this window tells.
-    pub(crate) until: Option<Timestamp>,
+    pub until: Option<Timestamp>,
 }
 
 /// Checks that every window's cron time and zone are ones.
 ///
 /// # Errors
 /// [`Error::Invalid`] names the fault.
-pub(crate) fn check(windows: &ChangeWindows) -> Result<()> {
+pub fn check(windows: &ChangeWindows) -> Result<()> {
     windows.0.iter().try_for_each(|window| parts(window).map(drop))
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn check(windows: &ChangeWindows) -> Result<()> {
 ///
 /// # Errors
 /// [`Error::Invalid`] for a window that is none; [`check`] finds those before they are stored.
-pub(crate) fn closed(windows: &ChangeWindows, at: Timestamp) -> Result<Option<Closed>> {
+pub fn closed(windows: &ChangeWindows, at: Timestamp) -> Result<Option<Closed>> {
     for freeze in windows.0.iter().filter(|w| !w.allows) {
         if let Some(until) = open_until(freeze, at)? {
             return Ok(Some(Closed { why: format!("a freeze holds it: {freeze}"), until: Some(until) }));

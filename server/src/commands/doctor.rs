@@ -5,7 +5,7 @@ use crate::cli;
 use crate::config::Config;
 use crate::error::Failure;
 use crate::serve::{configuration, open, simulated, wall};
-use headroom_service::Headroom;
+use headroom_service::{Cluster, Headroom};
 use std::fmt::Write as _;
 use std::sync::Arc;
 
@@ -15,7 +15,8 @@ const CLOCK_TOLERANCE: i64 = 5;
 /// What a check found: good news or bad.
 type Finding = Result<String, String>;
 
-/// Checks configuration, database, audit chain, clusters and clocks; changes nothing.
+/// Checks configuration, database, audit chain, clocks, and each cluster as a target of changes and a source of samples. Writes nothing,
+/// but for what opening a database of an older Headroom does: a backup and the new schema.
 ///
 /// # Errors
 /// [`Failure::Fault`] when something is wrong, after everything was looked at; a bad configuration ends it at once.
@@ -32,7 +33,16 @@ pub async fn run(arguments: &cli::Database) -> Result<(), Failure> {
         }
         Err(fault) => findings.push(("database", Err(fault.to_string()))),
     }
-    findings.push(("cluster", cluster(&config).await));
+    match &config.simulator.url {
+        None => findings.push(("cluster", Ok("none is configured: Headroom shows what is imported".to_owned()))),
+        Some(url) => match simulated(url).await {
+            Err(fault) => findings.push(("cluster", Err(format!("{fault}; is it running, and is simulator.url right?")))),
+            Ok((cluster, _)) => {
+                findings.push(("target", target(&cluster).await));
+                findings.push(("source", source(&cluster).await));
+            }
+        },
+    }
     let mut text = String::new();
     for (name, finding) in &findings {
         let (mark, said) = match finding {
@@ -85,10 +95,21 @@ async fn clock(headroom: &Headroom) -> Finding {
     Ok(there.map_or("this machine's".to_owned(), |_| format!("{apart} s apart from the database's")))
 }
 
-async fn cluster(config: &Config) -> Finding {
-    let Some(url) = &config.simulator.url else { return Ok("none is configured: Headroom shows what is imported".to_owned()) };
-    let (cluster, _) = simulated(url).await.map_err(|e| format!("{e}; is it running, and is simulator.url right?"))?;
+/// What changes are written to.
+async fn target(cluster: &Cluster) -> Finding {
     let services = cluster.infrastructure.inventory().await.map_err(|e| e.to_string())?.len();
     let time = cluster.infrastructure.clock().await.map_err(|e| e.to_string())?;
     Ok(format!("{} answers; {services} services, its time is {time}", cluster.name))
+}
+
+/// Where samples come from: the newest hour of them.
+async fn source(cluster: &Cluster) -> Finding {
+    let now = cluster.infrastructure.clock().await.map_err(|e| e.to_string())?.secs();
+    let step = i64::from(cluster.metrics.step().max(1));
+    let from = (now - 3600).div_euclid(step) * step;
+    let frames = cluster.metrics.range(from, now).await.map_err(|e| e.to_string())?;
+    if frames.rows() == 0 {
+        return Err(format!("{} has no samples of the last hour: is anything measured there?", cluster.name));
+    }
+    Ok(format!("{} series, the newest sample ends {} s ago", frames.columns.len(), now - frames.end()))
 }

@@ -1,14 +1,14 @@
 //! The REST API: `/api/v1`, described by OpenAPI 3.1 at `/api/openapi.json` and by a page at `/api/docs`.
 
-mod benchmarks;
+pub mod benchmarks;
 mod changes;
 mod docs;
 pub mod extract;
 mod idempotency;
 mod openapi;
 mod optimization;
-mod policy;
-mod recommendations;
+pub mod policy;
+pub mod recommendations;
 mod services;
 pub mod shapes;
 
@@ -29,6 +29,7 @@ fn described() -> OpenApiRouter<AppState> {
     OpenApiRouter::with_openapi(openapi::Description::openapi())
         .routes(routes!(services::list))
         .routes(routes!(services::show))
+        .routes(routes!(services::insights))
         .routes(routes!(optimization::analyze))
         .routes(routes!(optimization::job))
         .routes(routes!(optimization::propose))
@@ -87,7 +88,8 @@ mod tests {
         let base = "/optimization/recommendations/{recommendation_id}";
         let mut wanted = vec!["/audit", "/changes", "/optimization/analyze", "/optimization/jobs/{job_id}", "/optimization/propose"];
         wanted.extend(["/benchmarks", "/benchmarks/runs", "/benchmarks/{benchmark_id}"]);
-        wanted.extend(["/optimization/recommendations", "/policy", "/services", "/services/{service_name}", base]);
+        wanted.extend(["/optimization/recommendations", "/policy", base]);
+        wanted.extend(["/services", "/services/{service_name}", "/services/{service_name}/insights"]);
         let mut wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();
         wanted.extend(
             [

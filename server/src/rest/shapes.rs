@@ -6,6 +6,7 @@ use headroom_model::job::{Job, JobState, OptimizationStatus, OptimizationType, P
 use headroom_model::metric::{Metric, Unit};
 use headroom_model::plan::{Drift, FieldChange};
 use headroom_model::recommendation::{Evidence, ExpectedImprovement, Finding, RecommendationState, Replay, Risk, RiskNote, Verdict};
+use headroom_model::schedule::Predicted;
 use headroom_model::service::Managed;
 use headroom_model::units;
 use headroom_model::view::{AuditRow, ChangeRow, Comment, PageOf, PolicyRow, RecommendationPage, ServicePage, ServiceRow, TimelineEntry};
@@ -277,6 +278,9 @@ pub struct Recommendation {
     /// What it would have done on the service's own history, beside other policies.
     #[schema(value_type = Vec<Object>)]
     pub replays: Vec<Replay>,
+    /// A week of replicas that an autoscaler could follow; null where demand has no season. Not part of what is applied.
+    #[schema(value_type = Option<Object>)]
+    pub schedule: Option<Predicted>,
     /// The newest change that carries it out; null until submitted.
     pub change_id: Option<String>,
     /// What an approval and an apply have to carry; null until submitted.
@@ -339,6 +343,7 @@ impl From<RecommendationPage> for Recommendation {
             proposed_by: r.proposed_by,
             evidence: r.proposal.evidence,
             replays: r.proposal.replays,
+            schedule: r.proposal.schedule,
             change_id: change.as_ref().map(|c| c.id.to_string()),
             plan_hash: current.map(|c| c.plan_hash.to_string()),
             requested_by: change.as_ref().map(|c| c.requested_by.clone()),

@@ -95,20 +95,20 @@ impl Tx {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn put_benchmark_steps(&mut self, id: BenchmarkId, steps: &[BenchmarkStep]) -> Result<()> {
-        let first = "(SELECT MIN(r.at) FROM benchmark_runs r WHERE r.benchmark_id = $1)";
         let newest = |what: &str| {
             format!("(SELECT r.{what} FROM benchmark_runs r WHERE r.benchmark_id = $1 ORDER BY r.at DESC, r.commit_id DESC LIMIT 1)")
         };
         let text = format!(
             "UPDATE benchmarks SET runs = (SELECT COUNT(*) FROM benchmark_runs r WHERE r.benchmark_id = $1), latest = {}, latest_at = {}, \
-             changed_at = COALESCE($2, {first}), worse = $3, steps = $4 WHERE id = $1",
+             changed_at = $2, worse = $3, steps = $4 WHERE id = $1",
             newest("centre"),
             newest("at"),
         );
         let last = steps.last();
         let done = crate::db::Sql::built(text, Vec::new())
             .uuid(id.0)
-            .time(last.map(|s| s.at))
+            // What has never stepped comes after all that has.
+            .time(last.map_or(Timestamp::from_secs(0), |s| s.at))
             .bool(last.map(|s| s.worse))
             .json(&steps)
             .run(self.on())

@@ -40,6 +40,19 @@ pub struct Outcome {
     pub at: Timestamp,
 }
 
+/// What was said and what came true of one strategy's judged changes; inconclusive ones do not count.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrackRecord {
+    /// The strategy.
+    pub strategy: String,
+    /// Changes that were judged.
+    pub judged: u32,
+    /// Of those, with the promise kept.
+    pub kept: u32,
+    /// The sum of the confidences that were given to them.
+    pub said: f64,
+}
+
 impl Tx {
     /// Stores the outcome of a change, or replaces it.
     ///
@@ -97,6 +110,22 @@ impl Store {
         .await?;
         let (kept, judged) = (row.count("kept")?, row.count("judged")?);
         Ok((judged > 0).then_some((kept, judged)))
+    }
+
+    /// The records of all strategies that have one, by name.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn track_records(&self) -> Result<Vec<TrackRecord>> {
+        let rows = sql("SELECT strategy, COUNT(*) AS judged, SUM(CASE WHEN kept THEN 1 ELSE 0 END) AS kept, SUM(confidence) AS said \
+             FROM outcomes WHERE kept IS NOT NULL GROUP BY strategy ORDER BY strategy")
+        .all(&mut self.read().await?)
+        .await?;
+        let record = |row: &Row| {
+            let (strategy, said) = (row.text("strategy")?, row.real("said")?);
+            Ok(TrackRecord { strategy, judged: row.count("judged")?, kept: row.count("kept")?, said })
+        };
+        rows.iter().map(record).collect()
     }
 }
 

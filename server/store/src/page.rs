@@ -24,6 +24,10 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
+    /// Whether it lets everything through.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.text.is_empty()
+    }
     pub(crate) fn and(&mut self, piece: &str, args: impl IntoIterator<Item = Value>) {
         self.text.push_str(if self.text.is_empty() { " WHERE " } else { " AND " });
         let mut args = args.into_iter();

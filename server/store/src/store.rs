@@ -10,7 +10,7 @@ use headroom_model::time::Timestamp;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Acquire, ConnectOptions, Connection as _, PgPool, SqlSafeStr, SqlitePool};
+use sqlx::{Acquire, ConnectOptions, Connection as _, PgConnection, PgPool, SqlSafeStr, SqlitePool};
 use std::collections::HashMap;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
@@ -23,17 +23,21 @@ const SQLITE: Migrations = &[
     (1, "first", include_str!("../../../migrations/sqlite/0001_first.sql")),
     (2, "people", include_str!("../../../migrations/sqlite/0002_people.sql")),
     (3, "benchmarks", include_str!("../../../migrations/sqlite/0003_benchmarks.sql")),
+    (4, "classes", include_str!("../../../migrations/sqlite/0004_classes.sql")),
 ];
 const POSTGRES: Migrations = &[
     (1, "first", include_str!("../../../migrations/postgres/0001_first.sql")),
     (2, "people", include_str!("../../../migrations/postgres/0002_people.sql")),
     (3, "benchmarks", include_str!("../../../migrations/postgres/0003_benchmarks.sql")),
+    (4, "classes", include_str!("../../../migrations/postgres/0004_classes.sql")),
 ];
 
 /// How long a writer waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(15);
 /// How long anyone waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// A connection that was used so lately is taken as alive; an older one is asked first. It is asked anyway whenever it is given back.
+const FRESH: Duration = Duration::from_secs(1);
 /// The lock that makes the writers of one PostgreSQL database take turns. Any number will do that nobody else uses.
 const WRITERS: i64 = 0x4865_6164_726f_6f6d;
 
@@ -272,12 +276,14 @@ impl Store {
 
 async fn open_sqlite(config: &StoreConfig) -> Result<Pools> {
     let options = sqlite_options(config.path()?);
+    // There is no server that could have gone away since a connection was used last, so none is asked whether it is alive.
     // SQLite gives its files beside the database the same rights.
     if !Path::new(config.path()?).exists() {
         let _ = crate::backup::private(Path::new(config.path()?));
     }
     let failed = |source| Error::Open { url: config.url.clone(), source, next: "Check that its folder exists and can be written to" };
     let writer = SqlitePoolOptions::new()
+        .test_before_acquire(false)
         .max_connections(1)
         .acquire_timeout(PATIENCE)
         .idle_timeout(None)
@@ -286,6 +292,7 @@ async fn open_sqlite(config: &StoreConfig) -> Result<Pools> {
         .await
         .map_err(failed)?;
     let readers = SqlitePoolOptions::new()
+        .test_before_acquire(false)
         .max_connections(config.readers.max(1))
         .acquire_timeout(PATIENCE)
         .connect_with(options.pragma("query_only", "ON"))
@@ -309,10 +316,21 @@ async fn open_postgres(config: &StoreConfig) -> Result<Pools> {
     // The pool would try for as long as anyone has patience, and say no more than that.
     let one = tokio::time::timeout(BUSY, options.connect()).await;
     one.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(failed)?.close().await?;
-    let pool = |size: u32| PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE).connect_with(options.clone());
+    let pool = |size: u32| {
+        let pool = PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE).test_before_acquire(false);
+        pool.before_acquire(|on, it| Box::pin(alive(on, it.idle_for))).connect_with(options.clone())
+    };
     let readers = pool(config.readers.max(1)).await.map_err(failed)?;
     let writers = pool(2).await.map_err(failed)?;
     Ok(Pools::Postgres { readers, writers })
+}
+
+/// Whether a connection to PostgreSQL can be used: each question costs a round trip, so what has just been used is not asked.
+async fn alive(on: &mut PgConnection, idle: Duration) -> sqlx::Result<bool> {
+    if idle > FRESH {
+        on.ping().await?;
+    }
+    Ok(true)
 }
 
 /// A write transaction. What is done in it becomes visible at [`Tx::commit`], all of it or nothing.

@@ -4,9 +4,11 @@ use crate::db::sql;
 use crate::error::{Error, Result};
 use crate::store::{Store, Tx};
 use headroom_model::ids::ServiceId;
+use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Finding, UseBar, Verdict};
 use headroom_model::time::Timestamp;
 use headroom_model::units::Money;
+use headroom_model::view::ServiceClass;
 
 /// The newest analysis of a service, as far as lists need it.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,6 +50,15 @@ pub struct LiveNumbers {
     pub request_rate: Option<f64>,
     /// CPU use over the last 24 h, gaps as `None`.
     pub spark: Vec<Option<f32>>,
+}
+
+/// How large the services of all clusters typically are, per replica.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct TypicalPeaks {
+    /// Mean of their largest CPU use, cores.
+    pub cpu: Option<f64>,
+    /// Mean of their largest memory use, bytes.
+    pub memory: Option<f64>,
 }
 
 /// Peak use as a share of the request; `None` without a request.
@@ -94,6 +105,22 @@ impl Tx {
         Ok(())
     }
 
+    /// Notes the class of services that have a summary, `None` for those that belong to none; others are passed over. A new summary
+    /// leaves it: classes are found in a fleet, summaries service by service.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn put_classes(&mut self, classes: &[(ServiceId, Option<ServiceClass>)]) -> Result<()> {
+        for (service, class) in classes {
+            sql("UPDATE service_summary SET class = $2 WHERE service_id = $1")
+                .uuid(service.0)
+                .maybe_text(class.as_ref().map(crate::db::to_json))
+                .run(self.on())
+                .await?;
+        }
+        Ok(())
+    }
+
     /// Refreshes the newest values of services that have a summary; others are passed over.
     ///
     /// # Errors
@@ -113,6 +140,15 @@ impl Tx {
 }
 
 impl Store {
+    /// The class of a service, if the newest analysis of a fleet found one.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn class_of(&self, id: ServiceId) -> Result<Option<ServiceClass>> {
+        let row = sql("SELECT class FROM service_summary WHERE service_id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
+        row.map_or(Ok(None), |row| row.maybe_json("class"))
+    }
+
     /// What the newest analysis said of a service.
     ///
     /// # Errors
@@ -134,5 +170,27 @@ impl Store {
             no_action: row.maybe_text("no_action")?,
             analysed_at: row.time("analysed_at")?,
         }))
+    }
+
+    /// How large services typically are, as their newest analyses measured them.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn typical_peaks(&self) -> Result<TypicalPeaks> {
+        let rows = sql("SELECT m.cpu, m.memory FROM service_summary m JOIN services s ON s.id = m.service_id WHERE s.gone_at IS NULL")
+            .all(&mut self.read().await?)
+            .await?;
+        let mean = |column: &str, metric: Metric| -> Result<Option<f64>> {
+            let (mut sum, mut n) = (0.0, 0u32);
+            for row in &rows {
+                let bar: Option<UseBar> = row.json(column)?;
+                if let Some(bar) = bar.filter(|b| b.metric == metric) {
+                    sum += bar.peak;
+                    n += 1;
+                }
+            }
+            Ok((n > 0).then(|| sum / f64::from(n)))
+        };
+        Ok(TypicalPeaks { cpu: mean("cpu", Metric::CpuUsage)?, memory: mean("memory", Metric::MemoryWorkingSet)? })
     }
 }

@@ -76,7 +76,10 @@ async fn answers_tell_browsers_to_be_careful() {
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["referrer-policy"], "same-origin", "{path}");
         assert_eq!(headers["cross-origin-opener-policy"], "same-origin", "{path}");
-        assert!(headers["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"), "{path}");
+        let policy = headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(!policy.contains("'unsafe-inline'") && !policy.contains("'unsafe-eval'"), "{path}: {policy}");
+        assert!(path != "/sign-in" || policy.starts_with("script-src 'nonce-"), "{path}: {policy}");
         assert_eq!(headers["cache-control"], "no-store", "{path}");
         assert!(!headers.contains_key("strict-transport-security"), "plain HTTP promises no TLS");
     }

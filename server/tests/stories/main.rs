@@ -9,6 +9,7 @@ mod limits;
 mod looking;
 #[path = "../../store/tests/contract/postgres.rs"]
 mod postgres;
+mod refusals;
 mod requests;
 mod roles;
 mod second_factor;

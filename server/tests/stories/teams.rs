@@ -14,6 +14,7 @@ fn routes(of: &Of) -> Vec<(Method, &'static str, String, Value, Permission)> {
     let recommendation = |verb: &str| format!("/optimization/recommendations/{}{verb}", of.recommendation);
     vec![
         (Method::GET, "/services/{service_name}", format!("/services/{}", of.service), Value::Null, P::Read),
+        (Method::GET, "/services/{service_name}/insights", format!("/services/{}/insights", of.service), Value::Null, P::Read),
         (Method::GET, "/optimization/jobs/{job_id}", format!("/optimization/jobs/{}", of.job), Value::Null, P::Read),
         (Method::GET, "/optimization/recommendations/{recommendation_id}", recommendation(""), Value::Null, P::Read),
         (Method::GET, "/benchmarks/{benchmark_id}", format!("/benchmarks/{}", of.benchmark), Value::Null, P::Read),

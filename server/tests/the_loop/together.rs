@@ -47,7 +47,10 @@ async fn what_one_process_began_another_ends() {
     let newest = newest_sample(&decides, &found).await;
     decides.until(&service_path(&found), |s| latest(s) > newest.clone()).await;
     assert!(place.said(&["verify-audit"]).contains("every link holds"));
-    assert!(place.said(&["doctor"]).contains("answers; schema"));
+    let doctor = place.said(&["doctor"]);
+    for part in ["ok    configuration", "ok    database", "ok    audit chain", "ok    clock", "ok    target", "ok    source"] {
+        assert!(doctor.contains(part), "{doctor}");
+    }
 }
 
 /// A resource recommendation of a service that Headroom may write to.

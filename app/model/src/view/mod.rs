@@ -3,6 +3,7 @@
 mod audit;
 mod benchmarks;
 mod changes;
+mod insights;
 mod overview;
 mod people;
 mod recommendations;
@@ -11,6 +12,7 @@ mod services;
 pub use audit::{AuditQuery, AuditRow};
 pub use benchmarks::{BenchmarkPage, BenchmarkPoint, BenchmarkQuery, BenchmarkRow};
 pub use changes::{ChangeQuery, ChangeRow};
+pub use insights::{Ahead, Anomaly, Causes, Comparison, Expected, Forecast, Insights, Measure, Outlook, RunsOut, ServiceClass, Suspect};
 pub use overview::{Attention, HeadroomDot, Overview, TeamCost};
 pub use people::{Account, Enrolment, SessionRow, TokenRow, UserRow};
 pub use recommendations::{

@@ -9,7 +9,7 @@ mod names;
 mod peers;
 mod traits;
 
-pub use peers::{Peer, Standing, compare};
+pub use peers::{Like, Peer, Rank, Standing};
 pub use traits::{TRAITS, Traits};
 
 use crate::features::Features;
@@ -85,7 +85,14 @@ pub struct TooFew(pub usize);
 /// # Errors
 /// [`TooFew`] with fewer than [`FEWEST`] services that have samples of CPU.
 pub fn fit(fleet: &[Features], seed: u64) -> Result<Classes, TooFew> {
-    let traits: Vec<Option<Traits>> = fleet.iter().map(Traits::of).collect();
+    of_traits(fleet.iter().map(Traits::of).collect(), seed)
+}
+
+/// The same from what is left of the features when a large fleet is analysed piece by piece; `None` where nothing is measured.
+///
+/// # Errors
+/// [`TooFew`] with fewer than [`FEWEST`] services that have samples of CPU.
+pub fn of_traits(traits: Vec<Option<Traits>>, seed: u64) -> Result<Classes, TooFew> {
     let known: Vec<Traits> = traits.iter().flatten().copied().collect();
     if known.len() < FEWEST {
         return Err(TooFew(known.len()));

@@ -1,7 +1,6 @@
 //! A service among its like: how its waste, its cost per request and its throttling compare with the class, and with each provider and
 //! kind of workload in it.
 
-use crate::stats;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -48,42 +47,84 @@ pub struct Standing {
     pub throttled: Option<Rank>,
 }
 
-/// Fewest others that make a comparison.
+/// Fewest others that make a comparison, and fewest members of a group whose median is told: fewer would be told one by one.
 const FEWEST: usize = 3;
 
-/// Compares a service with the other members of its class (without itself).
-#[must_use]
-pub fn compare(service: &Peer, class: &[Peer]) -> Standing {
-    Standing {
-        slack: rank(service, class, |p| p.slack),
-        cost_per_request: rank(service, class, |p| p.cost_per_request),
-        throttled: rank(service, class, |p| p.throttled),
+/// The members of a class, put in order once, so that comparing each with all others takes no look at all others.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Like {
+    slack: Sorted,
+    cost_per_request: Sorted,
+    throttled: Sorted,
+}
+
+/// A measure of the members that have it, ascending, as a whole and in groups.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Sorted {
+    all: Vec<f64>,
+    by_provider: BTreeMap<String, Vec<f64>>,
+    by_workload: BTreeMap<String, Vec<f64>>,
+}
+
+impl Like {
+    /// All members of a class.
+    #[must_use]
+    pub fn of(members: &[Peer]) -> Self {
+        Self {
+            slack: Sorted::of(members, |p| p.slack),
+            cost_per_request: Sorted::of(members, |p| p.cost_per_request),
+            throttled: Sorted::of(members, |p| p.throttled),
+        }
+    }
+
+    /// Compares a member with the others.
+    #[must_use]
+    pub fn compare(&self, member: &Peer) -> Standing {
+        Standing {
+            slack: self.slack.rank(member.slack, member),
+            cost_per_request: self.cost_per_request.rank(member.cost_per_request, member),
+            throttled: self.throttled.rank(member.throttled, member),
+        }
     }
 }
 
-fn rank(service: &Peer, class: &[Peer], measure: fn(&Peer) -> Option<f64>) -> Option<Rank> {
-    let finite = |p: &Peer| measure(p).filter(|v| v.is_finite());
-    let value = finite(service)?;
-    let others: Vec<(f64, &Peer)> = class.iter().filter_map(|p| Some((finite(p)?, p))).collect();
-    if others.len() < FEWEST {
-        return None;
-    }
-    let less = others.iter().filter(|o| o.0 < value).count() as f64;
-    let same = others.iter().filter(|o| o.0 == value).count() as f64;
-    let median = stats::median(&mut others.iter().map(|o| o.0).collect::<Vec<_>>())?;
-    let by = |name: fn(&Peer) -> &String| {
-        let mut groups: BTreeMap<String, Vec<f64>> = BTreeMap::new();
-        for (v, peer) in &others {
-            groups.entry(name(peer).clone()).or_default().push(*v);
+impl Sorted {
+    fn of(members: &[Peer], measure: fn(&Peer) -> Option<f64>) -> Self {
+        let mut sorted = Self::default();
+        for (peer, value) in members.iter().filter_map(|p| Some((p, measure(p).filter(|v| v.is_finite())?))) {
+            sorted.all.push(value);
+            sorted.by_provider.entry(peer.provider.clone()).or_default().push(value);
+            sorted.by_workload.entry(peer.workload.clone()).or_default().push(value);
         }
-        groups.into_iter().filter_map(|(k, mut v)| stats::median(&mut v).map(|m| (k, m))).collect()
-    };
-    Some(Rank {
-        value,
-        percentile: 100.0 * (less + same / 2.0) / others.len() as f64,
-        median,
-        peers: others.len(),
-        by_provider: by(|p| &p.provider),
-        by_workload: by(|p| &p.workload),
-    })
+        let groups = sorted.by_provider.values_mut().chain(sorted.by_workload.values_mut());
+        groups.chain(std::iter::once(&mut sorted.all)).for_each(|v| v.sort_unstable_by(f64::total_cmp));
+        sorted
+    }
+
+    fn rank(&self, value: Option<f64>, member: &Peer) -> Option<Rank> {
+        let value = value.filter(|v| v.is_finite())?;
+        let others = self.all.len().checked_sub(1).filter(|n| *n >= FEWEST)?;
+        let less = self.all.partition_point(|v| *v < value);
+        let same = self.all.partition_point(|v| *v <= value).checked_sub(less + 1)?;
+        let medians = |groups: &BTreeMap<String, Vec<f64>>, own: &str| {
+            let one = |(name, values): (&String, &Vec<f64>)| Some((name.clone(), median(values, (name == own).then_some(value))?));
+            groups.iter().filter_map(one).collect()
+        };
+        Some(Rank {
+            value,
+            percentile: 100.0 * (less as f64 + same as f64 / 2.0) / others as f64,
+            median: median(&self.all, Some(value))?,
+            peers: others,
+            by_provider: medians(&self.by_provider, &member.provider),
+            by_workload: medians(&self.by_workload, &member.workload),
+        })
+    }
+}
+
+/// The median of ascending values, one of them left out; `None` where too few are left.
+fn median(values: &[f64], without: Option<f64>) -> Option<f64> {
+    let gap = without.map_or(values.len(), |own| values.partition_point(|v| *v < own));
+    let left = values.len() - usize::from(without.is_some());
+    let at = |i: usize| values[i + usize::from(i >= gap)];
+    (left >= FEWEST).then(|| f64::midpoint(at((left - 1) / 2), at(left / 2)))
 }

@@ -81,14 +81,15 @@ fn names_differ_even_where_centres_are_alike() {
 #[test]
 fn a_service_is_ranked_among_its_like() {
     let peer = |slack: f64, provider: &str| Peer { slack: Some(slack), provider: provider.into(), ..Peer::default() };
-    let class = [peer(0.2, "a"), peer(0.4, "a"), peer(0.6, "b"), peer(f64::NAN, "b")];
-    let standing = compare(&peer(0.6, "b"), &class);
-    let slack = standing.slack.unwrap();
-    assert_eq!((slack.peers, slack.median), (3, 0.4));
-    assert!((slack.percentile - 250.0 / 3.0).abs() < 1e-9, "two have less, one the same");
-    assert!((slack.by_provider["a"] - 0.3).abs() < 1e-12 && slack.by_provider["b"] == 0.6);
-    assert_eq!(standing.throttled, None);
-    assert_eq!(compare(&peer(0.6, "b"), &class[..2]).slack, None, "two others are no comparison");
+    let own = peer(0.6, "b");
+    let class = [own.clone(), peer(0.4, "a"), peer(0.2, "a"), peer(0.6, "b"), peer(f64::NAN, "b"), peer(0.3, "a")];
+    let slack = Like::of(&class).compare(&own).slack.unwrap();
+    assert_eq!((slack.peers, slack.median), (4, 0.35));
+    assert!((slack.percentile - 87.5).abs() < 1e-9, "three have less, one the same");
+    assert_eq!(slack.by_provider.get("a"), Some(&0.3));
+    assert_eq!(slack.by_provider.get("b"), None, "one other is told by nobody's median");
+    assert_eq!(Like::of(&class).compare(&own).throttled, None);
+    assert_eq!(Like::of(&class[..3]).compare(&own).slack, None, "two others are no comparison");
 }
 
 proptest! {

@@ -1,13 +1,12 @@
 //! A forecast of demand as a weekly schedule of replicas that an autoscaler can follow.
 
 use super::Forecast;
-use std::fmt;
+use headroom_model::schedule::{Entry, Holidays, Schedule, weekday};
+use headroom_model::time::{DAY, HOUR};
 
-const HOUR: i64 = 3600;
-const DAY: i64 = 86_400;
 /// Monday is 0.
 const SUNDAY: usize = 6;
-/// Days whose joint schedule holds at most this share more replica-hours than their own are joined.
+/// Days, and hours in a row, whose joint schedule holds at most this share more replica-hours than their own are joined.
 const JOIN: f64 = 0.05;
 
 /// What one replica carries and how many there may be.
@@ -38,66 +37,23 @@ pub enum Unschedulable {
     TooShort(usize),
 }
 
-/// Replicas for some hours of some days (UTC).
-#[derive(Debug, Clone, PartialEq)]
-pub struct Entry {
-    /// Days of the week, Monday is 0, ascending.
-    pub days: Vec<usize>,
-    /// First hour, 0 to 23.
-    pub from: u32,
-    /// The hour after the last, 1 to 24.
-    pub to: u32,
-    /// How many replicas.
-    pub replicas: u32,
-    /// The probability that they carry the demand, of the hour where it is least.
-    pub confidence: f64,
-}
-
-/// A week.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Schedule {
-    /// In the order of days and hours; every hour of the week is in exactly one.
-    pub entries: Vec<Entry>,
-    /// Days since 1970 on which Sunday's entries hold instead of the day's own.
-    pub holidays: Vec<i64>,
-}
-
-impl Schedule {
-    /// The replicas for a time (seconds since 1970).
-    #[must_use]
-    pub fn at(&self, time: i64) -> Option<u32> {
-        let (day, hour) = (time.div_euclid(DAY), (time.rem_euclid(DAY) / HOUR) as u32);
-        let weekday = if self.holidays.contains(&day) { SUNDAY } else { weekday(day) };
-        self.entries.iter().find(|e| e.days.contains(&weekday) && (e.from..e.to).contains(&hour)).map(|e| e.replicas)
-    }
-}
-
-impl fmt::Display for Entry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-        let mut parts = Vec::new();
-        let mut rest = &self.days[..];
-        while let Some(first) = rest.first() {
-            let run = rest.iter().enumerate().take_while(|(i, d)| **d == first + i).count();
-            let last = rest[run - 1];
-            parts.push(if run > 1 { format!("{}–{}", NAMES[*first], NAMES[last]) } else { NAMES[*first].to_owned() });
-            rest = &rest[run..];
-        }
-        write!(f, "{} {:02}:00–{:02}:00: {}", parts.join(", "), self.from, self.to, self.replicas)
-    }
-}
-
 /// One hour's need: replicas, and the probability that they carry it.
 type Need = (u32, f64);
 
 /// A week's schedule from a forecast of demand: for each hour the replicas that carry the upper end of the 95 % interval.
 ///
-/// `first`: seconds since 1970 of the forecast's first step, `step_secs` between steps. `holidays` (days since 1970) get Sunday's
+/// `first`: seconds since 1970 of the forecast's first step, `step_secs` between steps. `holidays` get Sunday's
 /// hours, and their own demand is not taken for that of their weekday where another such day is in the forecast.
 ///
 /// # Errors
 /// [`Unschedulable`] names what is wrong.
-pub fn weekly(forecast: &Forecast, first: i64, step_secs: i64, replicas: &Replicas, holidays: &[i64]) -> Result<Schedule, Unschedulable> {
+pub fn weekly(
+    forecast: &Forecast,
+    first: i64,
+    step_secs: i64,
+    replicas: &Replicas,
+    holidays: &Holidays,
+) -> Result<Schedule, Unschedulable> {
     if !(replicas.carries.is_finite() && replicas.carries > 0.0) {
         return Err(Unschedulable::Carries(replicas.carries));
     }
@@ -116,16 +72,22 @@ pub fn weekly(forecast: &Forecast, first: i64, step_secs: i64, replicas: &Replic
         groups[a].0.sort_unstable();
     }
     let entries = groups.into_iter().flat_map(|(days, needs)| entries(&days, &needs)).collect();
-    Ok(Schedule { entries, holidays: holidays.to_vec() })
+    Ok(Schedule { entries, holidays: holidays.clone() })
 }
 
 /// Per day of the week its 24 hours' needs.
-fn needs(forecast: &Forecast, first: i64, step_secs: i64, replicas: &Replicas, holidays: &[i64]) -> Result<Vec<Vec<Need>>, Unschedulable> {
+fn needs(
+    forecast: &Forecast,
+    first: i64,
+    step_secs: i64,
+    replicas: &Replicas,
+    holidays: &Holidays,
+) -> Result<Vec<Vec<Need>>, Unschedulable> {
     let mut week: Vec<Option<(Need, bool)>> = vec![None; 168];
     for (i, ((mean, high), low)) in forecast.mean.iter().zip(&forecast.hi95).zip(&forecast.lo95).enumerate() {
         let time = first + i as i64 * step_secs;
         let day = time.div_euclid(DAY);
-        let festive = holidays.contains(&day) && weekday(day) != SUNDAY;
+        let festive = holidays.days().contains(&day) && weekday(day) != SUNDAY;
         let slot = &mut week[weekday(day) * 24 + (time.rem_euclid(DAY) / HOUR) as usize];
         let wanted = (high / replicas.carries).ceil().clamp(f64::from(replicas.min), f64::from(replicas.max)) as u32;
         let spread = (high - mean).max(mean - low) / 1.96;
@@ -179,24 +141,21 @@ fn cheapest(groups: &[(Vec<usize>, Vec<Need>)]) -> Option<(usize, usize)> {
     best.map(|(_, a, b)| (a, b))
 }
 
-/// Hours in a row with as many replicas become one entry.
+/// Hours in a row with as many replicas become one entry, and so do neighbours whose joint number holds little more than their own.
 fn entries(days: &[usize], needs: &[Need]) -> Vec<Entry> {
-    let mut out: Vec<Entry> = Vec::new();
-    for (hour, (replicas, confidence)) in (0u32..).zip(needs) {
-        match out.last_mut() {
-            Some(last) if last.replicas == *replicas => {
-                last.to = hour + 1;
-                last.confidence = last.confidence.min(*confidence);
-            }
-            _ => out.push(Entry { days: days.to_vec(), from: hour, to: hour + 1, replicas: *replicas, confidence: *confidence }),
-        }
+    let mut blocks: Vec<(u32, u32, Need)> = (0u32..).zip(needs).map(|(hour, need)| (hour, hour + 1, *need)).collect();
+    let mut left = JOIN * hours(needs);
+    let cost = |pair: &[(u32, u32, Need)]| {
+        let small = if pair[0].2.0 < pair[1].2.0 { pair[0] } else { pair[1] };
+        f64::from(pair[0].2.0.abs_diff(pair[1].2.0)) * f64::from(small.1 - small.0)
+    };
+    while let Some((at, least)) = blocks.windows(2).map(cost).enumerate().min_by(|a, b| a.1.total_cmp(&b.1)).filter(|c| c.1 <= left) {
+        left -= least;
+        let later = blocks.remove(at + 1);
+        blocks[at] = (blocks[at].0, later.1, most(blocks[at].2, later.2));
     }
-    out
-}
-
-/// The day of the week of a day since 1970, Monday is 0: the first was a Thursday.
-fn weekday(day: i64) -> usize {
-    (day + 3).rem_euclid(7) as usize
+    let entry = |(from, to, (replicas, confidence)): (u32, u32, Need)| Entry { days: days.to_vec(), from, to, replicas, confidence };
+    blocks.into_iter().map(entry).collect()
 }
 
 /// How likely a normally distributed demand is at most `carried` (logistic approximation, within 0.01 %: Bowling and others 2009).
@@ -233,7 +192,7 @@ mod tests {
 
     #[test]
     fn equal_hours_of_equal_days_are_one_entry() {
-        let week = weekly(&demand(168), MONDAY, HOUR, &TWENTY, &[]).unwrap();
+        let week = weekly(&demand(168), MONDAY, HOUR, &TWENTY, &Holidays::default()).unwrap();
         let words: Vec<String> = week.entries.iter().map(ToString::to_string).collect();
         assert_eq!(words, ["Mon–Fri 00:00–08:00: 2", "Mon–Fri 08:00–18:00: 6", "Mon–Fri 18:00–24:00: 2", "Sat–Sun 00:00–24:00: 2"]);
         // Six carry 120 where 90 ± 18 is expected.
@@ -246,21 +205,33 @@ mod tests {
         let tuesday = MONDAY / DAY + 1;
         let mut demand = demand(336);
         demand.hi95[24..48].fill(1000.0);
-        let week = weekly(&demand, MONDAY, HOUR, &TWENTY, &[tuesday]).unwrap();
+        let week = weekly(&demand, MONDAY, HOUR, &TWENTY, &Holidays::of(vec![tuesday])).unwrap();
         assert_eq!((week.at(tuesday * DAY + 9 * HOUR), week.at((tuesday + 7) * DAY + 9 * HOUR)), (Some(2), Some(6)));
+    }
+
+    #[test]
+    fn a_slope_becomes_a_few_steps() {
+        let mut slope = demand(168);
+        slope.mean = (0..168).map(|h| 20.0 + 160.0 * (f64::from(h % 24) / 24.0 * std::f64::consts::PI).sin()).collect();
+        slope.hi95 = slope.mean.iter().map(|v| v * 1.2).collect();
+        let week = weekly(&slope, MONDAY, HOUR, &TWENTY, &Holidays::default()).unwrap();
+        assert!((3..=8).contains(&week.entries.len()), "{:?}", week.entries);
+        let enough =
+            (0..168).all(|h| week.at(MONDAY + h as i64 * HOUR).is_some_and(|n| f64::from(n) >= (slope.hi95[h] / 20.0).ceil().min(10.0)));
+        assert!(enough && week.mean() < 1.06 * slope.hi95.iter().map(|v| (v / 20.0).ceil().min(10.0)).sum::<f64>() / 168.0);
     }
 
     #[test]
     fn too_few_replicas_are_not_trusted() {
         let short = Replicas { max: 4, ..TWENTY };
-        let week = weekly(&demand(168), MONDAY, HOUR, &short, &[]).unwrap();
+        let week = weekly(&demand(168), MONDAY, HOUR, &short, &Holidays::default()).unwrap();
         assert_eq!(week.entries[1].replicas, 4);
         assert!(week.entries[1].confidence < 0.2, "{}", week.entries[1].confidence);
     }
 
     #[test]
     fn what_makes_no_schedule_is_named() {
-        let of = |hours, step, replicas: Replicas| weekly(&demand(hours), MONDAY, step, &replicas, &[]).unwrap_err();
+        let of = |hours, step, replicas: Replicas| weekly(&demand(hours), MONDAY, step, &replicas, &Holidays::default()).unwrap_err();
         assert_eq!(of(100, HOUR, TWENTY), Unschedulable::TooShort(100));
         assert_eq!(of(168, 0, TWENTY), Unschedulable::Step(0));
         assert_eq!(of(168, HOUR, Replicas { carries: 0.0, ..TWENTY }), Unschedulable::Carries(0.0));

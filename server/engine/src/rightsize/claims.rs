@@ -1,13 +1,13 @@
 //! Recommendations that would have been made, with what they promised, how sure they were and whether they were right.
 //!
-//! Once a day, from what came before, each service that has no recommendation in its week of proof gets the least value in
-//! which the [`confidence`](super::confidence) reaches [`SURE`], or else the surest value that is worth recommending.
+//! Once a day, from what came before, each service that has no recommendation in its week of proof gets the value that the product would
+//! propose, where that is worth it.
 
-use super::confidence::{Confidence, Record, confidence, movement};
-use super::{Day, Resource, Usage, days};
+use super::confidence::{Confidence, Record};
+use super::needs::{Needs, Now};
+use super::{Day, Method, Resource, Usage, days, recommender, workloads};
 use crate::samples::Samples;
-use crate::stats::quantile;
-use headroom_model::metric::Metric;
+use headroom_model::metric::{Metric, Unit};
 use headroom_model::policy::Policy;
 use headroom_model::series::Series;
 use headroom_model::time::DAY;
@@ -18,15 +18,6 @@ const FIRST: usize = 3;
 const UNKNOWN: f64 = 1.5;
 /// Days of proof.
 const PROOF: i64 = 7;
-/// Days whose largest need a value is measured against, and days from which movement is learnt.
-const LEVEL: usize = 7;
-const MOVEMENT: usize = 14;
-/// The least value that is this sure is taken.
-const SURE: f64 = 0.98;
-/// Values considered, over the largest need of the last days.
-const RATIOS: [f64; 10] = [1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0];
-/// A cure gives no more than this many times what was needed: beyond it a number says nothing.
-const CURE: f64 = 2.5;
 /// The realised saving may be this much under the promise.
 const UNDER: f64 = 0.05;
 
@@ -59,11 +50,15 @@ pub struct Candidate<'a> {
 }
 
 /// What is known of a service.
-struct Known {
+struct Known<'p> {
     samples: Samples,
     asked: Option<Samples>,
-    /// (day, the level that day needed, its peak), days that have begun before the one at hand
-    needs: Vec<(i64, f64, f64)>,
+    /// Of the days before the one at hand.
+    needs: Needs<'p>,
+    /// Peaks of its first days.
+    first: Vec<f64>,
+    /// What the learner holds.
+    learnt: Option<f64>,
     /// When the proof of the last recommendation ends, day.
     busy: i64,
 }
@@ -74,7 +69,9 @@ struct Known {
 pub fn claims(metric: Metric, candidates: &[Candidate<'_>], policy: &Policy) -> Vec<Claim> {
     let Some(resource) = Resource::of(metric) else { return Vec::new() };
     let judge = Judge { resource, policy };
-    let mut known: Vec<Option<Known>> = candidates.iter().map(|c| Known::new(metric, c)).collect();
+    let usage: Vec<Usage<'_>> = candidates.iter().map(|c| c.usage).collect();
+    let mut learner = recommender(Method::Headroom, resource, metric.unit() == Unit::Ratio, &workloads(&usage), None);
+    let mut known: Vec<Option<Known<'_>>> = candidates.iter().map(|c| Known::new(metric, c, &judge)).collect();
     let mut begins: Vec<(i64, usize)> = known
         .iter()
         .enumerate()
@@ -82,16 +79,27 @@ pub fn claims(metric: Metric, candidates: &[Candidate<'_>], policy: &Policy) -> 
         .collect();
     begins.sort_unstable();
     let mut out: Vec<Claim> = Vec::new();
+    let mut held = Vec::with_capacity(1);
     for today in begins.chunk_by(|a, b| a.0 == b.0) {
         let day = today[0].0;
         let record = record(&judge, &known, &out, day);
         for service in today.iter().map(|t| t.1) {
             let Some(k) = known[service].as_mut() else { continue };
+            held.clear();
+            learner.decide(service, day, &mut held);
+            k.learnt = held.first().map(|h| h.value);
             if let Some(claim) = (day >= k.busy).then(|| judge.claim(k, service, day, &record)).flatten() {
                 k.busy = day + PROOF;
                 out.push(claim);
             }
-            k.learn(&judge, day);
+        }
+        for service in today.iter().map(|t| t.1) {
+            let Some(k) = known[service].as_mut() else { continue };
+            if let Some(seen) = days_from(&k.samples, day, day + 1).next() {
+                learner.learn(service, &seen);
+                k.needs.learn(&seen);
+                k.first.extend((k.first.len() < FIRST).then(|| f64::from(seen.peak())));
+            }
         }
     }
     out
@@ -99,7 +107,7 @@ pub fn claims(metric: Metric, candidates: &[Candidate<'_>], policy: &Policy) -> 
 
 /// What is known at 00:00 of a day of the recommendations made before. One whose week is not over counts for the part of it that has
 /// gone; one that has failed already counts in full.
-fn record(judge: &Judge<'_>, known: &[Option<Known>], made: &[Claim], day: i64) -> Record {
+fn record(judge: &Judge<'_>, known: &[Option<Known<'_>>], made: &[Claim], day: i64) -> Record {
     let mut record = Record::default();
     for claim in made {
         let Some(k) = &known[claim.service] else { continue };
@@ -111,22 +119,18 @@ fn record(judge: &Judge<'_>, known: &[Option<Known>], made: &[Claim], day: i64) 
     record
 }
 
-impl Known {
-    fn new(metric: Metric, candidate: &Candidate<'_>) -> Option<Self> {
+impl<'p> Known<'p> {
+    fn new(metric: Metric, candidate: &Candidate<'_>, judge: &Judge<'p>) -> Option<Self> {
         let samples = Samples::clean(candidate.usage.series, metric)?;
         let asked = candidate.asked.and_then(|s| Samples::clean(s, metric));
-        Some(Self { samples, asked, needs: Vec::new(), busy: i64::MIN })
-    }
-
-    fn learn(&mut self, judge: &Judge<'_>, day: i64) {
-        let Some((level, peak)) = days_from(&self.samples, day, day + 1).next().and_then(|d| judge.need(&d)) else { return };
-        self.needs.push((day, level, peak));
+        let needs = Needs::new(judge.resource, metric.unit() == Unit::Ratio, judge.policy);
+        Some(Self { samples, asked, needs, first: Vec::new(), learnt: None, busy: i64::MIN })
     }
 
     /// What the service has at a time.
     fn current(&self, at: i64) -> Option<f64> {
         let asked = self.asked.as_ref().and_then(|a| a.points().take_while(|p| p.0 < at).last()).map(|p| p.1);
-        let first = || self.needs.iter().take(FIRST).map(|n| n.2).reduce(f64::max).map(|peak| UNKNOWN * peak);
+        let first = || self.first.iter().copied().reduce(f64::max).map(|peak| UNKNOWN * peak);
         asked.or_else(first).filter(|v| *v > 0.0)
     }
 }
@@ -143,33 +147,15 @@ struct Judge<'p> {
 }
 
 impl Judge<'_> {
-    /// The level that would have kept the guard on a day, and the day's peak.
-    fn need(&self, day: &Day<'_>) -> Option<(f64, f64)> {
-        let peak = f64::from(day.peak());
-        match self.resource {
-            Resource::Memory => Some((peak, peak)),
-            Resource::Cpu => {
-                let mut values: Vec<f64> = day.present().map(f64::from).collect();
-                quantile(&mut values, 1.0 - self.policy.max_throttled_ratio).map(|level| (level, peak))
-            }
-        }
-    }
-
     /// What would be recommended at 00:00 of a day.
-    fn claim(&self, known: &Known, service: usize, day: i64, record: &Record) -> Option<Claim> {
-        if known.needs.len() < FIRST {
+    fn claim(&self, known: &Known<'_>, service: usize, day: i64, record: &Record) -> Option<Claim> {
+        if known.needs.known() < FIRST {
             return None;
         }
         let current = known.current(day * DAY)?;
-        let last = |n: usize| known.needs.iter().rev().take(n).map(|n| n.1);
-        let level = last(LEVEL).reduce(f64::max).filter(|l| *l > 0.0)?;
-        let moves = movement(&last(MOVEMENT).collect::<Vec<_>>());
-        let least = self.policy.recommendation_threshold / 100.0;
-        let worth = |value: f64| 1.0 - value / current >= least || (level > current && value <= CURE * level);
-        let sure = |ratio: f64| confidence(ratio, moves, known.needs.len().min(MOVEMENT), record);
-        let options: Vec<(f64, Confidence)> = RATIOS.iter().filter(|r| worth(**r * level)).map(|r| (*r * level, sure(*r))).collect();
-        let first = options.iter().position(|o| o.1.value >= SURE);
-        let (value, confidence) = options.into_iter().nth(first.unwrap_or(usize::MAX)).or_else(|| self.surest(&worth, level, &sure))?;
+        let now = Now { value: current, least: self.policy.recommendation_threshold / 100.0, round: |v| v };
+        let value = known.needs.decide(known.learnt, Some(&now), record).filter(|v| known.needs.is_worth(*v, &now))?;
+        let confidence = known.needs.confidence(value).corrected(record);
         if confidence.value < self.policy.confidence_threshold {
             return None;
         }
@@ -179,13 +165,8 @@ impl Judge<'_> {
         Some(claim)
     }
 
-    fn surest(&self, worth: &impl Fn(f64) -> bool, level: f64, sure: &impl Fn(f64) -> Confidence) -> Option<(f64, Confidence)> {
-        let ratio = RATIOS.iter().rev().find(|r| worth(**r * level))?;
-        Some((ratio * level, sure(*ratio)))
-    }
-
     /// Whether a recommendation held from its time on, seen until `until` (seconds); `None` while nothing is seen.
-    fn kept(&self, known: &Known, claim: &Claim, until: i64) -> Option<bool> {
+    fn kept(&self, known: &Known<'_>, claim: &Claim, until: i64) -> Option<bool> {
         let end = claim.at.saturating_add(PROOF * DAY).min(until);
         let (mut above, mut n, mut paid) = (0u32, 0u32, 0.0);
         let begin = usize::try_from((claim.at - known.samples.start).div_euclid(known.samples.step)).unwrap_or(0);

@@ -1,13 +1,19 @@
-//! How likely a recommendation keeps its promise for the next week.
+//! How likely a recommendation keeps its promise.
 //!
-//! `logit(confidence) = A + B · ln(1 + margin / (movement + 0.05)) + shift`
+//! Of a value that is to hold for the next week: `logit(confidence) = A + B · ln(1 + margin / (movement + 0.05)) + shift`
 //!
 //! `margin` is the logarithm of the value over the level that the last days needed, `movement` how much that level moves from
 //! day to day (standard deviation of its logarithm, drawn towards a tenth where few days are known). The two constants were
 //! fitted by logistic regression on what a value would have been enough for, over bitbrains, PlanetLab, NAB, WorldCup98
 //! and the OpenShift containers, each data set with the same weight per square root of its size. `shift` comes from the outcomes that are known so far
 //! in the fleet at hand: it moves the mean of what was said to what came true, cautiously (Platt's scaling, of the
-//! intercept only).
+//! intercept only). It corrects every promise.
+//!
+//! Of a promise that rests on a relation (latency falls with the cause): [`Relation`].
+
+use crate::words::{many, number, percent};
+use headroom_model::recommendation::Driver;
+use std::collections::BTreeMap;
 
 /// The two constants of the formula.
 const A: f64 = 1.3;
@@ -25,15 +31,6 @@ pub struct Confidence {
     pub value: f64,
     /// In plain words, the strongest first.
     pub drivers: Vec<Driver>,
-}
-
-/// One thing that makes a recommendation surer or less sure.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Driver {
-    /// In plain words.
-    pub text: String,
-    /// By how much the confidence would differ without it, −1 to 1.
-    pub effect: f64,
 }
 
 /// What was said and what came true, of recommendations of the same fleet whose outcome is known.
@@ -55,6 +52,13 @@ impl Record {
         self.kept += if kept { weight } else { 0.0 };
     }
 
+    /// A confidence moved to where those before it came true.
+    #[must_use]
+    pub fn correct(&self, said: f64) -> f64 {
+        let shift = self.shift();
+        if shift == 0.0 { said } else { 1.0 / (1.0 + (-(logit(said.clamp(1e-6, 1.0 - 1e-6)) + shift)).exp()) }
+    }
+
     fn shift(&self) -> f64 {
         if self.outcomes <= 0.0 {
             return 0.0;
@@ -62,6 +66,24 @@ impl Record {
         let said = (self.said / self.outcomes).clamp(0.01, 0.99);
         let true_share = ((self.kept + PRIOR * said) / (self.outcomes + PRIOR)).clamp(0.01, 0.99);
         logit(true_share) - logit(said)
+    }
+}
+
+/// The records of a fleet, by strategy.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Records(BTreeMap<String, Record>);
+
+impl Records {
+    /// The record of a strategy; empty where it has none.
+    #[must_use]
+    pub fn of(&self, strategy: &str) -> Record {
+        self.0.get(strategy).copied().unwrap_or_default()
+    }
+}
+
+impl FromIterator<(String, Record)> for Records {
+    fn from_iter<T: IntoIterator<Item = (String, Record)>>(records: T) -> Self {
+        Self(records.into_iter().collect())
     }
 }
 
@@ -77,35 +99,116 @@ pub fn movement(levels: &[f64]) -> f64 {
 }
 
 /// The confidence in a value that is `ratio` times the level which the last `days` days needed, for a service of that
-/// [`movement`], in a fleet with that record. A ratio that is not above 0 has none.
+/// [`movement`], before any record corrects it. A ratio that is not above 0 has none.
 #[must_use]
-pub fn confidence(ratio: f64, movement: f64, days: usize, record: &Record) -> Confidence {
+pub fn confidence(ratio: f64, movement: f64, days: usize) -> Confidence {
     if ratio.is_nan() || ratio <= 0.0 || movement.is_nan() {
         return Confidence { value: 0.0, drivers: vec![Driver { text: "nothing is known of its past".to_owned(), effect: -1.0 }] };
     }
-    let value = probability(ratio, movement, record);
-    let mut drivers = vec![
+    let value = chance(ratio, movement);
+    let (over, days) = (100.0 * (ratio - 1.0), many(days as u64, "day"));
+    let room = if over >= 0.0 {
+        format!("the value is {over:.0} % above what the last days needed")
+    } else {
+        format!("the value is {:.0} % below what the last days needed", -over)
+    };
+    let drivers = vec![
+        Driver { text: room, effect: value - chance(1.0, movement) },
         Driver {
-            text: format!("the value is {:.0} % above what the last days needed", 100.0 * (ratio - 1.0)),
-            effect: value - probability(1.0, movement, record),
-        },
-        Driver {
-            text: format!("what it needs moves by {:.0} % from day to day, learnt from {days} days", 100.0 * movement),
-            effect: value - probability(ratio, FIRST_MOVEMENT, record),
+            text: format!("what it needs moves by {} from day to day, learnt from {days}", percent(movement)),
+            effect: value - chance(ratio, FIRST_MOVEMENT),
         },
     ];
-    if record.outcomes >= 1.0 {
-        let (kept, outcomes) = (record.kept, record.outcomes);
-        let text = format!("{:.0} % of {outcomes:.0} recommendations like it kept their promise so far", 100.0 * kept / outcomes);
-        drivers.push(Driver { text, effect: value - probability(ratio, movement, &Record::default()) });
-    }
-    drivers.sort_by(|a, b| b.effect.abs().total_cmp(&a.effect.abs()));
-    Confidence { value, drivers }
+    Confidence { value, drivers }.sorted()
 }
 
-fn probability(ratio: f64, movement: f64, record: &Record) -> f64 {
+/// The confidence in a young service: no more than Laplace's rule gives after as many days that all held.
+pub(super) fn bounded(sure: Confidence, days: f64) -> Confidence {
+    sure.at_most((days + 1.0) / (days + 2.0), format!("only {} h of it are known", number(24.0 * days, 0)))
+}
+
+impl Confidence {
+    /// Moved to where promises like it came true so far.
+    #[must_use]
+    pub fn corrected(mut self, record: &Record) -> Self {
+        let before = self.value;
+        self.value = record.correct(before);
+        if record.outcomes < 1.0 {
+            return self;
+        }
+        let (kept, outcomes) = (percent(record.kept / record.outcomes), number(record.outcomes, 0));
+        let text = format!("{kept} of {outcomes} recommendations like it kept their promise so far");
+        let effect = self.value - before;
+        self.because(text, effect)
+    }
+
+    /// With a share of it only.
+    pub(crate) fn times(mut self, share: f64, text: impl Into<String>) -> Self {
+        let before = self.value;
+        self.value *= share.clamp(0.0, 1.0);
+        let effect = self.value - before;
+        if effect == 0.0 { self } else { self.because(text, effect) }
+    }
+
+    /// At most a value.
+    pub(crate) fn at_most(mut self, most: f64, text: impl Into<String>) -> Self {
+        let before = self.value;
+        self.value = before.min(most);
+        let effect = self.value - before;
+        if effect == 0.0 { self } else { self.because(text, effect) }
+    }
+
+    fn because(mut self, text: impl Into<String>, effect: f64) -> Self {
+        self.drivers.push(Driver { text: text.into(), effect });
+        self.sorted()
+    }
+
+    fn sorted(mut self) -> Self {
+        self.drivers.sort_by(|a, b| b.effect.abs().total_cmp(&a.effect.abs()));
+        self
+    }
+}
+
+/// What a promise that rests on a relation can call upon.
+///
+/// `confidence = (kept + 1) / (judged + 2) × (0.7 + 0.3·coverage) × (1 − 0.2·noise / (1 + noise)) × fit`
+///
+/// Laplace's rule shrinks towards a coin toss: 13 of 13 days give 0.93, 2 of 2 give 0.75, none gives 0.5.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Relation {
+    /// Days on which it held, of the `judged` ones.
+    pub kept: usize,
+    pub judged: usize,
+    /// Share of the samples that are there, 0 to 1.
+    pub coverage: f64,
+    /// What season leaves of the demand: standard deviation over mean.
+    pub noise: f64,
+    /// How well the relation explains the data, 0 to 1.
+    pub fit: f64,
+}
+
+impl Relation {
+    /// The formula, before any record corrects it.
+    pub fn confidence(&self) -> Confidence {
+        let kept = self.kept.min(self.judged);
+        let success = (kept as f64 + 1.0) / (self.judged as f64 + 2.0);
+        let coverage = self.coverage.clamp(0.0, 1.0);
+        let noise = self.noise.max(0.0);
+        let text = match self.judged {
+            0 => "there was no day on which it could be checked".to_owned(),
+            judged => format!("it held on {kept} of {}", many(judged as u64, "day")),
+        };
+        Confidence { value: success, drivers: vec![Driver { text, effect: success - 0.5 }] }
+            .times(0.7 + 0.3 * coverage, format!("{} of the samples are there", percent(coverage)))
+            .times(1.0 - 0.2 * noise / (1.0 + noise), format!("what season leaves of it varies by {} of its mean", percent(noise)))
+            .times(self.fit, "the relation that it rests on explains only a part of what happened")
+    }
+}
+
+/// The chance of the formula above.
+pub(super) fn chance(ratio: f64, movement: f64) -> f64 {
     let room = (ratio.ln().max(0.0) / (movement + LEAST_MOVEMENT)).ln_1p();
-    1.0 / (1.0 + (-(A + B * room + record.shift())).exp())
+    1.0 / (1.0 + (-(A + B * room)).exp())
 }
 
 fn logit(p: f64) -> f64 {
@@ -118,7 +221,7 @@ mod tests {
 
     #[test]
     fn the_formula_is_as_computed_by_hand() {
-        let found = confidence(1.5, 0.1, 7, &Record::default());
+        let found = confidence(1.5, 0.1, 7);
         // ln 1.5 = 0.405465; over 0.15: 2.70310; ln(1 + that) = 1.30917; 1.3 + 1.55 · 1.30917 = 3.32921.
         assert!((found.value - 1.0 / (1.0 + (-3.32921f64).exp())).abs() < 1e-4, "{found:?}");
         assert_eq!(found.drivers.len(), 2);
@@ -127,14 +230,16 @@ mod tests {
     #[test]
     fn more_room_and_less_movement_and_kept_promises_make_it_surer() {
         let none = Record::default();
-        let c = |ratio, movement, record: &Record| confidence(ratio, movement, 7, record).value;
+        let c = |ratio, movement, record: &Record| confidence(ratio, movement, 7).corrected(record).value;
         assert!(c(1.5, 0.1, &none) > c(1.2, 0.1, &none));
         assert!(c(1.5, 0.1, &none) > c(1.5, 0.5, &none));
         let (mut good, mut bad) = (Record::default(), Record::default());
         (0..100).for_each(|i| good.add(0.9, i != 0, 1.0));
         (0..100).for_each(|i| bad.add(0.9, i % 2 == 0, 1.0));
         assert!(c(1.5, 0.1, &good) > c(1.5, 0.1, &none) && c(1.5, 0.1, &bad) < c(1.5, 0.1, &none));
-        assert!(confidence(1.5, 0.1, 7, &bad).drivers.iter().any(|d| d.effect < 0.0 && d.text.contains("50 %")));
+        let found = confidence(1.5, 0.1, 7).corrected(&bad);
+        assert!(found.drivers.iter().any(|d| d.effect < 0.0 && d.text.contains("50 %")), "{found:?}");
+        assert_eq!(Records::default().of("cpu"), none);
     }
 
     #[test]
@@ -143,6 +248,22 @@ mod tests {
         assert!(movement(&[5.0; 9]) < movement(&[5.0; 3]));
         assert!(movement(&[1.0, 4.0, 1.0]) > 0.5);
         assert!((movement(&[]) - 0.1).abs() < 1e-12);
-        assert_eq!(confidence(f64::NAN, 0.1, 0, &Record::default()).value, 0.0);
+        assert_eq!(confidence(f64::NAN, 0.1, 0).value, 0.0);
+        assert_eq!(bounded(confidence(4.0, 0.1, 1), 1.0).value, 2.0 / 3.0);
+    }
+
+    #[test]
+    fn a_relation_is_trusted_less_with_fewer_noisier_or_broken_days() {
+        let c = |kept, judged, coverage, noise| Relation { kept, judged, coverage, noise, fit: 1.0 }.confidence().value;
+        let best = c(13, 13, 1.0, 0.1);
+        assert!(best > 0.9);
+        assert!(c(4, 4, 1.0, 0.1) < best);
+        assert!(c(10, 13, 1.0, 0.1) < best);
+        assert!(c(13, 13, 1.0, 0.6) < best);
+        assert!(c(13, 13, 0.5, 0.1) < best);
+        assert!(c(0, 0, 1.0, f64::NAN) <= 0.5);
+        let drivers = Relation { kept: 13, judged: 13, coverage: 0.5, noise: 0.0, fit: 0.8 }.confidence().drivers;
+        assert_eq!(drivers.len(), 3, "{drivers:?}");
+        assert!(drivers.windows(2).all(|w| w[0].effect.abs() >= w[1].effect.abs()));
     }
 }

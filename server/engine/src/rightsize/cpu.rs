@@ -29,8 +29,8 @@ pub(super) struct Learner {
     share: bool,
     workloads: Vec<usize>,
     services: Vec<Demand>,
-    /// Per workload: all its services as one.
-    together: Vec<Demand>,
+    /// Per workload of several services: all of them as one.
+    together: Vec<Option<Demand>>,
     held: Vec<Option<f64>>,
     fleet: Fleet,
 }
@@ -38,6 +38,8 @@ pub(super) struct Learner {
 /// What a day's peak is over all services and days so far.
 #[derive(Default)]
 struct Fleet {
+    /// Where it was told rather than learnt from the services at hand.
+    told: Option<f64>,
     sum: f64,
     days: f64,
 }
@@ -50,28 +52,31 @@ impl Fleet {
 
     /// What a typical service's peak is taken for, in the unit of the metric. A share's unit is a machine, whatever its size.
     fn price(&self, share: bool) -> f64 {
-        if share || self.sum <= 0.0 { 1.0 } else { (self.sum / self.days).powf(FOLLOWS_SIZE) }
+        let size = self.told.unwrap_or(self.sum / self.days);
+        if share || size.is_nan() || size <= 0.0 { 1.0 } else { size.powf(FOLLOWS_SIZE) }
     }
 }
 
 impl Learner {
-    /// `workloads`: the number of each service's workload; `share`: the unit is a share of a machine.
-    pub fn new(workloads: &[usize], share: bool) -> Self {
-        let empty = vec![Demand::new(share); workloads.len()];
+    /// `workloads`: the number of each service's workload; `share`: the unit is a share of a machine; `size`: the daily peak of the
+    /// fleet's typical service, learnt from the services themselves where it is not known.
+    pub fn new(workloads: &[usize], share: bool, size: Option<f64>) -> Self {
+        let mut members = vec![0u32; workloads.len()];
+        workloads.iter().for_each(|w| members[*w] += 1);
         Self {
             share,
             workloads: workloads.to_vec(),
-            services: empty.clone(),
-            together: empty,
+            services: vec![Demand::new(share); workloads.len()],
+            together: members.iter().map(|n| (*n > 1).then(|| Demand::new(share))).collect(),
             held: vec![None; workloads.len()],
-            fleet: Fleet::default(),
+            fleet: Fleet { told: size, ..Fleet::default() },
         }
     }
 
     /// What to hold, from what is known of the service or, before its first day, of its workload.
     fn value(&self, service: usize) -> Option<f64> {
         let own = &self.services[service];
-        let known = if own.is_known() { own } else { &self.together[self.workloads[service]] };
+        let known = if own.is_known() { own } else { self.together[self.workloads[service]].as_ref()? };
         let tomorrow = known.exceedance()?;
         let price = self.fleet.price(self.share) * known.per_day();
         let cost = Cost { price, grown: Exceedance::buckets(GROWTH), tomorrow: &tomorrow };
@@ -117,7 +122,9 @@ impl Recommender for Learner {
 
     fn learn(&mut self, service: usize, day: &Day<'_>) {
         self.services[service].learn(day);
-        self.together[self.workloads[service]].learn(day);
+        if let Some(together) = &mut self.together[self.workloads[service]] {
+            together.learn(day);
+        }
         self.fleet.learn(f64::from(day.peak()));
     }
 }

@@ -9,6 +9,7 @@
 use super::Day;
 use headroom_model::time::DAY;
 use std::collections::VecDeque;
+use std::sync::LazyLock;
 
 /// Width of a bucket: values grow by 4 % from one to the next.
 const WIDTH: f64 = 0.039_220_713_153_281_33;
@@ -37,6 +38,13 @@ const EXPONENT: i32 = 3;
 /// A share of a machine has a scale of its own: on this share of samples it may go anywhere, with this mean.
 const ANYWHERE: f64 = 0.005;
 const ANYWHERE_MEAN: f64 = 0.2;
+
+/// How a day jitters: the share per bucket, from [`REACH`] down to as many up.
+static JITTERS: LazyLock<[f64; 2 * REACH + 1]> = LazyLock::new(|| {
+    let shape: [f64; 2 * REACH + 1] = std::array::from_fn(|i| (-(i.abs_diff(REACH) as f64) * WIDTH / JITTER).exp());
+    let all: f64 = shape.iter().sum();
+    shape.map(|k| k / all)
+});
 
 /// What was learnt of one service.
 #[derive(Debug, Clone)]
@@ -174,9 +182,7 @@ impl Demand {
     fn kernel(&self, median: f64) -> Vec<f64> {
         let rare = if self.peaks.iter().filter(|p| **p > self.top - WIDTH).count() >= CEILING_DAYS { CEILING } else { 1.0 };
         let beyond = rare * (USUAL_DAYS * USUAL + OWN * self.records) / (USUAL_DAYS + self.chances);
-        let mut kernel: Vec<f64> = (0..=2 * REACH).map(|i| (-(i.abs_diff(REACH) as f64) * WIDTH / JITTER).exp()).collect();
-        let all: f64 = kernel.iter().sum();
-        kernel.iter_mut().for_each(|k| *k *= (1.0 - beyond) / all);
+        let mut kernel: Vec<f64> = JITTERS.iter().map(|k| (1.0 - beyond) * k).collect();
         kernel.resize(REACH + BEYOND, 0.0);
         let scale = SCALE * (self.top - median).clamp(BURSTINESS.0, BURSTINESS.1);
         let survives = |i: usize| (1.0 + i as f64 * WIDTH / scale).powi(-EXPONENT);

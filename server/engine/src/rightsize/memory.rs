@@ -37,21 +37,24 @@ pub(super) struct Learner {
     workloads: Vec<usize>,
     /// Members of each workload, by its number.
     members: Vec<Vec<usize>>,
+    /// The mean size of a service, where it was told rather than learnt from the services at hand.
+    told: Option<f64>,
     /// The mean of all services' newest peaks, and the day for which it was taken.
     size: Option<(i64, f64)>,
 }
 
 impl Learner {
-    /// `workloads`: the number of each service's workload.
-    pub fn new(workloads: &[usize]) -> Self {
+    /// `workloads`: the number of each service's workload; `size`: the mean size of a service of the fleet, learnt from the services
+    /// themselves where it is not known.
+    pub fn new(workloads: &[usize], size: Option<f64>) -> Self {
         let mut members = vec![Vec::new(); workloads.len()];
         workloads.iter().enumerate().for_each(|(service, workload)| members[*workload].push(service));
-        Self { known: vec![Known::default(); workloads.len()], workloads: workloads.to_vec(), members, size: None }
+        Self { known: vec![Known::default(); workloads.len()], workloads: workloads.to_vec(), members, told: size, size: None }
     }
 
     /// The mean size of the services known so far.
     fn size(&mut self, day: i64) -> f64 {
-        if let Some((_, size)) = self.size.filter(|s| s.0 == day) {
+        if let Some(size) = self.told.or_else(|| self.size.filter(|s| s.0 == day).map(|s| s.1)) {
             return size;
         }
         let (sum, n) = self.known.iter().filter_map(|k| k.seen.last()).fold((0.0, 0.0), |(sum, n), s| (sum + s.peak, n + 1.0));

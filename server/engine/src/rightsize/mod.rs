@@ -8,11 +8,16 @@ pub mod confidence;
 mod cpu;
 mod demand;
 mod memory;
+mod needs;
 mod peers;
+mod walk;
+
+pub(crate) use needs::Now;
+pub(crate) use walk::{Followed, Walk, days_held, follow, walk};
 
 use crate::samples::Samples;
 use headroom_model::metric::{Metric, Unit};
-use headroom_model::series::Series;
+use headroom_model::series::{Series, ServiceHistory};
 use headroom_model::time::DAY;
 use std::collections::HashMap;
 
@@ -69,6 +74,37 @@ impl Resource {
     }
 }
 
+/// How large the services of a fleet typically are: what prices are measured by. What is not known is taken from the service at hand.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct Fleet {
+    /// Mean over the services of their largest CPU use per replica, cores.
+    pub cpu: Option<f64>,
+    /// Mean over the services of their largest memory use per replica, bytes.
+    pub memory: Option<f64>,
+}
+
+impl Fleet {
+    /// Of services whose histories are at hand.
+    #[must_use]
+    pub fn of<'a>(histories: impl Iterator<Item = &'a ServiceHistory> + Clone) -> Self {
+        let mean = |metric: Metric| {
+            let peaks = histories.clone().filter_map(|h| Some(Samples::clean(h.get(metric)?, metric)?.peak()));
+            let (sum, n) = peaks.fold((0.0, 0.0), |(sum, n), peak| (sum + peak, n + 1.0));
+            (n > 0.0).then(|| sum / n)
+        };
+        Self { cpu: mean(Metric::CpuUsage), memory: mean(Metric::MemoryWorkingSet) }
+    }
+
+    /// The typical size in the unit of a metric; shares of unknown machines have none.
+    fn size(&self, metric: Metric) -> Option<f64> {
+        match metric {
+            Metric::CpuUsage => self.cpu,
+            Metric::MemoryWorkingSet => self.memory,
+            _ => None,
+        }
+    }
+}
+
 /// One series to be sized.
 #[derive(Debug, Clone, Copy)]
 pub struct Usage<'a> {
@@ -91,15 +127,15 @@ pub struct Held {
 
 /// The samples of one UTC day of one series.
 #[derive(Debug, Clone, Copy)]
-struct Day<'a> {
+pub(crate) struct Day<'a> {
     /// Days since 1970.
-    day: i64,
+    pub day: i64,
     /// Seconds from midnight to the begin of the first sample.
     offset: i64,
     /// Seconds per sample.
     step: i64,
     /// Samples; `NaN` is a gap, at least one is not.
-    values: &'a [f32],
+    pub values: &'a [f32],
 }
 
 impl Day<'_> {
@@ -108,14 +144,19 @@ impl Day<'_> {
         self.values.iter().copied().filter(|v| !v.is_nan())
     }
 
-    /// The samples that are not gaps, each with its second of the day.
-    fn points(&self) -> impl Iterator<Item = (i64, f32)> + '_ {
-        self.values.iter().enumerate().filter(|(_, v)| !v.is_nan()).map(|(i, v)| (self.offset + i as i64 * self.step, *v))
-    }
-
     /// The largest sample.
     fn peak(&self) -> f32 {
         self.values.iter().copied().fold(0.0, f32::max)
+    }
+
+    /// The share of a full day's samples that are there, 0 to 1.
+    fn share_seen(&self) -> f64 {
+        (self.present().count() as f64 / (DAY / self.step).max(1) as f64).min(1.0)
+    }
+
+    /// Whether at least half of its samples are there.
+    fn is_whole(&self) -> bool {
+        self.share_seen() >= 0.5
     }
 }
 
@@ -146,7 +187,7 @@ pub fn replay(metric: Metric, usage: &[Usage<'_>], method: Method) -> Vec<Vec<He
     let mut days: Vec<(usize, Day<'_>)> =
         samples.iter().enumerate().flat_map(|(i, s)| s.iter().flat_map(days).map(move |day| (i, day))).collect();
     days.sort_by_key(|(service, day)| (day.day, *service));
-    let mut recommender = recommender_of(method, resource, metric, usage);
+    let mut recommender = recommender(method, resource, metric.unit() == Unit::Ratio, &workloads(usage), None);
     for today in days.chunk_by(|a, b| a.1.day == b.1.day) {
         for (service, day) in today {
             recommender.decide(*service, day.day, &mut held[*service]);
@@ -158,12 +199,13 @@ pub fn replay(metric: Metric, usage: &[Usage<'_>], method: Method) -> Vec<Vec<He
     held
 }
 
-fn recommender_of(method: Method, resource: Resource, metric: Metric, usage: &[Usage<'_>]) -> Box<dyn Recommender> {
-    let share = metric.unit() == Unit::Ratio;
-    let n = usage.len();
+/// A method for the services whose workloads these are. `share`: the unit is a share of a machine; `size`: how large the fleet's typical
+/// service is, where that is known from elsewhere.
+fn recommender(method: Method, resource: Resource, share: bool, workloads: &[usize], size: Option<f64>) -> Box<dyn Recommender> {
+    let n = workloads.len();
     match (method, resource) {
-        (Method::Headroom, Resource::Cpu) => Box::new(cpu::Learner::new(&workloads(usage), share)),
-        (Method::Headroom, Resource::Memory) => Box::new(memory::Learner::new(&workloads(usage))),
+        (Method::Headroom, Resource::Cpu) => Box::new(cpu::Learner::new(workloads, share, size)),
+        (Method::Headroom, Resource::Memory) => Box::new(memory::Learner::new(workloads, size)),
         (Method::Vpa, _) => Box::new(peers::Each::new(n, || peers::Vpa::new(resource, share))),
         (Method::Krr, _) => Box::new(peers::Each::new(n, || peers::Krr::new(resource))),
         (Method::Autopilot, _) => Box::new(peers::Each::new(n, || peers::Autopilot::new(resource))),
@@ -178,7 +220,7 @@ fn workloads(usage: &[Usage<'_>]) -> Vec<usize> {
 }
 
 /// The days of a series that have samples, oldest first.
-fn days(samples: &Samples) -> Vec<Day<'_>> {
+pub(crate) fn days(samples: &Samples) -> Vec<Day<'_>> {
     let step = samples.step;
     let mut out = Vec::new();
     let mut from = 0;

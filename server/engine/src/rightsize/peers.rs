@@ -2,7 +2,6 @@
 
 use super::{Day, Held, Recommender, Resource, hold};
 use crate::histogram::Histogram;
-use crate::stats::quantile;
 use std::collections::VecDeque;
 
 /// Decides for one series.
@@ -89,7 +88,15 @@ impl Peer for Vpa {
         self.weights.iter_mut().for_each(|w| *w *= past);
         self.newest = Some(day.day);
         match self.resource {
-            Resource::Cpu => day.points().for_each(|(second, v)| self.add(v, (second as f64 / 86_400.0).exp2())),
+            Resource::Cpu => {
+                let (mut weight, growth) = ((day.offset as f64 / 86_400.0).exp2(), (day.step as f64 / 86_400.0).exp2());
+                for v in day.values {
+                    if !v.is_nan() {
+                        self.add(*v, weight);
+                    }
+                    weight *= growth;
+                }
+            }
             Resource::Memory => self.add(day.peak(), 1.0),
         }
     }
@@ -103,22 +110,39 @@ impl Peer for Vpa {
     }
 }
 
-/// The samples of the last 14 days.
+/// The samples of the last 14 days (of memory their peaks, of which the largest is the largest of all), each day's in order.
 #[derive(Default)]
-struct Window(VecDeque<(i64, Vec<f64>)>);
+struct Window(VecDeque<(i64, Vec<f32>)>);
 
 impl Window {
     const DAYS: i64 = 14;
 
-    fn learn(&mut self, day: &Day<'_>) {
-        self.0.push_back((day.day, day.present().map(f64::from).collect()));
+    fn learn(&mut self, day: &Day<'_>, resource: Resource) {
+        let mut values = match resource {
+            Resource::Cpu => day.present().collect(),
+            Resource::Memory => vec![day.peak()],
+        };
+        values.sort_unstable_by(f32::total_cmp);
+        self.0.push_back((day.day, values));
         while self.0.front().is_some_and(|(old, _)| old + Self::DAYS <= day.day) {
             self.0.pop_front();
         }
     }
 
+    /// The `q`-quantile, linear between order statistics: taken from above, since what is asked for is near the top.
     fn quantile(&self, q: f64) -> Option<f64> {
-        quantile(&mut self.0.iter().flat_map(|(_, v)| v).copied().collect::<Vec<f64>>(), q)
+        let mut left: Vec<&[f32]> = self.0.iter().map(|(_, values)| values.as_slice()).filter(|v| !v.is_empty()).collect();
+        let n: usize = left.iter().map(|v| v.len()).sum();
+        let at = q * (n.checked_sub(1)?) as f64;
+        let (mut value, mut above) = (f64::NAN, f64::NAN);
+        for _ in 0..n - at.floor() as usize {
+            let largest = left.iter_mut().max_by(|a, b| a[a.len() - 1].total_cmp(&b[b.len() - 1]))?;
+            let (top, rest) = largest.split_last()?;
+            (value, above) = (f64::from(*top), value);
+            *largest = rest;
+            left.retain(|v| !v.is_empty());
+        }
+        Some(if at.fract() == 0.0 || above.is_nan() { value } else { value + (above - value) * at.fract() })
     }
 }
 
@@ -138,7 +162,7 @@ impl Krr {
 
 impl Peer for Krr {
     fn learn(&mut self, day: &Day<'_>) {
-        self.window.learn(day);
+        self.window.learn(day, self.resource);
     }
 
     fn decide(&mut self) -> Option<f64> {
@@ -200,7 +224,7 @@ impl Aws {
 
 impl Peer for Aws {
     fn learn(&mut self, day: &Day<'_>) {
-        self.window.learn(day);
+        self.window.learn(day, self.resource);
     }
 
     fn decide(&mut self) -> Option<f64> {

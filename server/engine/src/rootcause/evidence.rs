@@ -65,6 +65,9 @@ pub struct Evidence {
     pub just_before: Vec<f64>,
     /// Values after.
     pub after: Vec<f64>,
+    /// The least spread that is believed, in the metric's unit; 0 where nothing is known of it. A share that is usually zero has none
+    /// of its own.
+    pub least: f64,
 }
 
 impl Evidence {
@@ -79,6 +82,7 @@ impl Evidence {
             before: finite(normal),
             just_before: Vec::new(),
             after: finite(anomalous),
+            least: 0.0,
         }
     }
 
@@ -95,6 +99,7 @@ impl Evidence {
             before: within(at.saturating_sub(seconds(BEFORE)), at),
             just_before: within(at.saturating_sub(seconds(JUST_BEFORE)), at),
             after: within(at, at.saturating_add(seconds(AFTER)).saturating_add(1)),
+            least: 0.0,
         }
     }
 
@@ -112,7 +117,7 @@ impl Evidence {
         let between = quantile(&mut before, 0.75)? - quantile(&mut before, 0.25)?;
         let now = median(&mut self.after.clone())?;
         let from = median(&mut self.just_before.clone()).map_or(usual, |j| j.max(usual));
-        let spread = (between / 1.35 + RELATIVE_SPREAD * usual.abs()).max(floor).max(f64::MIN_POSITIVE);
+        let spread = (between / 1.35 + RELATIVE_SPREAD * usual.abs()).max(floor).max(self.least).max(f64::MIN_POSITIVE);
         let times = (now - from) / spread;
         times.is_finite().then_some(Rise { usual, now, times: times.max(0.0) })
     }

@@ -2,29 +2,34 @@
 
 use super::cpu::SATURATED;
 use super::gain::{Gain, gain, gain_of_part, latency};
+use super::resize::{round_bytes, round_cores};
 use crate::analysis::Input;
-use crate::confidence::confidence;
 use crate::features::{Features, Profile, clean};
 use crate::replay::{Question, replay};
+use crate::rightsize::confidence::{Confidence, Record, Relation};
+use crate::rightsize::{Now, Walk, walk};
 use crate::risk::Risks;
 use crate::samples::Samples;
-use crate::sizing::{Resource, Walk, walk};
 use crate::words;
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Evidence, ExpectedImprovement, Proposal, Replay, UseBar};
 use headroom_model::service::{Parameter, ResourceState};
-use headroom_model::units::{Confidence, Money};
+use headroom_model::units::{self, Money};
 use std::collections::BTreeMap;
 
 /// The demand for one resource and what it was sized to.
-pub(crate) struct Demand {
+pub(crate) struct Demand<'a> {
     /// The metric it was taken from.
     pub metric: Metric,
-    /// Demand per replica; where throttling hid a part of it, with that part estimated.
+    /// Demand per replica; where throttling hid a part of it, with that part estimated, and without what starting up takes.
     pub samples: Samples,
+    /// The largest use while starting up, where that was left out; else 0.
+    pub start_up: f64,
     /// The walk through its days.
-    pub walk: Walk,
+    pub walk: Walk<'a>,
+    /// What to ask for instead of what is asked for now; `None` where nothing was ever used.
+    pub value: Option<f64>,
 }
 
 /// One service under analysis.
@@ -34,8 +39,8 @@ pub struct Case<'a> {
     /// What is known of the service.
     pub features: Features,
     pub(crate) samples: BTreeMap<Metric, Samples>,
-    pub(crate) cpu: Option<Demand>,
-    pub(crate) memory: Option<Demand>,
+    pub(crate) cpu: Option<Demand<'a>>,
+    pub(crate) memory: Option<Demand<'a>>,
 }
 
 /// A proposal in the making.
@@ -51,6 +56,7 @@ pub(crate) struct Draft {
     pub performance: f64,
     /// Milliseconds of p95.
     pub latency_ms: f64,
+    /// Before what came of the strategy's proposals so far corrects it.
     pub confidence: Confidence,
     pub evidence: Vec<Evidence>,
     pub replays: Vec<Replay>,
@@ -64,13 +70,38 @@ impl<'a> Case<'a> {
     pub fn new(input: &'a Input<'a>) -> Self {
         let samples = clean(input.history);
         let features = Features::from_samples(&samples);
-        let sized = |metric: Metric, samples: Samples, resource| {
-            let walk = walk(&samples, resource, input.policy);
-            Demand { metric, samples, walk }
-        };
-        let cpu = features.cpu().map(|(m, _)| sized(m, unthrottled(&samples, m), Resource::Cpu));
-        let memory = features.memory().map(|(m, _)| sized(m, samples[&m].clone(), Resource::Memory));
-        Self { input, features, samples, cpu, memory }
+        let mut case = Self { input, features, samples, cpu: None, memory: None };
+        let (cpu, memory) = (case.features.cpu().map(|c| c.0), case.features.memory().map(|m| m.0));
+        case.cpu = cpu.map(|m| {
+            let (demand, start_up) = without_start_up(unthrottled(&case.samples, m), case.samples.get(&Metric::Restarts));
+            let now = case.cpu_request().filter(|_| m == Metric::CpuUsage);
+            let month = now.and_then(|cores| case.input.prices.cpu_month(cores, case.replicas()));
+            Demand { start_up, ..case.sized("cpu", m, demand, now.map(|cores| case.now(cores, month, round_cores))) }
+        });
+        case.memory = memory.map(|m| {
+            let now = case.memory_request().filter(|_| m == Metric::MemoryWorkingSet);
+            let month = now.and_then(|bytes| case.input.prices.memory_month(bytes, case.replicas()));
+            case.sized("memory", m, case.samples[&m].clone(), now.map(|bytes| case.now(bytes, month, round_bytes)))
+        });
+        case
+    }
+
+    fn sized(&self, strategy: &str, metric: Metric, samples: Samples, now: Option<Now>) -> Demand<'a> {
+        let walk = walk(&samples, metric, self.input.policy, &self.input.fleet);
+        let value = walk.needs.decide(walk.held.next, now.as_ref(), &self.record(strategy));
+        Demand { metric, samples, start_up: 0.0, walk, value }
+    }
+
+    /// A request as it is. What policy asks a change to save is a share of what the whole service costs, of which this request costs `month`.
+    fn now(&self, value: f64, month: Option<Money>, round: fn(f64) -> f64) -> Now {
+        let whole = self.input.prices.month(self.state()).zip(month).filter(|(_, part)| part.micros > 0);
+        let times = whole.map_or(1.0, |(whole, part)| (whole.units() / part.units()).max(1.0));
+        Now { value, least: times * self.input.policy.recommendation_threshold / 100.0, round }
+    }
+
+    /// What came of a strategy's proposals so far.
+    fn record(&self, strategy: &str) -> Record {
+        self.input.records.map(|r| r.of(strategy)).unwrap_or_default()
     }
 
     pub(crate) fn state(&self) -> &ResourceState {
@@ -133,8 +164,9 @@ impl<'a> Case<'a> {
     pub(crate) fn has_latency(&self) -> bool {
         latency(&self.samples).is_some()
     }
+    /// Confidence in a promise that held on `kept` of `judged` days.
     pub(crate) fn confidence(&self, kept: usize, judged: usize, noise: f64, fit: f64) -> Confidence {
-        confidence(kept, judged, &self.features, noise, fit)
+        Relation { kept, judged, coverage: self.features.coverage, noise, fit }.confidence()
     }
     /// Confidence in a promise that rests on a relation.
     pub(crate) fn trust(&self, gain: &Gain) -> Confidence {
@@ -154,7 +186,7 @@ impl<'a> Case<'a> {
 
     /// CPU and memory per replica against what is asked for and what a state would ask for.
     pub(crate) fn bars(&self, recommended: Option<&ResourceState>) -> Vec<UseBar> {
-        let bar = |demand: &Option<Demand>, request: Option<f64>, proposed: Option<f64>| {
+        let bar = |demand: &Option<Demand<'_>>, request: Option<f64>, proposed: Option<f64>| {
             let demand = demand.as_ref()?;
             let p = self.profile(demand.metric)?;
             Some(UseBar { metric: demand.metric, p50: p.p50, p99: p.p99, peak: p.peak, request, proposed })
@@ -170,7 +202,7 @@ impl<'a> Case<'a> {
         let demand = self.cpu.as_ref()?;
         let priced = demand.metric == Metric::CpuUsage;
         let price = |v| if priced { self.input.prices.cpu_month(v, self.replicas()) } else { None };
-        Some(self.replay(demand, Resource::Cpu, value.map(|v| (row, v)), self.cpu_request(), &price))
+        Some(self.replay(demand, value.map(|v| (row, v)), self.cpu_request(), &price))
     }
 
     /// The replay of memory per replica with a limit held.
@@ -179,7 +211,7 @@ impl<'a> Case<'a> {
         let priced = demand.metric == Metric::MemoryWorkingSet;
         let price = |v| if priced { self.input.prices.memory_month(v, self.replicas()) } else { None };
         let today = self.memory_limit().or_else(|| self.memory_request());
-        Some(self.replay(demand, Resource::Memory, value.map(|v| (row, v)), today, &price))
+        Some(self.replay(demand, value.map(|v| (row, v)), today, &price))
     }
 
     /// The replay of the CPU of all replicas together.
@@ -189,8 +221,8 @@ impl<'a> Case<'a> {
         let price = |v| self.input.prices.cpu_month(v, 1.0);
         Some(replay(&Question {
             metric: Metric::CpuUsage,
-            resource: Resource::Cpu,
             samples: &total,
+            daily: None,
             proposal: Some(("headroom", request * replicas)),
             today: Some(request * self.replicas()),
             price: &price,
@@ -199,13 +231,13 @@ impl<'a> Case<'a> {
 
     fn replay(
         &self,
-        demand: &Demand,
-        resource: Resource,
+        demand: &Demand<'_>,
         proposal: Option<(&str, f64)>,
         today: Option<f64>,
         price: &dyn Fn(f64) -> Option<Money>,
     ) -> Replay {
-        replay(&Question { metric: demand.metric, resource, samples: &demand.samples, proposal, today, price })
+        let daily = Some(&demand.walk.held);
+        replay(&Question { metric: demand.metric, samples: &demand.samples, proposal, daily, today, price })
     }
 
     /// CPU demand of all replicas together, cores.
@@ -224,11 +256,12 @@ impl<'a> Case<'a> {
         };
         let now = self.input.prices.month(self.state()).filter(|m| m.micros > 0);
         let percent = saving.zip(now).map(|(s, n)| 100.0 * s.units() / n.units());
+        let sure = draft.confidence.corrected(&self.record(draft.strategy));
         let expected = ExpectedImprovement {
             performance_gain_percent: finite(draft.performance),
             cost_reduction_percent: percent.map(finite),
             latency_reduction_ms: finite(draft.latency_ms),
-            confidence: draft.confidence,
+            confidence: units::Confidence::clamped(sure.value),
         };
         let priority = priority(&expected, saving, draft.cure);
         let mut risks = draft.risks;
@@ -241,12 +274,14 @@ impl<'a> Case<'a> {
             bars: self.bars(Some(&draft.recommended)),
             recommended: draft.recommended,
             expected,
+            confidence_drivers: sure.drivers,
             saving_month: saving,
             evidence: draft.evidence,
             replays: draft.replays,
             risk: risks.note(),
             priority,
             cure: draft.cure,
+            schedule: None,
         }
     }
 
@@ -262,13 +297,16 @@ impl<'a> Case<'a> {
     }
 
     /// On how many unseen days the rule held, in words.
-    pub(crate) fn walk_evidence(&self, walk: &Walk) -> Evidence {
+    pub(crate) fn walk_evidence(&self, walk: &Walk<'_>) -> Evidence {
         let kept = walk.days.iter().filter(|d| d.kept).count();
         let all = walk.days.len();
         if all == 0 {
             return says(false, "too few days to check it on days it had not seen");
         }
-        says(10 * kept >= 9 * all, format!("sized from the days before, it held on {kept} of {}", words::many(all as u64, "unseen day")))
+        says(
+            10 * kept >= 9 * all,
+            format!("decided anew each day from the days before, it held on {kept} of {}", words::many(all as u64, "unseen day")),
+        )
     }
 }
 
@@ -310,4 +348,25 @@ fn unthrottled(samples: &BTreeMap<Metric, Samples>, metric: Metric) -> Samples {
         Some(throttled) if throttled.peak() > 0.0 => used.map(|t, v| v / (1.0 - throttled.at(t).unwrap_or(0.0)).clamp(1.0 / 3.0, 1.0)),
         _ => used.clone(),
     }
+}
+
+/// Seconds from the begin of the interval of a restart in which a service starts up.
+const START_UP_SECS: i64 = 900;
+/// Where starting up takes more of the time than this share, it is a part of the demand.
+const RARE: f64 = 0.05;
+
+/// Demand without the bursts of starting up, which the limit serves, not the request; and the largest of them.
+fn without_start_up(demand: Samples, restarts: Option<&Samples>) -> (Samples, f64) {
+    let Some(restarts) = restarts.filter(|r| r.peak() > 0.0) else { return (demand, 0.0) };
+    let starts: Vec<i64> = restarts.points().filter(|(_, n)| *n > 0.0).map(|(t, _)| t).collect();
+    let starting = |t: i64| {
+        let before = starts.partition_point(|s| *s <= t);
+        before > 0 && t - starts[before - 1] < START_UP_SECS
+    };
+    let cut = demand.map(|t, v| if starting(t) { f64::NAN } else { v });
+    if (cut.count as f64) < (1.0 - RARE) * demand.count as f64 {
+        return (demand, 0.0);
+    }
+    let largest = demand.points().filter(|(t, _)| starting(*t)).fold(0.0, |m: f64, (_, v)| m.max(v));
+    (cut, largest)
 }

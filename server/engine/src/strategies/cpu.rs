@@ -1,4 +1,4 @@
-//! CPU right-sizing: the decaying percentile and margin of policy, checked against the throttling that policy allows.
+//! CPU right-sizing: what was learnt from its days, as sure as its record makes it, never less than policy's percentile and margin.
 
 use super::case::says;
 use super::resize::round_cores;
@@ -28,7 +28,7 @@ struct Size {
 fn size(case: &Case) -> Option<Size> {
     let demand = case.cpu.as_ref()?;
     let share = demand.metric == Metric::CpuUtilization;
-    let wanted = demand.walk.value.map(|v| if share { ((v * 100.0).ceil() / 100.0).min(1.0) } else { round_cores(v) })?;
+    let wanted = demand.value.map(|v| if share { ((v * 100.0).ceil() / 100.0).min(1.0) } else { round_cores(v) })?;
     let Some(now) = case.cpu_request().filter(|_| !share) else {
         return Some(Size { verdict: Verdict::NoRequest, total: wanted, target_percent: None });
     };
@@ -96,9 +96,7 @@ impl Strategy for Cpu {
         let size = size(case).filter(|s| s.verdict != Verdict::Optimal)?;
         let recommended = state_with(case, &size);
         let total = recommended.cpu_request()?.get();
-        let p = case.profile(demand.metric)?;
         let replay = case.replay_cpu("headroom", Some(total))?;
-        let kept = demand.walk.days.iter().filter(|d| d.kept).count();
         let (performance, latency_ms, fit) = benefit(case, &size, total, &replay);
         Some(case.proposal(Draft {
             strategy: self.name(),
@@ -107,7 +105,7 @@ impl Strategy for Cpu {
             description: description(case, demand.metric, &size, total),
             performance,
             latency_ms,
-            confidence: case.confidence(kept, demand.walk.days.len(), p.noise, fit),
+            confidence: demand.walk.needs.confidence(total).times(fit, "load and throttling explain only a part of its latency"),
             evidence: evidence(case, &size, total, &replay),
             risks: risks(case, total, &replay),
             replays: vec![replay],
@@ -152,10 +150,10 @@ fn title(case: &Case, metric: Metric, total: f64) -> String {
 fn description(case: &Case, metric: Metric, size: &Size, total: f64) -> String {
     let policy = case.input.policy;
     let rule = format!(
-        "The {}th percentile of recent use plus {}, and enough for its busy days to throttle no longer than the {} that policy allows",
+        "Learnt from its own days: with it, use is expected above the request for no longer than the {} that policy allows, for a week to come; never less than the {}th percentile of recent use plus {}",
+        percent(policy.max_throttled_ratio),
         words::number(policy.cpu_percentile, 1),
-        percent(policy.cpu_margin),
-        percent(policy.max_throttled_ratio)
+        percent(policy.cpu_margin)
     );
     let lead = match (size.verdict, case.cpu_request()) {
         (Verdict::Over, Some(now)) => {
@@ -217,6 +215,12 @@ fn evidence(case: &Case, size: &Size, total: f64, replay: &Replay) -> Vec<Eviden
                 percent(r.worst_day)
             ),
         ));
+    }
+    if demand.start_up > total && !share {
+        let limit = case.state().cpu_limit().map(|l| l.get());
+        let served = limit.is_none_or(|l| l >= demand.start_up);
+        let by = limit.map_or("what the node has left".to_owned(), |l| format!("the limit of {}", of_cores(l)));
+        lines.push(says(served, format!("starting up took {}: that is for {by}, not for the request", of_cores(demand.start_up))));
     }
     lines.push(case.walk_evidence(&demand.walk));
     lines.push(case.data_evidence());

@@ -1,8 +1,10 @@
-//! Memory right-sizing: never below the observed peak plus the margin of policy; OOM kills raise, leaks are provided for.
+//! Memory right-sizing: what was learnt from its days, never below the observed peak plus the margin of policy; OOM kills raise, leaks are
+//! provided for, and a heap that fills what it is given is left alone.
 
 use super::case::says;
 use super::resize::round_bytes;
 use super::{Case, Draft, Strategy, scale_memory};
+use crate::features::Profile;
 use crate::risk::Risks;
 use crate::words::{bytes, bytes_step, many, percent};
 use headroom_model::job::OptimizationType;
@@ -15,6 +17,8 @@ pub struct Memory;
 
 /// Days of further growth that a leaking service is given.
 const LEAK_DAYS: f64 = 7.0;
+/// Memory that never fell below this share of its peak is a heap that is full by its own setting.
+const FLAT: f64 = 0.97;
 /// A peak above this share of the limit is saturation.
 const NEAR_LIMIT: f64 = 0.95;
 
@@ -28,13 +32,18 @@ struct Size {
 fn need(case: &Case) -> Option<f64> {
     let demand = case.memory.as_ref()?;
     let margin = 1.0 + case.input.policy.memory_margin;
-    let learnt = demand.walk.value?;
+    let learnt = demand.value?;
     let p = case.profile(demand.metric)?;
     let leak = case.features.leak.as_ref().map_or(0.0, |l| (p.peak + l.per_day * LEAK_DAYS).min(1.5 * p.peak) * margin);
     let killed = case.memory_limit().or_else(|| case.memory_request()).filter(|_| case.features.oom_kills > 0.0);
     // A kill hides how much was wanted: a quarter more than where it happened, at least 100 MiB, as KRR and VPA do.
     let after_kill = killed.map_or(0.0, |limit| (limit * 1.25).max(limit + 100.0 * MIB as f64));
     Some(learnt.max(leak).max(after_kill))
+}
+
+/// A heap or a cache that has taken what its own setting allows, and stays there: being near the limit is what it is for.
+fn fills(p: &Profile) -> bool {
+    p.p05 > FLAT * p.peak
 }
 
 fn size(case: &Case) -> Option<Size> {
@@ -51,7 +60,7 @@ fn size(case: &Case) -> Option<Size> {
     let limit = case.memory_limit();
     let at_limit = limit.is_some_and(|l| p.peak > NEAR_LIMIT * l);
     let above_request = p.p95_decayed > now;
-    let verdict = if case.features.oom_kills > 0.0 || ((at_limit || above_request) && wanted > now) {
+    let verdict = if case.features.oom_kills > 0.0 || (((at_limit && !fills(p)) || above_request) && wanted > now) {
         Verdict::Under
     } else if wanted < now * (1.0 - near) {
         Verdict::Over
@@ -110,8 +119,6 @@ impl Strategy for Memory {
         let request = recommended.memory_request()?.as_f64();
         let limit = recommended.memory_limit().map_or(request, |l| l.as_f64());
         let replay = case.replay_memory("headroom", Some(limit))?;
-        let kept = demand.walk.days.iter().filter(|d| d.kept).count();
-        let p = case.profile(demand.metric)?;
         let cure = size.verdict == Verdict::Under;
         let title = match case.memory_request() {
             Some(now) if case.features.oom_kills > 0.0 => {
@@ -127,7 +134,7 @@ impl Strategy for Memory {
             description: description(case, request, limit),
             performance: if cure { availability_gain(case) } else { 0.0 },
             latency_ms: 0.0,
-            confidence: case.confidence(kept, demand.walk.days.len(), p.noise, 1.0),
+            confidence: demand.walk.needs.confidence(limit),
             evidence: evidence(case, &replay, limit),
             risks: risks(case, request, limit),
             replays: vec![replay],
@@ -161,7 +168,7 @@ fn description(case: &Case, request: f64, limit: f64) -> String {
     let why = if case.features.oom_kills > 0.0 {
         "A kill hides how much was wanted, so it goes a quarter beyond where it happened".to_owned()
     } else {
-        format!("The largest use of the window plus {margin}")
+        format!("Learnt from its own days to be enough for every sample of a week to come; never less than its largest use plus {margin}")
     };
     format!("{lead}{capped} {why}.")
 }

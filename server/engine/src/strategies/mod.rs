@@ -1,6 +1,5 @@
 //! Strategies: each looks at one kind of waste or pain, and proposes at most one change.
 
-mod autoscaler;
 mod cache;
 mod case;
 mod connection_pool;
@@ -8,16 +7,16 @@ mod cpu;
 mod database;
 mod gain;
 mod gpu;
+mod joint;
 mod latency;
 mod load_balancing;
 mod memory;
 mod network;
-mod replicas;
 mod resize;
 mod storage;
 
 pub use case::Case;
-pub(crate) use case::{Draft, plain_type, says};
+pub(crate) use case::{Demand, Draft, plain_type, says};
 pub(crate) use resize::{scale_cpu, scale_memory};
 
 use headroom_model::recommendation::{Finding, Proposal};
@@ -40,8 +39,7 @@ pub trait Strategy: Sync {
 pub const ALL: &[&dyn Strategy] = &[
     &cpu::Cpu,
     &memory::Memory,
-    &replicas::Replicas,
-    &autoscaler::Autoscaler,
+    &joint::Joint,
     &gpu::Gpu,
     &storage::Storage,
     &network::Network,

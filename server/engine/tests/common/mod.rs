@@ -1,6 +1,7 @@
 //! A service and its history, made to measure.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+use headroom_engine::rightsize::Fleet;
 use headroom_engine::{Analysis, Input, analyze, prices::PriceBook};
 use headroom_model::ids::ServiceId;
 use headroom_model::job::OptimizationType;
@@ -83,6 +84,8 @@ impl World {
             prices,
             types: &self.types,
             now: Timestamp::from_secs(START + self.days as i64 * DAY),
+            fleet: Fleet::default(),
+            records: None,
         }
     }
 

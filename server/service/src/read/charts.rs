@@ -4,7 +4,7 @@ use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink, Mark, Thres
 use headroom_model::metric::{Aggregation, Metric, Unit};
 use headroom_model::series::{Series, ServiceHistory};
 use headroom_model::units::GIB;
-use headroom_model::view::ChangeRow;
+use headroom_model::view::{Anomaly, ChangeRow, Expected};
 
 /// Most points of a line: more cannot be told apart on a screen.
 const POINTS: usize = 360;
@@ -66,7 +66,12 @@ pub fn traffic(history: &ServiceHistory, changes: &[ChangeRow]) -> ChartModel {
 /// A metric of its own, such as the cache hit ratio that a proposal is about.
 #[must_use]
 pub fn one(metric: Metric, title: &'static str, history: &ServiceHistory, changes: &[ChangeRow]) -> ChartModel {
-    let unit = match metric.unit() {
+    build(title, unit(metric), &[line(metric, title, Ink::Data1)], false, history, None, changes)
+}
+
+/// The unit in which charts show a metric.
+fn unit(metric: Metric) -> &'static str {
+    match metric.unit() {
         Unit::Ratio => "share",
         Unit::Milliseconds => "ms",
         Unit::Bytes => "GiB",
@@ -74,8 +79,45 @@ pub fn one(metric: Metric, title: &'static str, history: &ServiceHistory, change
         Unit::PerSecond => "/s",
         Unit::Cores => "cores",
         Unit::Count => "",
+    }
+}
+
+/// What was, as (seconds since the epoch, value), and what is expected with its interval; both and the lines in the metric's unit.
+#[must_use]
+pub fn ahead(metric: Metric, past: &[(i64, f64)], expected: &[Expected], mut lines: Vec<Threshold>) -> ChartModel {
+    let (title, label) = match metric {
+        Metric::CpuUsage | Metric::CpuUtilization => ("CPU per replica", "use"),
+        Metric::MemoryWorkingSet | Metric::MemoryUtilization => ("Memory per replica", "use"),
+        Metric::VolumeUsed => ("Volume", "used"),
+        _ => ("Requests", "requests"),
     };
-    build(title, unit, &[line(metric, title, Ink::Data1)], false, history, None, changes)
+    let scale = scale(metric);
+    lines.iter_mut().for_each(|l| l.value *= scale);
+    let was = |(at, value): &(i64, f64)| (*at, value.is_finite().then_some(value * scale));
+    let mut series = vec![ChartSeries { label: label.into(), ink: Ink::Use, steps: false, points: past.iter().map(was).collect() }];
+    // The line goes on where the past ends.
+    let joint = past.last().filter(|_| !expected.is_empty()).map(was);
+    let points = joint.into_iter().chain(expected.iter().map(|e| (e.at.secs(), Some(e.mean * scale)))).collect();
+    let band = expected.iter().map(|e| (e.at.secs(), e.lo95 * scale, e.hi95 * scale)).collect();
+    if !expected.is_empty() {
+        series.push(ChartSeries { label: "expected".into(), ink: Ink::Data2, steps: false, points });
+    }
+    let bands =
+        if expected.is_empty() { Vec::new() } else { vec![ChartBand { label: "95 % interval".into(), ink: Ink::Data2, points: band }] };
+    ChartModel { title: title.into(), unit: unit(metric).into(), series, bands, thresholds: lines, marks: Vec::new() }
+}
+
+/// Marks the anomalies of these metrics, given newest first, that begin within the chart; the newest of them is named, unless a change is
+/// named beside it.
+pub fn mark_anomalies(model: &mut ChartModel, anomalies: &[Anomaly], metrics: &[Metric]) {
+    let Some((from, to)) = model.time_range() else { return };
+    let within = anomalies.iter().filter(|a| metrics.contains(&a.metric) && (from..=to).contains(&a.from.secs()));
+    let mut times: Vec<i64> = within.map(|a| a.from.secs()).collect();
+    times.dedup();
+    let crowded = times.first().is_some_and(|at| model.marks.iter().any(|m| (m.at - at).abs() * 4 < to - from));
+    let label = |i| if i == 0 && !crowded { "anomaly".to_owned() } else { String::new() };
+    let mark = |(i, at): (usize, i64)| Mark { label: label(i), ink: Ink::Watch, at };
+    model.marks.extend(times.into_iter().enumerate().map(mark));
 }
 
 fn build(
@@ -96,14 +138,18 @@ fn build(
             model.bands.push(ChartBand { label: "range".into(), ink: Ink::Use, points: range(series, line.metric) });
         }
     }
-    if let Some(value) = proposed {
-        let scale = lines.first().map_or(1.0, |l| scale(l.metric));
-        model.thresholds.push(Threshold { label: "proposed".into(), ink: Ink::Proposed, value: value * scale });
+    if let Some((value, line)) = proposed.zip(lines.first()) {
+        model.thresholds.push(self::proposed(line.metric, value));
     }
     if let Some((from, to)) = model.time_range() {
         model.marks = changes.iter().flat_map(marks).filter(|m| (from..=to).contains(&m.at)).collect();
     }
     model
+}
+
+/// The line of what is proposed, from the metric's unit.
+pub(crate) fn proposed(metric: Metric, value: f64) -> Threshold {
+    Threshold { label: "proposed".into(), ink: Ink::Proposed, value: value * scale(metric) }
 }
 
 fn marks(change: &ChangeRow) -> Vec<Mark> {
@@ -153,6 +199,7 @@ fn range(series: &Series, metric: Metric) -> Vec<(i64, f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use headroom_model::time::Timestamp;
 
     #[test]
     fn a_long_series_is_thinned_and_keeps_its_peak_in_the_band() {
@@ -166,6 +213,40 @@ mod tests {
         let top = chart.bands[0].points.iter().map(|p| p.2).fold(0.0, f64::max);
         assert_eq!(top, 9.0);
         assert_eq!(chart.thresholds[0].value, 2.0);
+    }
+
+    #[test]
+    fn what_is_expected_goes_on_where_the_past_ends() {
+        let expected: Vec<Expected> =
+            (2..4).map(|h| Expected { at: Timestamp::from_secs(h * 3600), mean: GIB as f64, lo95: 0.0, hi95: 2.0 * GIB as f64 }).collect();
+        let past = [(0, f64::NAN), (3600, GIB as f64)];
+        let limit = Threshold { label: "limit".into(), ink: Ink::Bad, value: 4.0 * GIB as f64 };
+        let chart = ahead(Metric::MemoryWorkingSet, &past, &expected, vec![limit]);
+        assert_eq!(chart.series[0].points, [(0, None), (3600, Some(1.0))]);
+        assert_eq!(chart.series[1].points, [(3600, Some(1.0)), (7200, Some(1.0)), (10_800, Some(1.0))]);
+        assert_eq!((chart.bands[0].points[0], chart.thresholds[0].value), ((7200, 0.0, 2.0), 4.0));
+        let refused = ahead(Metric::MemoryWorkingSet, &past, &[], Vec::new());
+        assert_eq!((refused.series.len(), refused.bands.len()), (1, 0), "without a forecast there is only what was");
+    }
+
+    #[test]
+    fn anomalies_of_a_charts_own_metrics_are_marked_and_the_newest_is_named() {
+        let odd = |metric, secs| Anomaly {
+            metric,
+            from: Timestamp::from_secs(secs),
+            to: Timestamp::from_secs(secs + 300),
+            score: 0.7,
+            observed: 2.0,
+            usual: 1.0,
+            after: None,
+        };
+        let mut history = ServiceHistory::default();
+        history.metrics.insert(Metric::LatencyP99, Series { start: 0, step: 300, values: vec![1.0; 100] });
+        let mut chart = latency(&history, &[]);
+        let all = [odd(Metric::LatencyP99, 9000), odd(Metric::CpuUsage, 600), odd(Metric::LatencyP95, 300), odd(Metric::LatencyP99, -300)];
+        mark_anomalies(&mut chart, &all, &[Metric::LatencyP95, Metric::LatencyP99]);
+        let marks: Vec<(i64, &str)> = chart.marks.iter().map(|m| (m.at, m.label.as_str())).collect();
+        assert_eq!(marks, [(9000, "anomaly"), (300, "")]);
     }
 
     #[test]

@@ -4,6 +4,7 @@ mod audit;
 pub(crate) mod changes;
 pub mod charts;
 mod frame;
+pub(crate) mod insights;
 mod jobs;
 mod overview;
 mod recommendation;

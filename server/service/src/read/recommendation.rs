@@ -1,6 +1,7 @@
 //! The inbox of recommendations, and one recommendation whole.
 
 use crate::read::charts;
+use crate::read::insights::Drawn;
 use crate::{Error, Headroom, Result, diff};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
@@ -14,7 +15,7 @@ use headroom_model::policy::Policy;
 use headroom_model::recommendation::{Recommendation, Risk};
 use headroom_model::service::Service;
 use headroom_model::view::{
-    AuditRow, ChangeAct, ChangePage, PageOf, RecommendationPage, RecommendationQuery, RecommendationRow, TimelineEntry,
+    AuditRow, ChangeAct, ChangePage, Outlook, PageOf, RecommendationPage, RecommendationQuery, RecommendationRow, TimelineEntry,
 };
 
 impl Headroom {
@@ -113,10 +114,8 @@ impl Headroom {
         let service = recommendation.service_id;
         let mut changes = self.store.changes_of(service).await?;
         changes.retain(|c| c.recommendation_id == id);
-        let newest = match self.store.service(service).await? {
-            Some(s) => self.newest_sample(&s.key.cluster).await?.unwrap_or(ctx.now.cluster),
-            None => ctx.now.cluster,
-        };
+        let target = self.store.service(service).await?.ok_or_else(|| Error::not_found("service", service))?;
+        let newest = self.newest_sample(&target.key.cluster).await?.unwrap_or(ctx.now.cluster);
         let to = if changes.iter().any(|c| c.applied_at.is_some()) {
             newest.secs() + 1
         } else {
@@ -129,6 +128,7 @@ impl Headroom {
         let touches = |part: &str| recommendation.changes.iter().any(|c| c.field.contains(part));
         let cpu = charts::cpu(&history, proposed([Metric::CpuUsage, Metric::CpuUtilization]), &changes);
         let memory = charts::memory(&history, proposed([Metric::MemoryWorkingSet, Metric::MemoryUtilization]), &changes);
+        let forecasts = self.forecasts_of(&target, newest).await?;
         let mut all = if touches("memory") && !touches(".cpu") { vec![memory, cpu] } else { vec![cpu, memory] };
         let subject = [
             ("cache_size", Metric::CacheHitRatio, "Cache hit ratio"),
@@ -143,11 +143,34 @@ impl Headroom {
                 all.insert(0, charts::one(metric, title, &history, &changes));
             }
         }
+        all.extend(expected(&forecasts, &recommendation, touches));
         if history.get(Metric::LatencyP95).is_some() {
             all.push(charts::latency(&history, &changes));
         }
         Ok(all)
     }
+}
+
+/// What is expected of the resource that a proposal touches, beside what it proposes; of requests where it touches none.
+fn expected(forecasts: &[Drawn], recommendation: &Recommendation, touches: impl Fn(&str) -> bool) -> Option<ChartModel> {
+    let metrics: &[Metric] = if touches("volume") {
+        &[Metric::VolumeUsed]
+    } else if touches(".cpu") {
+        &[Metric::CpuUsage, Metric::CpuUtilization]
+    } else if touches("memory") {
+        &[Metric::MemoryWorkingSet, Metric::MemoryUtilization]
+    } else {
+        &[Metric::RequestRate]
+    };
+    let drawn = forecasts.iter().find(|d| metrics.contains(&d.forecast.metric))?;
+    let Outlook::Ahead(_) = &drawn.forecast.outlook else { return None };
+    let mut chart = drawn.chart.clone();
+    chart.title = format!("{}, the days ahead", chart.title);
+    let proposed = recommendation.proposal.bars.iter().find(|b| b.metric == drawn.forecast.metric).and_then(|b| b.proposed);
+    if let Some(value) = proposed {
+        chart.thresholds.push(charts::proposed(drawn.forecast.metric, value));
+    }
+    Some(chart)
 }
 
 fn check<T: std::str::FromStr<Err = String>>(field: &str, text: &str) -> Result<()> {

@@ -28,7 +28,7 @@ pub(crate) fn summary(one: &Analysed) -> ServiceSummary {
     ServiceSummary {
         service_id: one.service.id,
         verdict: one.analysis.verdict,
-        idle_share: idle(&[&cpu, &memory]),
+        idle_share: idle(&one.analysis.bars),
         cpu,
         memory,
         latency_p99_ms: latest(Metric::LatencyP99),
@@ -42,12 +42,8 @@ pub(crate) fn summary(one: &Analysed) -> ServiceSummary {
 }
 
 /// Share of what is asked for that the median leaves unused, the mean over the resources that have a request.
-fn idle(bars: &[&Option<UseBar>]) -> Option<f64> {
-    let unused: Vec<f64> = bars
-        .iter()
-        .filter_map(|b| b.as_ref())
-        .filter_map(|b| b.request.filter(|r| *r > 0.0).map(|r| (1.0 - b.p50 / r).clamp(0.0, 1.0)))
-        .collect();
+pub(crate) fn idle(bars: &[UseBar]) -> Option<f64> {
+    let unused: Vec<f64> = bars.iter().filter_map(|b| b.request.filter(|r| *r > 0.0).map(|r| (1.0 - b.p50 / r).clamp(0.0, 1.0))).collect();
     (!unused.is_empty()).then(|| unused.iter().sum::<f64>() / unused.len() as f64)
 }
 
@@ -140,12 +136,19 @@ impl Headroom {
         let from = end - range.secs().clamp(3600, 90 * DAY);
         let history = self.store.history(&[service.id], None, from, end).await?.remove(&service.id).unwrap_or_default();
         let changes = self.store.changes_of(service.id).await?;
-        Ok(vec![
-            charts::cpu(&history, bar([Metric::CpuUsage, Metric::CpuUtilization]), &changes),
-            charts::memory(&history, bar([Metric::MemoryWorkingSet, Metric::MemoryUtilization]), &changes),
-            charts::latency(&history, &changes),
-            charts::traffic(&history, &changes),
-        ])
+        let (cpu, memory) = ([Metric::CpuUsage, Metric::CpuUtilization], [Metric::MemoryWorkingSet, Metric::MemoryUtilization]);
+        let drawn: [(ChartModel, &[Metric]); 4] = [
+            (charts::cpu(&history, bar(cpu), &changes), &cpu),
+            (charts::memory(&history, bar(memory), &changes), &memory),
+            (charts::latency(&history, &changes), &[Metric::LatencyP95, Metric::LatencyP99]),
+            (charts::traffic(&history, &changes), &[Metric::RequestRate, Metric::ErrorRatio]),
+        ];
+        let odd = self.anomalies_of(&service, Timestamp::from_secs(end - 1)).await?;
+        let marked = |(mut chart, metrics): (ChartModel, &[Metric])| {
+            charts::mark_anomalies(&mut chart, &odd, metrics);
+            chart
+        };
+        Ok(drawn.map(marked).into())
     }
 }
 

@@ -1,7 +1,7 @@
 //! The wall clock jumps by up to an hour, forward and back, while two workers carry changes out and take them back: nothing expires
 //! early, nothing is run twice, nothing waits for the hour to come round again. A trial is its seed; seeds.rs says how many there are.
 
-use crate::house::seeds::{Dice, Row, Run};
+use crate::house::seeds::{Dice, Row, Run, shared_out};
 use crate::house::{CALL, Clock, House};
 use headroom_infra::{Infrastructure, Purpose};
 use headroom_model::change::Substate;
@@ -13,21 +13,27 @@ use std::ops::Range;
 use std::time::Duration;
 
 const ROW: Row = Row { name: "clock_jumps", full: 10_000, short: 60, batch: 500 };
+/// Trials at the same time, each hand on a database of its own.
+const HANDS: u64 = 3;
 /// Wall seconds in which a change has to come to rest, jumps not counted: work is put off by seconds, and a lease that a jump has put
 /// out of reach by a minute more.
 const REST: i64 = 150;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_sqlite() {
-    ROW.run("sqlite", trials).await;
+    ROW.run("sqlite", several).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn on_postgres() {
-    ROW.run("postgres", trials).await;
+    ROW.run("postgres", several).await;
 }
 
-async fn trials(run: &Run, seeds: Range<u64>) {
+async fn several(run: &Run, seeds: Range<u64>) {
+    shared_out(run, seeds, HANDS, trials).await;
+}
+
+async fn trials(run: Run, seeds: Vec<u64>) {
     let clock = Clock::new();
     let house = House::by_hand(run.database(), &clock, CALL).await;
     // Less than a jump: by the wall, nobody would ever decide in time.

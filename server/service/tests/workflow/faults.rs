@@ -12,9 +12,9 @@ use headroom_model::service::Service;
 use std::ops::Range;
 use std::time::Duration;
 
-const ROW: Row = Row { name: "faults", full: 10_000, short: 24, batch: 400 };
+const ROW: Row = Row { name: "faults", full: 10_000, short: 24, batch: 800 };
 /// Trials at the same time: most of a trial is waiting for answers that do not come.
-const HANDS: u64 = 6;
+const HANDS: u64 = 16;
 /// Steps after which a change has to have come to rest, however many faults there were.
 const STEPS: u32 = 9_000;
 /// How long Headroom waits for an answer that does not come.
@@ -120,7 +120,7 @@ impl Story<'_> {
                 return;
             }
             if !self.house.step().await {
-                self.clock.pass(1);
+                self.house.wait(self.clock).await;
             }
             if pre_empt && self.dice.one_in(6) {
                 self.take_back(id).await;

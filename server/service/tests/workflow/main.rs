@@ -7,6 +7,7 @@ mod auto_apply;
 mod clock_jumps;
 mod faults;
 mod house;
+mod insights;
 mod no_op;
 mod state_machine;
 mod the_loop;

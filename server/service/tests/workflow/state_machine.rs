@@ -64,6 +64,7 @@ enum Answer {
     Conflict,
     NotTheirs,
     Illegal,
+    Late,
     OtherPlan,
     Own,
     Twice,
@@ -204,6 +205,7 @@ impl Model {
         let item = &mut self.items[i];
         let change = item.change.as_mut().unwrap();
         match act {
+            Act::Approve(..) | Act::Apply(..) if change.state == S::Expired => Answer::Late,
             Act::Approve(_, false) | Act::Apply(_, false) => Answer::OtherPlan,
             Act::Approve(..) if change.by == name => Answer::Own,
             Act::Approve(..) if change.state != S::PendingApproval => Answer::Illegal,
@@ -306,7 +308,8 @@ async fn sequences(run: Run, seeds: Vec<u64>) {
     let house = House::by_hand(run.database(), &clock, CALL).await;
     let service = house.with_replicas().await.swap_remove(0);
     let replicas = service.state.replicas.unwrap();
-    let mut game = Game { house: &house, clock: &clock, name: service.key.name, replicas, ids: Vec::new(), model: Model::new() };
+    let (name, model) = (service.key.name, Model::new());
+    let mut game = Game { house: &house, clock: &clock, name, replicas, ids: Vec::new(), model, seen: None };
     for seed in seeds {
         let _trial = run.trial(seed);
         game.play(Dice::new(seed)).await;
@@ -322,6 +325,8 @@ struct Game<'a> {
     replicas: u32,
     ids: Vec<RecommendationId>,
     model: Model,
+    /// As it was after the last act: nothing but the next one changes it.
+    seen: Option<Seen>,
 }
 
 /// What can be seen of a recommendation: its state, its change, and how long the chain is.
@@ -331,6 +336,7 @@ impl Game<'_> {
     /// One sequence, and the way back to where the next can begin.
     async fn play(&mut self, mut dice: Dice) {
         self.propose().await;
+        self.seen = Some(self.look().await);
         for _ in 0..3 + dice.roll(ACTS) {
             let (who, act) = random(&mut dice);
             self.try_it(who, act).await;
@@ -378,11 +384,11 @@ impl Game<'_> {
 
     /// One act, on the product and on the model.
     async fn try_it(&mut self, who: Person, act: Act) {
-        let before = self.seen().await;
+        let before = self.seen.take().expect("something was proposed");
         let was = self.model.clone();
         let expected = self.model.play(who, act);
         let found = self.carry_out(who, act, &was).await;
-        let after = self.seen().await;
+        let after = self.look().await;
         let say = || format!("{} ({}) tries {act:?}\nmodel before {was:?}\nmodel after {:?}\nfound {after:?}", who.0, who.1, self.model);
         assert_eq!(found, expected, "{}", say());
         match expected {
@@ -399,9 +405,10 @@ impl Game<'_> {
             });
             assert_eq!(found, course, "{}", say());
         }
+        self.seen = Some(after);
     }
 
-    async fn seen(&self) -> Seen {
+    async fn look(&self) -> Seen {
         let store = self.house.headroom.store();
         let mut all = Vec::new();
         for id in &self.ids {
@@ -478,6 +485,7 @@ fn answer(error: &Error) -> Answer {
         Error::Conflict(_) => Answer::Conflict,
         Error::Refused(_) => Answer::NotTheirs,
         Error::Refusal(Refusal::IllegalTransition { .. }) => Answer::Illegal,
+        Error::Refusal(Refusal::Expired) => Answer::Late,
         Error::Refusal(Refusal::PlanMismatch { .. }) => Answer::OtherPlan,
         Error::Refusal(Refusal::OwnSubmission(_)) => Answer::Own,
         Error::Refusal(Refusal::ApprovedBefore(_)) => Answer::Twice,

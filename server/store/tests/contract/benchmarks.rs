@@ -59,12 +59,12 @@ pub async fn benchmarks_are_listed_by_team_suite_and_step(store: &Store) {
         [("web", "a", vec![step(5, true)]), ("web", "b_x", vec![step(9, false)]), ("ops", "c", vec![]), ("ops", "bix", vec![step(7, true)])]
     {
         let id = tx.benchmark(&key(team, name), false, None).await.unwrap();
-        tx.put_benchmark_run(id, &run(&[1.0], None), at(1)).await.unwrap();
+        tx.put_benchmark_run(id, &run(&[1.0], None), at(50)).await.unwrap();
         tx.put_benchmark_steps(id, &steps).await.unwrap();
     }
     tx.commit().await.unwrap();
     let all = BenchmarkQuery::default();
-    assert_eq!(names(store, &all, &Teams::ALL).await, ["b_x", "bix", "a", "c"], "the newest step first");
+    assert_eq!(names(store, &all, &Teams::ALL).await, ["b_x", "bix", "a", "c"], "the newest step first, what has none last");
     assert_eq!(names(store, &all, &Teams::of(["web"])).await, ["b_x", "a"]);
     assert_eq!(names(store, &BenchmarkQuery { view: "worse".into(), ..all.clone() }, &Teams::ALL).await, ["bix", "a"]);
     assert_eq!(names(store, &BenchmarkQuery { view: "better".into(), ..all.clone() }, &Teams::ALL).await, ["b_x"]);

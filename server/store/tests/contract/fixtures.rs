@@ -6,7 +6,9 @@ use headroom_model::ids::{ChangeId, JobId, RecommendationId, ServiceId};
 use headroom_model::job::{Job, JobScope, JobState, OptimizationType};
 use headroom_model::metric::Metric;
 use headroom_model::plan::Plan;
-use headroom_model::recommendation::{ExpectedImprovement, Proposal, Recommendation, RecommendationState, Risk, RiskNote, UseBar, Verdict};
+use headroom_model::recommendation::{
+    Driver, ExpectedImprovement, Proposal, Recommendation, RecommendationState, Risk, RiskNote, UseBar, Verdict,
+};
 use headroom_model::service::{Container, Managed, ResourceState, Service, ServiceKey};
 use headroom_model::time::{Clocks, Span, Timestamp};
 use headroom_model::units::{Confidence, Currency, Money};
@@ -107,6 +109,7 @@ pub fn recommendation(service: &Service) -> Recommendation {
                 latency_reduction_ms: 0.0,
                 confidence: Confidence::clamped(0.9),
             },
+            confidence_drivers: vec![Driver { text: "it held on 9 of 10 days".into(), effect: 0.33 }],
             saving_month: Some(usd(40.0)),
             evidence: Vec::new(),
             replays: Vec::new(),
@@ -114,6 +117,7 @@ pub fn recommendation(service: &Service) -> Recommendation {
             priority: 10.0,
             cure: false,
             bars: vec![bar(Metric::CpuUsage, 0.5, Some(2.0), Some(1.0))],
+            schedule: None,
         },
         changes,
         state: RecommendationState::Open,

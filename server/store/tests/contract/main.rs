@@ -64,6 +64,7 @@ contract! {
         an_inventory_replaces_what_was_known,
         names_are_bare_where_unique_and_full_where_not,
         a_services_summary_fills_its_row,
+        a_services_class_outlives_its_next_summary,
         live_numbers_refresh_a_summary,
         an_unknown_cluster_is_named,
     }
@@ -113,6 +114,9 @@ contract! {
         cancelled_work_fences_its_worker_off,
         thirty_two_writers_meet_no_lock,
         many_workers_share_the_queue_without_doing_anything_twice,
+    }
+    together {
+        a_process_by_itself_leads,
     }
     audit {
         events_are_chained_published_and_found,

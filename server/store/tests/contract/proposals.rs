@@ -10,7 +10,7 @@ use headroom_model::job::{Job, JobState, OptimizationStatus, OptimizationType};
 use headroom_model::policy::{PolicyPatch, Scope};
 use headroom_model::recommendation::RecommendationState;
 use headroom_model::view::{ChangeQuery, Comment};
-use headroom_store::{Error, LedgerEntry, Outcome, Store};
+use headroom_store::{Error, LedgerEntry, Outcome, Store, TrackRecord};
 use uuid::Uuid;
 
 pub async fn a_recommendation_comes_back_as_it_was(store: &Store) {
@@ -24,7 +24,12 @@ pub async fn a_recommendation_comes_back_as_it_was(store: &Store) {
     assert_eq!((row.status, row.restarts_pods), (OptimizationStatus::RecommendationsReady, true));
     assert_eq!((row.bar, row.expected), (Some(proposed.proposal.bars[0].clone()), proposed.proposal.expected.clone()));
 
+    assert_eq!(store.team_of(proposed.id).await.unwrap().as_deref(), Some(service.team.as_str()));
+    assert_eq!(store.team_of(RecommendationId(Uuid::nil())).await.unwrap(), None);
+
     let mut tx = store.begin().await.unwrap();
+    assert_eq!(tx.recommendation_for_update(proposed.id).await.unwrap(), proposed);
+    assert!(matches!(tx.recommendation_for_update(RecommendationId(Uuid::nil())).await, Err(Error::NotFound { .. })));
     assert!(matches!(tx.put_recommendation(&proposed).await, Err(Error::Taken { .. })));
     let mut foreign = recommendation(&service);
     foreign.service_id.0 = Uuid::nil();
@@ -188,6 +193,7 @@ pub async fn jobs_come_back_and_unfinished_ones_are_found(store: &Store) {
     put(&job).await;
     assert_eq!(store.job(job.id).await.unwrap().as_ref(), Some(&job));
     assert!(store.unfinished_jobs().await.unwrap().is_empty());
+    assert_eq!(store.team_of_job(job.id).await.unwrap().as_deref(), Some(service.team.as_str()));
     let row = store.job_rows(10, &Teams::ALL).await.unwrap().remove(0);
     assert_eq!((row.id, row.state, row.recommendations, row.completed_at), (job.id, JobState::RecommendationsReady, 1, Some(at(50))));
 }
@@ -195,6 +201,7 @@ pub async fn jobs_come_back_and_unfinished_ones_are_found(store: &Store) {
 pub async fn outcomes_make_a_track_record(store: &Store) {
     let (service, recommendation, change) = stored_change(store, "a", Substate::Applied).await;
     assert_eq!(store.track_record("cpu_right_size").await.unwrap(), None);
+    assert!(store.track_records().await.unwrap().is_empty());
     let mut outcome = Outcome {
         change_id: change.id,
         recommendation_id: recommendation.id,
@@ -223,6 +230,8 @@ pub async fn outcomes_make_a_track_record(store: &Store) {
     let failed = Outcome { change_id: broken.id, kept: Some(false), at: at(700), ..outcome.clone() };
     put(&failed).await.unwrap();
     assert_eq!(store.track_record("cpu_right_size").await.unwrap(), Some((1, 2)));
+    let all = store.track_records().await.unwrap();
+    assert_eq!(all, [TrackRecord { strategy: "cpu_right_size".into(), judged: 2, kept: 1, said: 1.8 }]);
     assert_eq!(store.outcomes(Some("cpu_right_size")).await.unwrap(), [outcome.clone(), failed]);
     assert!(store.outcomes(Some("cache")).await.unwrap().is_empty());
     outcome.change_id.0 = Uuid::nil();

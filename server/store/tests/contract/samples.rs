@@ -116,6 +116,8 @@ pub async fn a_fleet_is_streamed_in_batches(store: &Store) {
         same(&history.metrics[&CPU], 0, 300, &vec![n as f32; 600]);
     }
     assert_eq!(store.history(&[], None, 0, 3 * DAY).await.unwrap().len(), 7);
+    let turned: Vec<_> = services.iter().rev().cloned().collect();
+    assert_eq!(store.in_storage_order(turned), services, "as they were stored");
 }
 
 pub async fn old_samples_are_forgotten_in_whole_days(store: &Store) {

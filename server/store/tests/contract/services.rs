@@ -3,8 +3,9 @@
 use crate::fixtures::{CLUSTER, at, service, service_in, stored_service, summary, usd, with_services};
 use headroom_model::auth::Teams;
 use headroom_model::recommendation::Verdict;
-use headroom_model::view::ServiceQuery;
-use headroom_store::{Error, Inventory, LiveNumbers, Store};
+use headroom_model::units::Currency;
+use headroom_model::view::{Comparison, Measure, ServiceClass, ServiceQuery};
+use headroom_store::{Error, Inventory, LiveNumbers, Store, TypicalPeaks};
 
 pub async fn an_inventory_replaces_what_was_known(store: &Store) {
     let (a, mut b, c) = (service("a"), service("b"), service("c"));
@@ -23,6 +24,11 @@ pub async fn an_inventory_replaces_what_was_known(store: &Store) {
     let back = tx.put_inventory(CLUSTER, &[a, b, c], at(120)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(back, Inventory { added: 1, changed: 0, gone: 0 });
+    let clusters = store.clusters().await.unwrap();
+    assert_eq!(
+        clusters.iter().map(|c| (c.name.as_str(), c.kind.as_str(), c.newest_sample)).collect::<Vec<_>>(),
+        [(CLUSTER, "kubernetes", None)]
+    );
     assert_eq!(store.teams().await.unwrap(), ["trading"]);
     assert_eq!(store.namespaces().await.unwrap(), ["prices"]);
     assert_eq!(store.services_of_team("trading").await.unwrap().len(), 3);
@@ -65,9 +71,45 @@ pub async fn a_services_summary_fills_its_row(store: &Store) {
     tx.put_summaries(std::slice::from_ref(&summary)).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(store.summary(service.id).await.unwrap().as_ref(), Some(&summary));
+    let peak = summary.cpu.as_ref().map(|bar| bar.peak);
+    assert_eq!(store.typical_peaks().await.unwrap(), TypicalPeaks { cpu: peak, memory: None });
     let row = store.service_rows_by_id(&[service.id]).await.unwrap().remove(0);
     assert_eq!((row.verdict, row.cost_month, row.cpu, row.memory), (Verdict::Over, Some(usd(80.0)), summary.cpu, None));
     assert_eq!((row.latency_p99_ms, row.request_rate, row.spark), (Some(120.5), None, summary.spark));
+}
+
+pub async fn a_services_class_outlives_its_next_summary(store: &Store) {
+    let service = stored_service(store, "a").await;
+    assert_eq!(store.class_of(service.id).await.unwrap(), None);
+    let comparison = Comparison {
+        measure: Measure::CostPerMillion,
+        value: 1.5,
+        median: 0.5,
+        percentile: 90.0,
+        peers: 11,
+        currency: Some(Currency::USD),
+        by_cluster: [("demo".to_owned(), 0.5)].into(),
+        by_kind: Default::default(),
+    };
+    let class = ServiceClass { name: "daily rhythm".into(), members: 12, classes: 3, fit: 0.75, standing: vec![comparison] };
+    let put = async |classes: Option<ServiceClass>| {
+        let mut tx = store.begin().await.unwrap();
+        tx.put_classes(&[(service.id, classes)]).await.unwrap();
+        tx.commit().await.unwrap();
+    };
+    put(Some(class.clone())).await;
+    assert_eq!(store.class_of(service.id).await.unwrap(), None, "without a summary there is nothing to note it in");
+    for cost in [80.0, 90.0] {
+        let mut tx = store.begin().await.unwrap();
+        tx.put_summaries(&[summary(&service, Some(cost))]).await.unwrap();
+        tx.commit().await.unwrap();
+        if cost < 90.0 {
+            put(Some(class.clone())).await;
+        }
+    }
+    assert_eq!(store.class_of(service.id).await.unwrap(), Some(class));
+    put(None).await;
+    assert_eq!(store.class_of(service.id).await.unwrap(), None);
 }
 
 pub async fn live_numbers_refresh_a_summary(store: &Store) {

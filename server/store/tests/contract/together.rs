@@ -10,6 +10,16 @@ async fn two() -> (Store, Store) {
     (Store::open(&place).await.unwrap(), Store::open(&place).await.unwrap())
 }
 
+pub async fn a_process_by_itself_leads(store: &Store) {
+    store.ping().await.unwrap();
+    assert!(store.schema_version().await.unwrap() > 0);
+    let mut lead = store.try_lead().await.unwrap().expect("there is nobody else");
+    lead.confirm().await.unwrap();
+    store.tell("me", "changes").await.unwrap();
+    assert_eq!(store.hear().await.unwrap().is_some(), store.is_shared(), "there is nobody to hear on SQLite");
+    assert_eq!(store.clock().await.unwrap().is_some(), store.is_shared());
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_process_leads_until_it_ends() {
     let (one, two) = two().await;

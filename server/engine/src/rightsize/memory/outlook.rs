@@ -25,7 +25,7 @@ const SIBLINGS: (f64, f64) = (0.02, 0.2);
 /// Chance that a day goes beyond the one it is like.
 const BEYOND: f64 = 0.3;
 /// The tail of the excess: the chance falls with this power of it.
-const TAIL: f64 = 1.0;
+const TAIL: i32 = 1;
 /// Least room over the level of any day, as a share.
 const LEAST: f64 = 0.01;
 /// Scale of the excess: these times the mean size of the file's services, its own largest peak, …
@@ -78,7 +78,8 @@ impl Outlook {
 
     /// The chance that the day's peak is above a value, 0 to 1; never rises with the value.
     pub fn chance_above(&self, value: f64) -> f64 {
-        let above = |level: f64| if value < level { 1.0 } else { BEYOND * (1.0 + (value - level) / (TAIL * self.scale)).powf(-TAIL) };
+        let above =
+            |level: f64| if value < level { 1.0 } else { BEYOND / (1.0 + (value - level) / (f64::from(TAIL) * self.scale)).powi(TAIL) };
         self.levels.iter().map(|(level, chance)| chance * above(*level)).sum::<f64>().min(1.0)
     }
 

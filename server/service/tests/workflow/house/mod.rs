@@ -74,17 +74,27 @@ impl House {
     async fn with_store(speed: f64, postgres: Option<String>) -> Self {
         let house = Self::quiet(postgres, Arc::new(wall), CALL, |options| options.speed = speed).await;
         house.headroom.ingest().await.unwrap();
-        let options = WorkerOptions { owner: "test".to_owned(), lease_secs: 30, poll: Duration::from_millis(50) };
-        tokio::spawn(house.headroom.clone().run(options, house.stop.subscribe()));
+        house.work(Duration::from_millis(50));
         house
     }
 
     /// A small fleet whose clock stands, with the wall clock of the test and without workers: the test takes their steps. Headroom
     /// waits for the cluster's answers with this patience.
     pub async fn by_hand(database: &str, clock: &Clock, patience: Duration) -> Self {
-        let postgres = if database == "postgres" { Some(postgres::database().await) } else { None };
         let clock = clock.clone();
-        let house = Self::quiet(postgres, Arc::new(move || clock.now()), patience, |options| {
+        Self::small(database, Arc::new(move || clock.now()), patience).await
+    }
+
+    /// The same with workers, and with time as it passes.
+    pub async fn small_and_busy(database: &str) -> Self {
+        let house = Self::small(database, Arc::new(wall), CALL).await;
+        house.work(Duration::from_secs(1));
+        house
+    }
+
+    async fn small(database: &str, wall: WallClock, patience: Duration) -> Self {
+        let postgres = if database == "postgres" { Some(postgres::database().await) } else { None };
+        let house = Self::quiet(postgres, wall, patience, |options| {
             (options.speed, options.services, options.history_days) = (0.0, 12, 1);
         })
         .await;
@@ -92,6 +102,12 @@ impl House {
         // Own values are replayed on what there is; a little is enough.
         house.headroom.set_policy(&house.admin(), &Scope::Fleet, "analysis_window", "1h").await.unwrap();
         house
+    }
+
+    /// Starts the workers, who look at the cluster as often as this.
+    fn work(&self, poll: Duration) {
+        let options = WorkerOptions { owner: "test".to_owned(), lease_secs: 30, poll };
+        tokio::spawn(self.headroom.clone().run(options, self.stop.subscribe()));
     }
 
     async fn quiet(postgres: Option<String>, wall: WallClock, patience: Duration, adjust: impl FnOnce(&mut Options)) -> Self {
@@ -204,17 +220,26 @@ impl House {
         self.headroom.work_once(&options, &["change"]).await.unwrap()
     }
 
+    /// Lets the clock pass to when the next step is due, at least a second.
+    pub async fn wait(&self, clock: &Clock) {
+        let open = self.headroom.store().open_work().await.unwrap();
+        let due = open.first().map_or(0, |work| work.run_at.secs_since(clock.now()));
+        clock.pass(due.max(1));
+    }
+
     /// Waits until the change of a recommendation is in one of these states.
     pub async fn until(&self, id: RecommendationId, states: &[Substate]) -> RecommendationPage {
         let began = Instant::now();
         loop {
-            let page = self.page(id).await;
-            let state = page.change.as_ref().map(|c| c.state);
-            if state.is_some_and(|s| states.contains(&s)) {
-                return page;
+            let change = self.headroom.store().latest_change(id).await.unwrap();
+            if change.as_ref().is_some_and(|c| states.contains(&c.state)) {
+                let page = self.page(id).await;
+                if page.change.as_ref().is_some_and(|c| states.contains(&c.state)) {
+                    return page;
+                }
             }
-            assert!(began.elapsed() < PATIENCE, "still {state:?}: {:?}", page.change.as_ref().and_then(|c| c.reason.clone()));
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            assert!(began.elapsed() < PATIENCE, "still {change:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 }

@@ -1,0 +1,229 @@
+//! What the days of one service needed, and from that the value to propose and how sure it is.
+//!
+//! A value is measured against the largest need of the last days: the [`confidence`](super::confidence) in it grows with its ratio to that.
+//! Proposed is the least ratio that is [`SURE`], or what the learner holds where that is more, or else the surest value that is worth a
+//! change; never less than what policy puts under it.
+
+use super::confidence::{Confidence, Record, bounded, chance, confidence, movement};
+use super::{Day, Resource};
+use crate::features::HALF_LIFE_DAYS;
+use crate::histogram::Histogram;
+use crate::stats::quantile;
+use headroom_model::policy::Policy;
+
+/// Days' worth of samples below which a service is young: its confidence is bounded by how few they are.
+const YOUNG: f64 = 1.5;
+/// Days whose largest need a value is measured against, and days from which movement is learnt.
+const LEVEL: usize = 7;
+const MOVEMENT: usize = 14;
+/// The least value that is this sure is taken.
+const SURE: f64 = 0.98;
+/// Values considered, over the largest need of the last days. Beyond the last of them a number says nothing.
+const RATIOS: [f64; 10] = [1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0];
+const MOST: f64 = 4.0;
+/// A cure, or a first request, gives no more than this many times what was needed.
+const CURE: f64 = 2.5;
+
+/// What a service asks for now, and when a change of it is worth it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// In the unit of the metric, more than 0.
+    pub value: f64,
+    /// The least saving that is worth a change, as a share of that.
+    pub least: f64,
+    /// How a value is rounded before it is applied.
+    pub round: fn(f64) -> f64,
+}
+
+/// What the days of one service needed, learnt a day at a time.
+#[derive(Debug, Clone)]
+pub(crate) struct Needs<'p> {
+    resource: Resource,
+    /// Whether the unit is a share of a machine, of which there is no more than all.
+    share: bool,
+    policy: &'p Policy,
+    /// Oldest first, at most [`MOVEMENT`].
+    days: Vec<Need>,
+    /// Use, recent days counting more; CPU only.
+    histogram: Histogram,
+    newest: Option<i64>,
+}
+
+/// One day.
+#[derive(Debug, Clone, Copy)]
+struct Need {
+    /// The level that would have kept the guard.
+    level: f64,
+    /// How much of the day was there, 0 to 1.
+    seen: f64,
+}
+
+impl<'p> Needs<'p> {
+    /// Knows nothing. `share`: the unit is a share of a machine.
+    pub fn new(resource: Resource, share: bool, policy: &'p Policy) -> Self {
+        Self { resource, share, policy, days: Vec::new(), histogram: Histogram::default(), newest: None }
+    }
+
+    /// Takes in a day; days must not go back.
+    pub fn learn(&mut self, day: &Day<'_>) {
+        let Some(level) = self.level_of(day) else { return };
+        if self.days.len() == MOVEMENT {
+            self.days.remove(0);
+        }
+        self.days.push(Need { level, seen: day.share_seen() });
+        if self.resource == Resource::Cpu {
+            if let Some(newest) = self.newest {
+                self.histogram.scale((-((day.day - newest) as f64) / HALF_LIFE_DAYS).exp2().max(1e-9));
+            }
+            self.histogram.add_all(day.values, 1.0);
+            self.newest = Some(day.day);
+        }
+    }
+
+    fn level_of(&self, day: &Day<'_>) -> Option<f64> {
+        match self.resource {
+            Resource::Memory => Some(f64::from(day.peak())),
+            Resource::Cpu => quantile(&mut day.present().map(f64::from).collect::<Vec<_>>(), 1.0 - self.policy.max_throttled_ratio),
+        }
+    }
+
+    /// Days that are known.
+    pub fn known(&self) -> usize {
+        self.days.len()
+    }
+
+    /// The largest need of the last days; `None` where there was none.
+    pub fn level(&self) -> Option<f64> {
+        self.days.iter().rev().take(LEVEL).map(|d| d.level).reduce(f64::max).filter(|l| *l > 0.0)
+    }
+
+    /// What policy puts under every value: its percentile of CPU use with its margin, the largest memory use with its margin.
+    fn floor(&self) -> f64 {
+        match self.resource {
+            Resource::Cpu => self.histogram.quantile(self.policy.cpu_percentile / 100.0).unwrap_or(0.0) * (1.0 + self.policy.cpu_margin),
+            Resource::Memory => self.days.iter().fold(0.0, |m: f64, d| m.max(d.level)) * (1.0 + self.policy.memory_margin),
+        }
+    }
+
+    /// Days' worth of samples.
+    fn seen(&self) -> f64 {
+        self.days.iter().map(|d| d.seen).sum()
+    }
+
+    /// The levels that movement is learnt from: of all days but one that has just begun.
+    fn levels(&self) -> Vec<f64> {
+        let begun = self.days.last().is_some_and(|newest| newest.seen < 0.5);
+        self.days[..self.days.len() - usize::from(begun)].iter().map(|d| d.level).collect()
+    }
+
+    /// How sure a value is to hold for a week, before the record of the fleet corrects it.
+    pub fn confidence(&self, value: f64) -> Confidence {
+        let levels = self.levels();
+        let sure = confidence(value / self.level().unwrap_or(f64::NAN), movement(&levels), levels.len());
+        let seen = self.seen();
+        if seen < YOUNG { bounded(sure, seen) } else { sure }
+    }
+
+    /// Whether a value is worth a change from what there is: it saves enough, or it cures.
+    pub fn is_worth(&self, value: f64, now: &Now) -> bool {
+        let cures = self.level().is_some_and(|level| level > now.value && value <= CURE * level);
+        1.0 - (now.round)(value) / now.value >= now.least || cures
+    }
+
+    /// What to ask for instead of what there is `now`, where `learnt` is what the learner holds and `record` what came of such proposals so far. Where
+    /// nothing is worth a change it is still the right size. `None` where nothing is known.
+    pub fn decide(&self, learnt: Option<f64>, now: Option<&Now>, record: &Record) -> Option<f64> {
+        let level = self.level()?;
+        let floor = self.floor();
+        let most = if self.share { level.max(1.0) } else { f64::INFINITY };
+        let bounded = |value: f64| value.max(floor).min(most);
+        let (moves, seen) = (movement(&self.levels()), self.seen());
+        let sure = |ratio: f64| seen >= YOUNG && record.correct(chance(ratio, moves)) >= SURE;
+        let least = RATIOS.iter().find(|r| sure(**r)).map(|r| bounded(r * level));
+        let wanted = least.unwrap_or(CURE * level).max(learnt.unwrap_or(0.0).min(MOST * level));
+        let Some(now) = now else { return Some(bounded(wanted.min(CURE * level))) };
+        let worth = |value: &f64| self.is_worth(*value, now);
+        let sized = least.map(|_| bounded(wanted)).filter(worth).or(least.filter(worth));
+        let surest = || RATIOS.iter().rev().map(|r| bounded(r * level)).find(worth);
+        sized.or_else(surest).or(Some(bounded(wanted)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::days;
+    use super::super::testing::noise;
+    use super::*;
+    use crate::samples::Samples;
+
+    /// Samples of five minutes; one value per day and sample.
+    fn needs(policy: &Policy, resource: Resource, samples: usize, value: impl Fn(usize) -> f32) -> Needs<'_> {
+        let samples = Samples { start: 86_400 * 20_000, step: 300, count: samples, values: (0..samples).map(value).collect() };
+        let mut needs = Needs::new(resource, false, policy);
+        days(&samples).iter().for_each(|day| needs.learn(day));
+        needs
+    }
+
+    fn now(value: f64) -> Now {
+        Now { value, least: 0.05, round: |v| v }
+    }
+
+    #[test]
+    fn the_least_that_is_sure_is_proposed_or_what_was_learnt_where_that_is_more() {
+        let policy = Policy::default();
+        let steady = needs(&policy, Resource::Cpu, 14 * 288, |i| 1.0 - 0.2 * noise(i));
+        let level = steady.level().unwrap();
+        let none = Record::default();
+        let value = steady.decide(None, Some(&now(10.0)), &none).unwrap();
+        assert!((value / level - 1.5).abs() < 1e-9, "{value}");
+        assert!(steady.confidence(value).value >= SURE && steady.confidence(1.35 * level).value < SURE);
+        assert_eq!(steady.decide(Some(2.2), Some(&now(10.0)), &none), Some(2.2));
+        assert_eq!(steady.decide(Some(90.0), Some(&now(10.0)), &none), Some(MOST * level));
+        assert_eq!(steady.decide(Some(2.2), Some(&now(2.0)), &none), Some(value), "what was learnt is not worth a change: what is sure is");
+        let surest = steady.decide(Some(2.2), Some(&now(1.5)), &none).unwrap();
+        assert!((surest / level - 1.35).abs() < 1e-9, "nothing sure is worth a change: the surest that is, {surest}");
+        assert!(!steady.is_worth(steady.decide(None, Some(&now(1.1)), &none).unwrap(), &now(1.1)));
+    }
+
+    #[test]
+    fn what_moves_needs_more_room_and_what_has_just_begun_does_not_move() {
+        let policy = Policy::default();
+        let none = Record::default();
+        let size = |needs: &Needs<'_>| needs.decide(None, None, &none).unwrap() / needs.level().unwrap();
+        let steady = needs(&policy, Resource::Memory, 10 * 288, |_| 1e9);
+        let moving = needs(&policy, Resource::Memory, 10 * 288, |i| if (i / 288) % 2 == 0 { 1e9 } else { 1.3e9 });
+        assert!(size(&moving) > size(&steady));
+        let begun = needs(&policy, Resource::Memory, 10 * 288 + 5, |i| if i < 2880 { 1e9 } else { 1e8 });
+        assert_eq!(size(&begun), size(&steady));
+    }
+
+    #[test]
+    fn a_cure_and_a_first_request_are_bounded_and_never_below_the_floor() {
+        let policy = Policy::default();
+        let none = Record::default();
+        let wild = needs(&policy, Resource::Cpu, 6 * 288, |i| if (i / 288) % 2 == 0 { 0.1 } else { 1.0 });
+        let level = wild.level().unwrap();
+        for decided in [wild.decide(Some(50.0), Some(&now(0.2)), &none), wild.decide(Some(50.0), None, &none)] {
+            assert!((level..=CURE * level).contains(&decided.unwrap()), "{decided:?}");
+        }
+        let spike = needs(&policy, Resource::Memory, 12 * 288, |i| if i == 288 { 5e9 } else { 1e9 });
+        assert!(spike.decide(None, Some(&now(20e9)), &none).unwrap() >= 5e9 * (1.0 + policy.memory_margin));
+    }
+
+    #[test]
+    fn nothing_is_decided_of_what_was_never_used() {
+        let policy = Policy::default();
+        let idle = needs(&policy, Resource::Cpu, 600, |_| 0.0);
+        assert_eq!(idle.decide(Some(1.0), Some(&now(1.0)), &Record::default()), None);
+        assert_eq!(Needs::new(Resource::Memory, false, &policy).decide(None, None, &Record::default()), None);
+        assert_eq!(idle.confidence(1.0).value, 0.0);
+    }
+
+    #[test]
+    fn a_young_service_is_not_sure_of_anything() {
+        let policy = Policy::default();
+        let day = needs(&policy, Resource::Cpu, 288, |_| 1.0);
+        assert!((day.confidence(4.0).value - 2.0 / 3.0).abs() < 1e-9);
+        assert!(day.decide(None, None, &Record::default()).unwrap() <= CURE);
+    }
+}
