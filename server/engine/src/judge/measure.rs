@@ -131,3 +131,19 @@ fn sure(error: f64, cells: f64, metrics: usize) -> f64 {
     let calm = CALM / metrics.powf(0.25);
     (quiet * (error / calm).max(1.0).powi(6)).min(MOST)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sure_is_one_in_twenty_of_all_metrics_together_and_more_of_few_cells() {
+        // Quantiles of the normal distribution at 1 − 0.05 / metrics.
+        for (metrics, quantile) in [(1, 1.645), (2, 1.960), (4, 2.241), (8, 2.498), (16, 2.734), (32, 2.955)] {
+            let asked = sure(0.1, 1e9, metrics);
+            assert!((asked - quantile).abs() < 0.03, "{metrics}: {asked}");
+        }
+        assert!(sure(0.1, 1.0, 1) > sure(0.1, 4.0, 1) && sure(0.1, 4.0, 1) > sure(0.1, 100.0, 1));
+        assert_eq!((sure(3.0, 100.0, 1), sure(3.0, 0.0, 9)), (MOST, MOST));
+    }
+}

@@ -113,6 +113,19 @@ fn more_load_explains_more_cpu_and_nothing_explains_less_load() {
 }
 
 #[test]
+fn what_nobody_feels_is_shown_and_decides_only_where_every_metric_does() {
+    let values = series(9, 2, QUIET);
+    let of = |half: &[f64], start: i64, factor: f64| history(&[(Metric::CpuUsage, half)], start, factor);
+    let (before, after) = (of(&values[..288], START, 1.0), of(&values[288..], START + DAY, 1.5));
+    let told = |guards: Guards| judge(&before, &after, guards, &[], &Policy::default());
+    assert_eq!(told(Guards::Every).judgement, Judgement::Worse);
+    let felt = told(Guards::Felt);
+    assert_eq!((felt.judgement, felt.metrics.len(), felt.metrics[0].guard), (Judgement::Inconclusive, 1, false));
+    assert!(felt.metrics[0].change_percent > 40.0, "{felt:?}");
+    assert!(felt.summary.starts_with("No guard metric"), "{}", felt.summary);
+}
+
+#[test]
 fn days_between_the_windows_widen_the_interval() {
     let values = series(5, 2, Moves { scatter: 0.05, drift: 0.005, wave: 0.2 });
     let width = |apart: i64| {
