@@ -35,9 +35,6 @@ pub(crate) struct Now {
     pub round: fn(f64) -> f64,
 }
 
-/// What is said to be the right size, over what was needed, where nothing is sure and nothing is worth a change.
-const UNSURE: f64 = 1.5;
-
 /// What the days of one service needed, learnt a day at a time.
 #[derive(Debug, Clone)]
 pub(crate) struct Needs<'p> {
@@ -133,24 +130,24 @@ impl<'p> Needs<'p> {
         1.0 - (now.round)(value) / now.value >= now.least || cures
     }
 
-    /// What to ask for instead of what there is `now`, where `learnt` is what the learner holds and `record` what came of such proposals so far. Where
-    /// nothing is worth a change it is still the right size. `None` where nothing is known.
+    /// What to ask for, where `learnt` is what the learner holds and `record` what came of such proposals so far. It does not depend on what there is
+    /// `now`, or one proposal would follow the other downwards, each a little less sure; but a cure that is not sure is the largest that cures. `None`
+    /// where nothing is known.
     pub fn decide(&self, learnt: Option<f64>, now: Option<&Now>, record: &Record) -> Option<f64> {
         let level = self.level()?;
-        let floor = self.floor();
-        let most = if self.share { level.max(1.0) } else { f64::INFINITY };
-        let bounded = |value: f64| value.max(floor).min(most);
         let (moves, seen) = (movement(&self.levels()), self.seen());
-        let sure = |ratio: f64| seen >= YOUNG && record.correct(chance(ratio, moves)) >= SURE;
-        let least = RATIOS.iter().find(|r| sure(**r)).map(|r| bounded(r * level));
-        let learnt = learnt.unwrap_or(0.0).min(MOST * level);
-        let Some(now) = now else { return Some(bounded(least.unwrap_or(CURE * level).max(learnt).min(CURE * level))) };
-        let worth = |value: &f64| self.is_worth(*value, now);
-        // Room beyond what is sure is for what is given back; who asks for more is asked to pay no more than that.
-        let saves = |value: &f64| *value < now.value && worth(value);
-        let sized = least.map(|least| bounded(least.max(learnt))).filter(saves).or(least.filter(worth));
-        let surest = || RATIOS.iter().rev().map(|r| bounded(r * level)).find(worth);
-        sized.or_else(surest).or(Some(least.unwrap_or(bounded(UNSURE * level))))
+        let most = if self.share { level.max(1.0) } else { f64::INFINITY };
+        let bounded = |value: f64| value.max(self.floor()).min(most);
+        let sure = |ratio: &&f64| seen >= YOUNG && record.correct(chance(**ratio, moves)) >= SURE;
+        let least = RATIOS.iter().find(sure).map_or(CURE * level, |ratio| ratio * level);
+        let Some(now) = now else { return Some(bounded(least.max(learnt.unwrap_or(0.0)).min(CURE * level))) };
+        if level <= now.value {
+            // The learner's room is for what is given back; who needs more is asked to pay for what is sure, and no more than that.
+            let target = bounded(least.max(learnt.unwrap_or(0.0).min(MOST * level)));
+            return Some(if target < now.value { target } else { bounded(least).max(now.value) });
+        }
+        let largest = || RATIOS.iter().rev().map(|ratio| bounded(ratio * level)).find(|value| self.is_worth(*value, now));
+        Some(bounded(least)).filter(|value| self.is_worth(*value, now)).or_else(largest).or(Some(bounded(least)))
     }
 }
 
@@ -184,9 +181,13 @@ mod tests {
         assert!(steady.confidence(value).value >= SURE && steady.confidence(1.35 * level).value < SURE);
         assert_eq!(steady.decide(Some(2.2), Some(&now(10.0)), &none), Some(2.2));
         assert_eq!(steady.decide(Some(90.0), Some(&now(10.0)), &none), Some(MOST * level));
-        assert_eq!(steady.decide(Some(2.2), Some(&now(2.0)), &none), Some(value), "what was learnt is not worth a change: what is sure is");
-        let surest = steady.decide(Some(2.2), Some(&now(1.5)), &none).unwrap();
-        assert!((surest / level - 1.35).abs() < 1e-9, "nothing sure is worth a change: the surest that is, {surest}");
+        for enough in [1.5, 2.0] {
+            assert_eq!(
+                steady.decide(Some(2.2), Some(&now(enough)), &none),
+                Some(enough),
+                "between what is sure and what was learnt nothing creeps"
+            );
+        }
         assert!(!steady.is_worth(steady.decide(None, Some(&now(1.1)), &none).unwrap(), &now(1.1)));
     }
 

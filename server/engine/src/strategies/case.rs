@@ -92,6 +92,13 @@ impl<'a> Case<'a> {
         Demand { metric, samples, start_up: 0.0, walk, value }
     }
 
+    /// What right-sizing asks for of a demand, whatever is asked for today; `None` where nothing was used.
+    pub(crate) fn right_size(&self, strategy: &str, metric: Metric, samples: &Samples) -> Option<f64> {
+        let walk = walk(samples, metric, self.input.policy, &self.input.fleet);
+        let much = Now { value: f64::INFINITY, least: 0.0, round: round_cores };
+        walk.needs.decide(walk.held.next, Some(&much), &self.record(strategy))
+    }
+
     /// A request as it is. What policy asks a change to save is a share of what the whole service costs, of which this request costs `month`.
     fn now(&self, value: f64, month: Option<Money>, round: fn(f64) -> f64) -> Now {
         let whole = self.input.prices.month(self.state()).zip(month).filter(|(_, part)| part.micros > 0);

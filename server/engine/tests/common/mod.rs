@@ -93,9 +93,12 @@ impl World {
         analyze(&self.input(&PriceBook::on_prem_default()))
     }
 
-    /// The proposal of a strategy; fails with everything that was said when there is none.
+    /// The proposal of a strategy; fails with everything that was said when there is none. What only sizes replicas is asked for by its
+    /// type: where their number may be chosen as well, that may be the better way.
     pub fn proposal(&self, strategy: &str) -> Proposal {
-        let found = self.analyze();
+        let sizes = [OptimizationType::Resource];
+        let types = if self.types.is_empty() && ["cpu", "memory"].contains(&strategy) { &sizes } else { &self.types[..] };
+        let found = analyze(&Input { types, ..self.input(&PriceBook::on_prem_default()) });
         let titles: Vec<&String> = found.proposals.iter().map(|p| &p.title).collect();
         let said = format!("{titles:?} {:?} {:#?}", found.reason, found.findings);
         found.proposals.iter().find(|p| p.strategy == strategy).cloned().unwrap_or_else(|| panic!("no {strategy}: {said}"))

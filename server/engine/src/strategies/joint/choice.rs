@@ -129,19 +129,30 @@ impl<'a> View<'a> {
         ((choice.run.peak - self.fleet.shown.max(self.today.run.peak)) / self.ceiling).clamp(0.0, 1.0)
     }
 
-    /// Requests, target and price that fit a number of replicas.
+    /// Requests, target and price that fit a number of replicas, as far as what was learnt moves with load.
     fn choice(&self, count: Count) -> Option<Choice> {
         let run = self.fleet.run(count);
+        let ratio = (run.busy / self.today.run.busy).max(run.peak / self.today.run.peak);
+        self.sized(count, run, self.learnt.0 * ratio)
+    }
+
+    /// The same with what right-sizing asks for once that many replicas run: larger ones need less room, and the next analysis would find it.
+    fn refined(&self, choice: &Choice) -> Option<Choice> {
+        let demand = self.case.cpu.as_ref()?;
+        let each = self.fleet.each(&demand.samples, self.case, choice.count);
+        self.sized(choice.count, choice.run.clone(), self.case.right_size("cpu", demand.metric, &each)?)
+    }
+
+    fn sized(&self, count: Count, run: Run, learnt: f64) -> Option<Choice> {
         let today = &self.today.run;
-        let ratio = (run.busy / today.busy).max(run.peak / today.peak);
-        if !ratio.is_finite() {
+        if !learnt.is_finite() {
             return None;
         }
         let near = 1.0 + self.case.input.policy.recommendation_threshold / 100.0;
         let keeps = self.need.is_some();
         let settle = |now: f64, wanted: f64| if wanted <= now && (keeps || now <= wanted * near) { now } else { wanted };
         let carried = if let Count::Scaled { carries, .. } = count { carries / HIGHEST_TARGET } else { 0.0 };
-        let cpu = settle(self.request, round_cores((self.learnt.0 * ratio).max(carried)));
+        let cpu = settle(self.request, round_cores(learnt.max(carried)));
         let memory = self.memory(run.peak / today.peak).map(|m| self.today.memory.map_or(m, |now| settle(now, m)));
         let name = &self.case.input.service.key.name;
         let mut state = self.case.state().clone();
@@ -216,7 +227,9 @@ impl<'a> View<'a> {
             Count::Fixed(now) => self.fewest(now),
             Count::Scaled { min, max, carries } => self.scaled(min, max, carries),
         }
-        .filter(|c| c.count != self.today.count && self.pays(c))
+        .filter(|c| c.count != self.today.count)
+        .and_then(|c| self.refined(&c))
+        .filter(|c| self.allowed(c) && self.pays(c))
     }
 
     /// Whether a choice beats right-sizing alone by the threshold of policy; what must be needs not pay.

@@ -92,6 +92,15 @@ impl Fleet {
         })
     }
 
+    /// What each replica would have used, from what each used.
+    pub fn each(&self, used: &Samples, case: &Case, count: Count) -> Samples {
+        let (now, serving) = (case.replicas(), case.samples.get(&Metric::Replicas));
+        used.map(|t, cores| {
+            let work = ((cores - self.idle) * serving.and_then(|s| s.at(t)).unwrap_or(now)).max(0.0);
+            self.idle + work / self.replicas(count, work)
+        })
+    }
+
     /// What this number of replicas would have done.
     pub fn run(&self, count: Count) -> Run {
         let counts: Vec<f64> = self.points.iter().map(|p| self.replicas(count, p.1)).collect();
