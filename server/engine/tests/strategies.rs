@@ -37,7 +37,11 @@ fn wasted_cpu_is_given_back_with_its_evidence() {
 
 #[test]
 fn memory_keeps_its_peak_and_margin() {
-    let p = idle(14, 0.1).with(Metric::MemoryWorkingSet, 0.0, |i| if i == 999 { 5.0 * G } else { 3.0 * G }).proposal("memory");
+    let mut world = idle(14, 0.1).with(Metric::MemoryWorkingSet, 0.0, |i| if i == 999 { 5.0 * G } else { 3.0 * G });
+    for field in ["limits", "requests"] {
+        world.service.state.set(&format!("containers.app.{field}.memory"), Some("24Gi")).unwrap();
+    }
+    let p = world.proposal("memory");
     assert!(p.recommended.memory_request().unwrap().as_f64() >= 5.0 * G * 1.15);
     assert!(p.recommended.memory_limit().unwrap() >= p.recommended.memory_request().unwrap());
 }

@@ -21,8 +21,10 @@ const SURE: f64 = 0.98;
 /// Values considered, over the largest need of the last days. Beyond the last of them a number says nothing.
 const RATIOS: [f64; 10] = [1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0];
 const MOST: f64 = 4.0;
-/// A cure, or a first request, gives no more than this many times what was needed.
-const CURE: f64 = 2.5;
+/// A cure gives no more than this many times what was needed: others need the room, too. What moves more is cured again.
+const CURE: f64 = 1.5;
+/// A first request, or one of which nothing is sure, gives no more than this many times.
+const UNSURE: f64 = 2.5;
 
 /// What a service asks for now, and when a change of it is worth it.
 #[derive(Debug, Clone, Copy)]
@@ -139,8 +141,8 @@ impl<'p> Needs<'p> {
         let most = if self.share { level.max(1.0) } else { f64::INFINITY };
         let bounded = |value: f64| value.max(self.floor()).min(most);
         let sure = |ratio: &&f64| seen >= YOUNG && record.correct(chance(**ratio, moves)) >= SURE;
-        let least = RATIOS.iter().find(sure).map_or(CURE * level, |ratio| ratio * level);
-        let Some(now) = now else { return Some(bounded(least.max(learnt.unwrap_or(0.0)).min(CURE * level))) };
+        let least = RATIOS.iter().find(sure).map_or(UNSURE * level, |ratio| ratio * level);
+        let Some(now) = now else { return Some(bounded(least.max(learnt.unwrap_or(0.0)).min(UNSURE * level))) };
         if level <= now.value {
             // The learner's room is for what is given back; who needs more is asked to pay for what is sure, and no more than that.
             let target = bounded(least.max(learnt.unwrap_or(0.0).min(MOST * level)));
@@ -210,7 +212,7 @@ mod tests {
         let wild = needs(&policy, Resource::Cpu, 6 * 288, |i| if (i / 288) % 2 == 0 { 0.1 } else { 1.0 });
         let level = wild.level().unwrap();
         for decided in [wild.decide(Some(50.0), Some(&now(0.2)), &none), wild.decide(Some(50.0), None, &none)] {
-            assert!((level..=CURE * level).contains(&decided.unwrap()), "{decided:?}");
+            assert!((level..=UNSURE * level).contains(&decided.unwrap()), "{decided:?}");
         }
         let spike = needs(&policy, Resource::Memory, 12 * 288, |i| if i == 288 { 5e9 } else { 1e9 });
         assert!(spike.decide(None, Some(&now(20e9)), &none).unwrap() >= 5e9 * (1.0 + policy.memory_margin));
@@ -230,6 +232,6 @@ mod tests {
         let policy = Policy::default();
         let day = needs(&policy, Resource::Cpu, 288, |_| 1.0);
         assert!((day.confidence(4.0).value - 2.0 / 3.0).abs() < 1e-9);
-        assert!(day.decide(None, None, &Record::default()).unwrap() <= CURE);
+        assert!(day.decide(None, None, &Record::default()).unwrap() <= UNSURE);
     }
 }

@@ -137,10 +137,14 @@ impl<'a> View<'a> {
     }
 
     /// The same with what right-sizing asks for once that many replicas run: larger ones need less room, and the next analysis would find it.
-    fn refined(&self, choice: &Choice) -> Option<Choice> {
+    /// What is urgent is not held up by it.
+    fn refined(&self, choice: Choice) -> Option<Choice> {
+        if self.need.is_some() {
+            return Some(choice);
+        }
         let demand = self.case.cpu.as_ref()?;
         let each = self.fleet.each(&demand.samples, self.case, choice.count);
-        self.sized(choice.count, choice.run.clone(), self.case.right_size("cpu", demand.metric, &each)?)
+        self.sized(choice.count, choice.run, self.case.right_size("cpu", demand.metric, &each)?)
     }
 
     fn sized(&self, count: Count, run: Run, learnt: f64) -> Option<Choice> {
@@ -228,7 +232,7 @@ impl<'a> View<'a> {
             Count::Scaled { min, max, carries } => self.scaled(min, max, carries),
         }
         .filter(|c| c.count != self.today.count)
-        .and_then(|c| self.refined(&c))
+        .and_then(|c| self.refined(c))
         .filter(|c| self.allowed(c) && self.pays(c))
     }
 
