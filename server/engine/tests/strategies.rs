@@ -84,11 +84,11 @@ fn what_came_of_proposals_moves_the_confidence_in_the_next() {
     let sure = |kept: f64| {
         let records: Records = [("cpu".to_owned(), Record { outcomes: 50.0, kept, said: 49.0 })].into_iter().collect();
         let found = analyze(&Input { records: Some(&records), ..world.input(&prices) });
-        found.proposals.into_iter().find(|p| p.strategy == "cpu").map(|p| (p.expected.confidence.get(), p.confidence_drivers))
+        found.proposals.into_iter().find(|p| p.strategy == "cpu").map(|p| (p.recommended.cpu_request().unwrap(), p.confidence_drivers))
     };
-    let (good, bad) = (sure(50.0).unwrap(), sure(40.0).unwrap());
-    assert!(good.0 > 0.98 && bad.0 < 0.98, "{good:?} {bad:?}");
-    assert!(bad.1.iter().any(|d| d.effect < 0.0 && d.text.contains("80 % of 50")), "{bad:?}");
+    let (good, bad) = (sure(50.0).unwrap(), sure(46.0).unwrap());
+    assert!(good.0 < bad.0, "who kept less gives itself more room: {good:?} {bad:?}");
+    assert!(bad.1.iter().any(|d| d.effect < 0.0 && d.text.contains("92 % of 50")), "{bad:?}");
     assert_eq!(sure(2.0), None, "what hardly ever held is not proposed");
 }
 

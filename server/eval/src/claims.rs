@@ -44,7 +44,11 @@ impl Told {
         }
         let percent = |share: f64| format!("{:.1} %", 100.0 * share);
         let saving = Self(self.0.iter().copied().filter(|t| t.1 > 0.0).collect());
-        let (right, said, promised) = (percent(self.right()), percent(self.mean(|t| t.0)), percent(saving.mean(|t| t.1)));
+        let (right, said, promised) = (
+            percent(self.right()),
+            percent(self.mean(|t| t.0)),
+            if saving.0.is_empty() { "–".to_owned() } else { percent(saving.mean(|t| t.1)) },
+        );
         let (n, cures) = (self.0.len(), self.0.len() - saving.0.len());
         format!("| {name} | {n} | {cures} | {right} | {said} | {:.3} | {promised} |\n", self.error())
     }

@@ -120,17 +120,21 @@ fn joint_choices_keep_their_promise_and_are_not_followed_by_others() {
         let after = lived.mean(*i, Metric::LatencyP95, 7);
         assert!(after <= before * 1.1, "{said}: p95 {before} → {after} ms would be rolled back");
         let promised = p.expected.latency_reduction_ms;
-        assert!(promised <= 0.0 || before - after > 0.5 * promised, "{said}: {promised} ms less were promised, {before} → {after}");
+        // A promise of less than a tenth is lost in what the days differ by.
+        assert!(
+            promised <= 0.1 * before || before - after > 0.5 * promised,
+            "{said}: {promised} ms less were promised, {before} → {after}"
+        );
         assert!(lived.mean(*i, Metric::CpuThrottled, 7) <= 0.01 && lived.mean(*i, Metric::OomKills, 7) < 1e-9, "{said}");
-        // What starved has shown too little to be sized to the core: it may be trimmed once more, by the same replicas at the same load.
+        // What starved has shown too little to be sized to the core: it is trimmed afterwards, step by step, as it shows what it does with room.
         for q in lived.scaling(*i) {
-            assert!(q.strategy == "cpu" && !q.cure && p.cure, "{said} then {}", q.title);
+            assert!(!q.cure && p.cure, "{said} then {}", q.title);
             lived.apply(*i, &q);
         }
     }
     lived.pass(DAYS);
     for (i, p) in &found {
-        let again: Vec<String> = lived.scaling(*i).into_iter().map(|p| p.title).collect();
+        let again: Vec<String> = lived.scaling(*i).into_iter().filter(|q| q.cure || !p.cure).map(|q| q.title).collect();
         assert!(again.is_empty(), "{}: {} then {again:?}", lived.cluster.world.specs[*i].key.name, p.title);
     }
 }

@@ -5,7 +5,7 @@
 
 use super::confidence::{Confidence, Record};
 use super::needs::{Needs, Now};
-use super::{Day, Method, Resource, Usage, days, recommender, workloads};
+use super::{Day, Resource, Usage, days};
 use crate::samples::Samples;
 use headroom_model::metric::{Metric, Unit};
 use headroom_model::policy::Policy;
@@ -57,8 +57,6 @@ struct Known<'p> {
     needs: Needs<'p>,
     /// Peaks of its first days.
     first: Vec<f64>,
-    /// What the learner holds.
-    learnt: Option<f64>,
     /// When the proof of the last recommendation ends, day.
     busy: i64,
 }
@@ -69,8 +67,6 @@ struct Known<'p> {
 pub fn claims(metric: Metric, candidates: &[Candidate<'_>], policy: &Policy) -> Vec<Claim> {
     let Some(resource) = Resource::of(metric) else { return Vec::new() };
     let judge = Judge { resource, policy };
-    let usage: Vec<Usage<'_>> = candidates.iter().map(|c| c.usage).collect();
-    let mut learner = recommender(Method::Headroom, resource, metric.unit() == Unit::Ratio, &workloads(&usage), None);
     let mut known: Vec<Option<Known<'_>>> = candidates.iter().map(|c| Known::new(metric, c, &judge)).collect();
     let mut begins: Vec<(i64, usize)> = known
         .iter()
@@ -79,15 +75,11 @@ pub fn claims(metric: Metric, candidates: &[Candidate<'_>], policy: &Policy) -> 
         .collect();
     begins.sort_unstable();
     let mut out: Vec<Claim> = Vec::new();
-    let mut held = Vec::with_capacity(1);
     for today in begins.chunk_by(|a, b| a.0 == b.0) {
         let day = today[0].0;
         let record = record(&judge, &known, &out, day);
         for service in today.iter().map(|t| t.1) {
             let Some(k) = known[service].as_mut() else { continue };
-            held.clear();
-            learner.decide(service, day, &mut held);
-            k.learnt = held.first().map(|h| h.value);
             if let Some(claim) = (day >= k.busy).then(|| judge.claim(k, service, day, &record)).flatten() {
                 k.busy = day + PROOF;
                 out.push(claim);
@@ -96,7 +88,6 @@ pub fn claims(metric: Metric, candidates: &[Candidate<'_>], policy: &Policy) -> 
         for service in today.iter().map(|t| t.1) {
             let Some(k) = known[service].as_mut() else { continue };
             if let Some(seen) = days_from(&k.samples, day, day + 1).next() {
-                learner.learn(service, &seen);
                 k.needs.learn(&seen);
                 k.first.extend((k.first.len() < FIRST).then(|| f64::from(seen.peak())));
             }
@@ -124,7 +115,7 @@ impl<'p> Known<'p> {
         let samples = Samples::clean(candidate.usage.series, metric)?;
         let asked = candidate.asked.and_then(|s| Samples::clean(s, metric));
         let needs = Needs::new(judge.resource, metric.unit() == Unit::Ratio, judge.policy);
-        Some(Self { samples, asked, needs, first: Vec::new(), learnt: None, busy: i64::MIN })
+        Some(Self { samples, asked, needs, first: Vec::new(), busy: i64::MIN })
     }
 
     /// What the service has at a time.
@@ -154,7 +145,7 @@ impl Judge<'_> {
         }
         let current = known.current(day * DAY)?;
         let now = Now { value: current, least: self.policy.recommendation_threshold / 100.0, round: |v| v };
-        let value = known.needs.decide(known.learnt, Some(&now), record).filter(|v| known.needs.is_worth(*v, &now))?;
+        let value = known.needs.decide(Some(&now), record).filter(|v| known.needs.is_worth(*v, &now))?;
         let confidence = known.needs.confidence(value).corrected(record);
         if confidence.value < self.policy.confidence_threshold {
             return None;

@@ -13,7 +13,7 @@ mod peers;
 mod walk;
 
 pub(crate) use needs::Now;
-pub(crate) use walk::{Followed, Walk, days_held, follow, walk};
+pub(crate) use walk::{Followed, Walk, days_held, follow, needs, walk};
 
 use crate::samples::Samples;
 use headroom_model::metric::{Metric, Unit};

@@ -1,8 +1,7 @@
 //! What the days of one service needed, and from that the value to propose and how sure it is.
 //!
 //! A value is measured against the largest need of the last days: the [`confidence`](super::confidence) in it grows with its ratio to that.
-//! Proposed is the least ratio that is [`SURE`], or what the learner holds where that is more, or else the surest value that is worth a
-//! change; never less than what policy puts under it.
+//! Proposed is the least ratio that is [`SURE`], whatever there is today, and never less than what policy puts under it.
 
 use super::confidence::{Confidence, Record, bounded, chance, confidence, movement};
 use super::{Day, Resource};
@@ -17,12 +16,11 @@ const YOUNG: f64 = 1.5;
 const LEVEL: usize = 7;
 const MOVEMENT: usize = 14;
 /// The least value that is this sure is taken.
-const SURE: f64 = 0.98;
+const SURE: f64 = 0.97;
 /// Values considered, over the largest need of the last days. Beyond the last of them a number says nothing.
-const RATIOS: [f64; 10] = [1.05, 1.1, 1.2, 1.35, 1.5, 1.75, 2.0, 2.5, 3.0, 4.0];
-const MOST: f64 = 4.0;
+const RATIOS: [f64; 18] = [1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.35, 1.4, 1.45, 1.5, 1.6, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0];
 /// A cure gives no more than this many times what was needed: others need the room, too. What moves more is cured again.
-const CURE: f64 = 1.5;
+const CURE: f64 = 1.25;
 /// A first request, or one of which nothing is sure, gives no more than this many times.
 const UNSURE: f64 = 2.5;
 
@@ -100,7 +98,7 @@ impl<'p> Needs<'p> {
     }
 
     /// What policy puts under every value: its percentile of CPU use with its margin, the largest memory use with its margin.
-    fn floor(&self) -> f64 {
+    pub fn floor(&self) -> f64 {
         match self.resource {
             Resource::Cpu => self.histogram.quantile(self.policy.cpu_percentile / 100.0).unwrap_or(0.0) * (1.0 + self.policy.cpu_margin),
             Resource::Memory => self.days.iter().fold(0.0, |m: f64, d| m.max(d.level)) * (1.0 + self.policy.memory_margin),
@@ -132,24 +130,22 @@ impl<'p> Needs<'p> {
         1.0 - (now.round)(value) / now.value >= now.least || cures
     }
 
-    /// What to ask for, where `learnt` is what the learner holds and `record` what came of such proposals so far. It does not depend on what there is
-    /// `now`, or one proposal would follow the other downwards, each a little less sure; but a cure that is not sure is the largest that cures. `None`
+    /// What to ask for, where `record` is what came of such proposals so far. Where nothing has to be cured it does not depend on what there is `now`, or
+    /// one proposal would follow the other downwards, each a little less sure; a cure that is not sure is the largest that is allowed. `None`
     /// where nothing is known.
-    pub fn decide(&self, learnt: Option<f64>, now: Option<&Now>, record: &Record) -> Option<f64> {
+    pub fn decide(&self, now: Option<&Now>, record: &Record) -> Option<f64> {
         let level = self.level()?;
         let (moves, seen) = (movement(&self.levels()), self.seen());
         let most = if self.share { level.max(1.0) } else { f64::INFINITY };
         let bounded = |value: f64| value.max(self.floor()).min(most);
         let sure = |ratio: &&f64| seen >= YOUNG && record.correct(chance(**ratio, moves)) >= SURE;
-        let least = RATIOS.iter().find(sure).map_or(UNSURE * level, |ratio| ratio * level);
-        let Some(now) = now else { return Some(bounded(least.max(learnt.unwrap_or(0.0)).min(UNSURE * level))) };
-        if level <= now.value {
-            // The learner's room is for what is given back; who needs more is asked to pay for what is sure, and no more than that.
-            let target = bounded(least.max(learnt.unwrap_or(0.0).min(MOST * level)));
-            return Some(if target < now.value { target } else { bounded(least).max(now.value) });
+        let least = RATIOS.iter().find(sure).map_or(UNSURE, |ratio| *ratio);
+        let wanted = bounded(level * least);
+        let Some(now) = now else { return Some(bounded(level * least.min(UNSURE))) };
+        if level <= now.value || self.is_worth(wanted, now) {
+            return Some(wanted);
         }
-        let largest = || RATIOS.iter().rev().map(|ratio| bounded(ratio * level)).find(|value| self.is_worth(*value, now));
-        Some(bounded(least)).filter(|value| self.is_worth(*value, now)).or_else(largest).or(Some(bounded(least)))
+        RATIOS.iter().rev().map(|ratio| bounded(level * ratio)).find(|value| self.is_worth(*value, now)).or(Some(wanted))
     }
 }
 
@@ -173,31 +169,25 @@ mod tests {
     }
 
     #[test]
-    fn the_least_that_is_sure_is_proposed_or_what_was_learnt_where_that_is_more() {
+    fn the_least_that_is_sure_is_proposed_whatever_there_is() {
         let policy = Policy::default();
         let steady = needs(&policy, Resource::Cpu, 14 * 288, |i| 1.0 - 0.2 * noise(i));
         let level = steady.level().unwrap();
         let none = Record::default();
-        let value = steady.decide(None, Some(&now(10.0)), &none).unwrap();
-        assert!((value / level - 1.5).abs() < 1e-9, "{value}");
-        assert!(steady.confidence(value).value >= SURE && steady.confidence(1.35 * level).value < SURE);
-        assert_eq!(steady.decide(Some(2.2), Some(&now(10.0)), &none), Some(2.2));
-        assert_eq!(steady.decide(Some(90.0), Some(&now(10.0)), &none), Some(MOST * level));
-        for enough in [1.5, 2.0] {
-            assert_eq!(
-                steady.decide(Some(2.2), Some(&now(enough)), &none),
-                Some(enough),
-                "between what is sure and what was learnt nothing creeps"
-            );
+        let value = steady.decide(Some(&now(10.0)), &none).unwrap();
+        let next = RATIOS.iter().rev().find(|r| **r * level < value - 1e-9).unwrap();
+        assert!(steady.confidence(value).value >= SURE && steady.confidence(next * level).value < SURE, "{value}");
+        for there in [value, 1.5, 4.0] {
+            assert_eq!(steady.decide(Some(&now(there)), &none), Some(value), "what was applied stays");
         }
-        assert!(!steady.is_worth(steady.decide(None, Some(&now(1.1)), &none).unwrap(), &now(1.1)));
+        assert!(!steady.is_worth(value, &now(value)) && steady.is_worth(value, &now(2.0)));
     }
 
     #[test]
     fn what_moves_needs_more_room_and_what_has_just_begun_does_not_move() {
         let policy = Policy::default();
         let none = Record::default();
-        let size = |needs: &Needs<'_>| needs.decide(None, None, &none).unwrap() / needs.level().unwrap();
+        let size = |needs: &Needs<'_>| needs.decide(None, &none).unwrap() / needs.level().unwrap();
         let steady = needs(&policy, Resource::Memory, 10 * 288, |_| 1e9);
         let moving = needs(&policy, Resource::Memory, 10 * 288, |i| if (i / 288) % 2 == 0 { 1e9 } else { 1.3e9 });
         assert!(size(&moving) > size(&steady));
@@ -211,19 +201,19 @@ mod tests {
         let none = Record::default();
         let wild = needs(&policy, Resource::Cpu, 6 * 288, |i| if (i / 288) % 2 == 0 { 0.1 } else { 1.0 });
         let level = wild.level().unwrap();
-        for decided in [wild.decide(Some(50.0), Some(&now(0.2)), &none), wild.decide(Some(50.0), None, &none)] {
+        for decided in [wild.decide(Some(&now(0.2)), &none), wild.decide(None, &none)] {
             assert!((level..=UNSURE * level).contains(&decided.unwrap()), "{decided:?}");
         }
         let spike = needs(&policy, Resource::Memory, 12 * 288, |i| if i == 288 { 5e9 } else { 1e9 });
-        assert!(spike.decide(None, Some(&now(20e9)), &none).unwrap() >= 5e9 * (1.0 + policy.memory_margin));
+        assert!(spike.decide(Some(&now(20e9)), &none).unwrap() >= 5e9 * (1.0 + policy.memory_margin));
     }
 
     #[test]
     fn nothing_is_decided_of_what_was_never_used() {
         let policy = Policy::default();
         let idle = needs(&policy, Resource::Cpu, 600, |_| 0.0);
-        assert_eq!(idle.decide(Some(1.0), Some(&now(1.0)), &Record::default()), None);
-        assert_eq!(Needs::new(Resource::Memory, false, &policy).decide(None, None, &Record::default()), None);
+        assert_eq!(idle.decide(Some(&now(1.0)), &Record::default()), None);
+        assert_eq!(Needs::new(Resource::Memory, false, &policy).decide(None, &Record::default()), None);
         assert_eq!(idle.confidence(1.0).value, 0.0);
     }
 
@@ -232,6 +222,6 @@ mod tests {
         let policy = Policy::default();
         let day = needs(&policy, Resource::Cpu, 288, |_| 1.0);
         assert!((day.confidence(4.0).value - 2.0 / 3.0).abs() < 1e-9);
-        assert!(day.decide(None, None, &Record::default()).unwrap() <= UNSURE);
+        assert!(day.decide(None, &Record::default()).unwrap() <= UNSURE);
     }
 }

@@ -39,11 +39,21 @@ pub(crate) fn walk<'p>(samples: &Samples, metric: Metric, policy: &'p Policy, fl
     let days = days(samples);
     let resource = Resource::of(metric).unwrap_or(Resource::Cpu);
     let held = follow(Method::Headroom, metric, &days, fleet);
-    let mut needs = Needs::new(resource, metric.unit() == Unit::Ratio, policy);
-    days.iter().for_each(|day| needs.learn(day));
+    let needs = needs_of(&days, metric, policy);
     let judged = days.iter().zip(&held.days).filter(|(day, _)| day.is_whole());
     let judged = judged.filter_map(|(day, value)| Some(Judged { kept: holds(resource, policy, day.values, (*value)?) }));
     Walk { days: judged.collect(), held, needs }
+}
+
+/// What the days of one service needed.
+pub(crate) fn needs<'p>(samples: &Samples, metric: Metric, policy: &'p Policy) -> Needs<'p> {
+    needs_of(&days(samples), metric, policy)
+}
+
+fn needs_of<'p>(days: &[Day<'_>], metric: Metric, policy: &'p Policy) -> Needs<'p> {
+    let mut needs = Needs::new(Resource::of(metric).unwrap_or(Resource::Cpu), metric.unit() == Unit::Ratio, policy);
+    days.iter().for_each(|day| needs.learn(day));
+    needs
 }
 
 /// What a method would have held for one service, a day at a time.

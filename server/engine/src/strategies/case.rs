@@ -7,7 +7,7 @@ use crate::analysis::Input;
 use crate::features::{Features, Profile, clean};
 use crate::replay::{Question, replay};
 use crate::rightsize::confidence::{Confidence, Record, Relation};
-use crate::rightsize::{Now, Walk, walk};
+use crate::rightsize::{Now, Walk, needs, walk};
 use crate::risk::Risks;
 use crate::samples::Samples;
 use crate::words;
@@ -88,15 +88,14 @@ impl<'a> Case<'a> {
 
     fn sized(&self, strategy: &str, metric: Metric, samples: Samples, now: Option<Now>) -> Demand<'a> {
         let walk = walk(&samples, metric, self.input.policy, &self.input.fleet);
-        let value = walk.needs.decide(walk.held.next, now.as_ref(), &self.record(strategy));
+        let value = walk.needs.decide(now.as_ref(), &self.record(strategy));
         Demand { metric, samples, start_up: 0.0, walk, value }
     }
 
     /// What right-sizing asks for of a demand, whatever is asked for today; `None` where nothing was used.
     pub(crate) fn right_size(&self, strategy: &str, metric: Metric, samples: &Samples) -> Option<f64> {
-        let walk = walk(samples, metric, self.input.policy, &self.input.fleet);
         let much = Now { value: f64::INFINITY, least: 0.0, round: round_cores };
-        walk.needs.decide(walk.held.next, Some(&much), &self.record(strategy))
+        needs(samples, metric, self.input.policy).decide(Some(&much), &self.record(strategy))
     }
 
     /// A request as it is. What policy asks a change to save is a share of what the whole service costs, of which this request costs `month`.

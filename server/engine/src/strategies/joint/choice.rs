@@ -98,6 +98,11 @@ impl<'a> View<'a> {
         view.today.cost = view.cost(&view.today.state, view.today.run.mean);
         view.objective = view.objective();
         view.need = view.need();
+        if view.need.is_some() {
+            // More replicas are the cure, so each needs no more than policy asks for: what starved does not tell what it would do with room.
+            let floor = |demand: &super::super::Demand<'_>| demand.walk.needs.floor();
+            view.learnt = (case.cpu.as_ref().map(floor)?, view.learnt.1.and(case.memory.as_ref()).map(floor));
+        }
         view.best = view.best();
         Some(view)
     }
