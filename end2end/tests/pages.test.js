@@ -154,7 +154,7 @@ for (const [mode, options] of Object.entries(MODES)) {
     await visit(page, pages.engineer.find(([name]) => name === 'service')[1]);
     const panel = (title) => page.locator('section.panel', { has: page.getByRole('heading', { level: 2, name: title, exact: true }) });
     const ahead = panel('The days ahead');
-    await ahead.getByText(/^Highest around .* 95 %/).first().waitFor();
+    await ahead.getByText(/^Highest around .*\(95 %/).first().waitFor();
     assert.ok((await ahead.locator('.chart-host svg').count()) >= 3, 'CPU, memory and requests are drawn');
     assert.match(await panel('Among its like').innerText(), /behaves? like it/);
     const odd = panel('Anomalies');
