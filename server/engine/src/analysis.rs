@@ -92,9 +92,10 @@ pub fn analyze(input: &Input) -> Analysis {
             features: case.features,
         };
     }
-    let active: Vec<_> = strategies::ALL.iter().filter(|s| s.applies_to(&case)).collect();
-    let findings: Vec<Finding> = active.iter().flat_map(|s| s.findings(&case)).collect();
-    let drafts: Vec<Proposal> = active.iter().filter_map(|s| s.propose(&case)).filter_map(|p| retyped(p, input.types)).collect();
+    let looks: Vec<_> = strategies::ALL.iter().filter(|s| s.applies_to(&case)).map(|s| s.look(&case)).collect();
+    let (findings, drafts): (Vec<_>, Vec<_>) = looks.into_iter().unzip();
+    let findings: Vec<Finding> = findings.into_iter().flatten().collect();
+    let drafts: Vec<Proposal> = drafts.into_iter().flatten().filter_map(|p| retyped(p, input.types)).collect();
     let (proposals, refused) = choose(drafts, input);
     let reason = proposals.is_empty().then(|| Reason::NoAction(why_none(&case, &findings, &refused)));
     let mut bars = case.bars(None);

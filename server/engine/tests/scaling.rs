@@ -105,7 +105,7 @@ fn many_small_replicas_with_a_large_base_become_few() {
     let found = world.analyze();
     let p = of(&found, "joint").unwrap_or_else(|| panic!("{:?}", titles(&found)));
     let n = p.recommended.replicas.unwrap();
-    assert!((3..=7).contains(&n), "{}", p.title);
+    assert!((3..=6).contains(&n), "{}", p.title);
     let request = p.recommended.cpu_request().unwrap().get();
     assert!(request * f64::from(n) < 12.0 * 1.5 && request > 9.0 / f64::from(n), "{}", p.title);
     assert!(p.replays[0].rows[0].breached <= 0.01, "{:?}", p.replays[0].rows[0]);
@@ -118,7 +118,7 @@ fn many_small_replicas_with_a_large_base_become_few() {
 #[test]
 fn latency_that_rises_with_load_keeps_its_replicas() {
     let steep = House { latency: Some((40.0, 40.0)), ..HOUSE };
-    let found = steep.lived(&state(12, "2500m", "4", "4Gi")).analyze();
+    let found = steep.lived(&state(12, "1500m", "4", "4Gi")).analyze();
     assert!(of(&found, "joint").is_none(), "{:?}", titles(&found));
     assert!(of(&found, "cpu").is_some(), "sizes can still be right: {:?}", titles(&found));
 }
@@ -182,8 +182,8 @@ fn a_season_becomes_a_schedule_with_holidays() {
     let at = |day: i64, hour: i64| schedule.at(day * 86_400 + hour * 3600).unwrap();
     assert!(at(wednesday - 1, 6) > 2 * at(wednesday - 1, 18), "{:?}", schedule.entries);
     assert!(at(wednesday - 3, 6) < at(wednesday - 1, 6) && at(wednesday, 6) == at(wednesday - 3, 6), "{:?}", schedule.entries);
-    // Twelve cores and six tenths more at six in the morning, at 0.9 to 1.2 cores each.
-    assert!((14..=24).contains(&at(wednesday - 1, 6)), "{:?}", schedule.entries);
+    // Twelve cores and six tenths more at six in the morning, at 1.2 cores each.
+    assert!((14..=21).contains(&at(wednesday - 1, 6)), "{:?}", schedule.entries);
     assert!(saving_month.unwrap().units() > 0.0 && max >= at(wednesday - 1, 6));
     assert_eq!(target_cpu_percent, Some(p.recommended.autoscaler.unwrap().target_cpu_percent));
     assert!(p.schedule.unwrap().keda(&world.service.key).contains("type: cron"));
@@ -212,8 +212,7 @@ fn houses() -> impl Strategy<Value = (House, ResourceState)> {
     })
 }
 
-/// Applied and analysed again under the same demand, a joint choice is followed by nothing: requests do not creep. What was searched for with
-/// estimates may be bettered once by the next analysis: that is rare.
+/// Applied and analysed again under the same demand, a joint choice is followed by nothing of its kind, and requests do not creep.
 #[test]
 fn what_was_applied_stays() {
     let mut runner = TestRunner::deterministic();
@@ -238,6 +237,6 @@ fn what_was_applied_stays() {
             }
         }
     }
-    assert!(10 * wrong.len() <= applied, "{} of {applied}:\n{}", wrong.len(), wrong.join("\n"));
-    assert!(applied >= 15, "only {applied} of 100 had one");
+    assert!(wrong.is_empty(), "{} of {applied}:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(applied >= 20, "only {applied} of 100 had one");
 }

@@ -20,7 +20,7 @@ const SURE: f64 = 0.97;
 /// Values considered, over the largest need of the last days. Beyond the last of them a number says nothing.
 const RATIOS: [f64; 18] = [1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.35, 1.4, 1.45, 1.5, 1.6, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0];
 /// A cure gives no more than this many times what was needed: others need the room, too. What moves more is cured again.
-const CURE: f64 = 1.25;
+pub(crate) const CURE: f64 = 1.5;
 /// A first request, or one of which nothing is sure, gives no more than this many times.
 const UNSURE: f64 = 2.5;
 

@@ -5,6 +5,7 @@ use super::case::says;
 use super::resize::round_bytes;
 use super::{Case, Draft, Strategy, scale_memory};
 use crate::features::Profile;
+use crate::rightsize::CURE;
 use crate::risk::Risks;
 use crate::words::{bytes, bytes_step, many, percent};
 use headroom_model::job::OptimizationType;
@@ -36,6 +37,8 @@ fn need(case: &Case) -> Option<f64> {
     let p = case.profile(demand.metric)?;
     let leak = case.features.leak.as_ref().map_or(0.0, |l| (p.peak + l.per_day * LEAK_DAYS).min(1.5 * p.peak) * margin);
     let killed = case.memory_limit().or_else(|| case.memory_request()).filter(|_| case.features.oom_kills > 0.0);
+    // What is killed moves because it is: that is no reason for more room than a cure has.
+    let learnt = if killed.is_some() { learnt.min(CURE * p.peak) } else { learnt };
     // A kill hides how much was wanted: a quarter more than where it happened, at least 100 MiB, as KRR and VPA do.
     let after_kill = killed.map_or(0.0, |limit| (limit * 1.25).max(limit + 100.0 * MIB as f64));
     Some(learnt.max(leak).max(after_kill))

@@ -33,6 +33,10 @@ pub trait Strategy: Sync {
     }
     /// What it proposes, before the thresholds of policy.
     fn propose(&self, case: &Case) -> Option<Proposal>;
+    /// Both, for strategies that work out the same things for either.
+    fn look(&self, case: &Case) -> (Vec<Finding>, Option<Proposal>) {
+        (self.findings(case), self.propose(case))
+    }
 }
 
 /// Every strategy, in the order in which findings are shown.
