@@ -12,7 +12,7 @@ mod needs;
 mod peers;
 mod walk;
 
-pub(crate) use needs::{CURE, Now};
+pub(crate) use needs::{CURE, Needs, Now};
 pub(crate) use walk::{Followed, Walk, days_held, follow, needs, walk};
 
 use crate::samples::Samples;

@@ -64,6 +64,13 @@ impl<'p> Needs<'p> {
         Self { resource, share, policy, days: Vec::new(), histogram: Histogram::default(), newest: None }
     }
 
+    /// Knows what days needed (level, how much of the day is known, 0 to 1), oldest first, and nothing else of them.
+    pub fn of_days(resource: Resource, policy: &'p Policy, days: impl Iterator<Item = (f64, f64)>) -> Self {
+        let mut days: Vec<Need> = days.map(|(level, seen)| Need { level, seen }).collect();
+        days.drain(..days.len().saturating_sub(MOVEMENT));
+        Self { days, ..Self::new(resource, false, policy) }
+    }
+
     /// Takes in a day; days must not go back.
     pub fn learn(&mut self, day: &Day<'_>) {
         let Some(level) = self.level_of(day) else { return };

@@ -7,7 +7,7 @@ use crate::analysis::Input;
 use crate::features::{Features, Profile, clean};
 use crate::replay::{Question, replay};
 use crate::rightsize::confidence::{Confidence, Record, Relation};
-use crate::rightsize::{Now, Walk, needs, walk};
+use crate::rightsize::{Needs, Now, Resource, Walk, needs, walk};
 use crate::risk::Risks;
 use crate::samples::Samples;
 use crate::words;
@@ -94,8 +94,17 @@ impl<'a> Case<'a> {
 
     /// What right-sizing asks for of a demand, whatever is asked for today; `None` where nothing was used.
     pub(crate) fn right_size(&self, strategy: &str, metric: Metric, samples: &Samples) -> Option<f64> {
+        self.decided(strategy, &needs(samples, metric, self.input.policy))
+    }
+
+    /// The same of what CPU each day needed (cores, how much of the day is known), without what policy puts under it.
+    pub(crate) fn right_size_days(&self, strategy: &str, days: impl Iterator<Item = (f64, f64)>) -> Option<f64> {
+        self.decided(strategy, &Needs::of_days(Resource::Cpu, self.input.policy, days))
+    }
+
+    fn decided(&self, strategy: &str, needs: &Needs<'_>) -> Option<f64> {
         let much = Now { value: f64::INFINITY, least: 0.0, round: round_cores };
-        needs(samples, metric, self.input.policy).decide(Some(&much), &self.record(strategy))
+        needs.decide(Some(&much), &self.record(strategy))
     }
 
     /// A request as it is. What policy asks a change to save is a share of what the whole service costs, of which this request costs `month`.

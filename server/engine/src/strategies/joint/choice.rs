@@ -25,6 +25,8 @@ const LIKE_QUIET: f64 = 1.05;
 /// Loads per replica that are tried for an autoscaler, as shares of the ceiling: from this one upwards, each a fifth above the last.
 const LEAST_LOAD: f64 = 0.02;
 const STEP: f64 = 1.2;
+/// Choices of which it is worked out exactly what right-sizing would ask for: the estimates by which they are found are off by a few per cent.
+const CLOSER: usize = 8;
 /// What is this near to saturation may become it.
 const NEARLY: f64 = 0.95;
 /// More replicas than this many times today's are not proposed at once.
@@ -71,8 +73,8 @@ pub(super) struct View<'a> {
     /// Share of the time that its replicas were at the autoscaler's maximum and minimum, as measured.
     pub at_max: f64,
     pub at_min: f64,
-    /// What one replica asks for, learnt by the rule of right-sizing: cores, bytes.
-    learnt: (f64, Option<f64>),
+    /// Bytes that right-sizing asks for today, or policy where the matter is urgent.
+    memory: Option<f64>,
     request: f64,
 }
 
@@ -89,19 +91,18 @@ impl<'a> View<'a> {
         let ceiling = state.cpu_limit().map_or(request, |l| l.get().max(request));
         let run = fleet.run(count);
         let today = Choice { count, cpu: request, memory: case.memory_request(), cost: 0.0, state: state.clone(), run };
-        let learnt = (case.cpu.as_ref()?.value?, memory_learnt(case));
+        let memory = memory_learnt(case);
         let (at_max, at_min) = case.samples.get(&Metric::Replicas).zip(state.autoscaler).map_or((0.0, 0.0), |(n, a)| {
             let share = |is: &dyn Fn(f64) -> bool| n.present().filter(|r| is(*r)).count() as f64 / n.count.max(1) as f64;
             (share(&|r| r >= f64::from(a.max) - 0.01), share(&|r| r <= f64::from(a.min) + 0.01))
         });
-        let mut view = Self { case, fleet, today, need: None, best: None, objective: None, ceiling, at_max, at_min, learnt, request };
+        let mut view = Self { case, fleet, today, need: None, best: None, objective: None, ceiling, at_max, at_min, memory, request };
         view.today.cost = view.cost(&view.today.state, view.today.run.mean);
         view.objective = view.objective();
         view.need = view.need();
         if view.need.is_some() {
-            // More replicas are the cure, so each needs no more than policy asks for: what starved does not tell what it would do with room.
-            let floor = |demand: &super::super::Demand<'_>| demand.walk.needs.floor();
-            view.learnt = (case.cpu.as_ref().map(floor)?, view.learnt.1.and(case.memory.as_ref()).map(floor));
+            // More replicas are the cure: what starved does not tell what it would do with room.
+            view.memory = view.memory.and(case.memory.as_ref()).map(|demand| demand.walk.needs.floor());
         }
         view.best = view.best();
         Some(view)
@@ -129,16 +130,26 @@ impl<'a> View<'a> {
         replicas * self.case.input.prices.month(&one).map_or_else(|| state.cpu_request().map_or(0.0, |c| c.get()), Money::units)
     }
 
-    /// How far a choice goes into a part of the ceiling that the service has not shown, 0 to 1.
-    pub fn beyond(&self, choice: &Choice) -> f64 {
-        ((choice.run.peak - self.fleet.shown.max(self.today.run.peak)) / self.ceiling).clamp(0.0, 1.0)
+    /// The load per replica that is known to be carried. What an autoscaler's replicas have shown beyond what it steers towards came before it had acted: to
+    /// steer towards that would show yet more.
+    fn known(&self) -> f64 {
+        match self.today.count {
+            Count::Fixed(_) => self.fleet.shown.max(self.today.run.peak),
+            Count::Scaled { .. } => self.today.run.peak,
+        }
     }
 
-    /// Requests, target and price that fit a number of replicas, as far as what was learnt moves with load.
+    /// How far a choice goes into a part of the ceiling that the service has not shown, 0 to 1.
+    pub fn beyond(&self, choice: &Choice) -> f64 {
+        ((choice.run.peak - self.known()) / self.ceiling).clamp(0.0, 1.0)
+    }
+
+    /// Requests, target and price that fit a number of replicas, as far as its days tell without going through every sample.
     fn choice(&self, count: Count) -> Option<Choice> {
         let run = self.fleet.run(count);
-        let ratio = (run.busy / self.today.run.busy).max(run.peak / self.today.run.peak);
-        self.sized(count, run, self.learnt.0 * ratio)
+        let policy = run.busy * (1.0 + self.case.input.policy.cpu_margin);
+        let sure = if self.need.is_some() { policy } else { self.case.right_size_days("cpu", self.fleet.levels(count))? };
+        self.sized(count, run, sure.max(policy))
     }
 
     /// The same with what right-sizing asks for once that many replicas run: larger ones need less room, and the next analysis would find it.
@@ -185,7 +196,7 @@ impl<'a> View<'a> {
     /// Bytes per replica when each carries `ratio` times as much: what does not move with load stays, what does moves with it. Fewer
     /// bytes for less load are not believed.
     fn memory(&self, ratio: f64) -> Option<f64> {
-        let learnt = self.learnt.1?;
+        let learnt = self.memory?;
         let p = self.case.profile(Metric::MemoryWorkingSet)?;
         let peak = p.p05 + (p.peak - p.p05) * ratio.max(1.0);
         Some(round_bytes(learnt * peak / p.peak.max(1.0)))
@@ -194,7 +205,7 @@ impl<'a> View<'a> {
     /// Whether a choice keeps load, redundancy, memory, the sizes that are known to be allowed, and latency.
     fn allowed(&self, c: &Choice) -> bool {
         let (today, urgent) = (&self.today.run, self.need.is_some());
-        let cap = self.fleet.shown.max(today.peak).max(UNSHOWN * self.ceiling);
+        let cap = self.known().max(UNSHOWN * self.ceiling);
         let single = floor(c.count) < 2;
         let limit = self.case.state().cpu_limit().map_or(0.0, |l| LARGEST * l.get());
         let largest = self.request.max(limit) * if urgent { 1.0 / HIGHEST_TARGET } else { 1.0 };
@@ -227,18 +238,18 @@ impl<'a> View<'a> {
             if policy.latency_objective_ms > 0.0 { (1.0 - policy.rollback_threshold / 200.0, 1.5) } else { (1.0001, 1.0001) };
         let good = LIKE_QUIET * relation.quiet();
         let like = c.run.hours.iter().zip(&self.today.run.hours).all(|(then, now)| !(*then > good && *then > slower * *now));
-        let shown = !relation.rises() || c.run.peak <= more * self.fleet.shown.max(self.today.run.peak);
+        let shown = !relation.rises() || c.run.peak <= more * self.known();
         like && shown && self.objective.is_none_or(|o| c.run.slowest <= o * 1.0001)
     }
 
+    /// The cheapest of what is worth a closer look.
     fn best(&self) -> Option<Choice> {
-        match self.today.count {
-            Count::Fixed(now) => self.fewest(now),
+        let found = match self.today.count {
+            Count::Fixed(now) => self.fewest(now).into_iter().collect(),
             Count::Scaled { min, max, carries } => self.scaled(min, max, carries),
-        }
-        .filter(|c| c.count != self.today.count)
-        .and_then(|c| self.refined(c))
-        .filter(|c| self.allowed(c) && self.pays(c))
+        };
+        let closer = found.into_iter().filter(|c| c.count != self.today.count).filter_map(|c| self.refined(c));
+        closer.filter(|c| self.allowed(c) && self.pays(c)).min_by(|a, b| a.cost.total_cmp(&b.cost))
     }
 
     /// Whether a choice beats right-sizing alone by the threshold of policy; what must be needs not pay.
@@ -276,23 +287,25 @@ impl<'a> View<'a> {
         best.or_else(|| at(high))
     }
 
-    /// The cheapest autoscaler that is allowed. Where one must be, as much as possible stays as it is.
-    fn scaled(&self, min: u32, max: u32, carries: f64) -> Option<Choice> {
+    /// The cheapest autoscalers that are allowed, at most [`CLOSER`]. Where one must be, as much as possible stays as it is.
+    fn scaled(&self, min: u32, max: u32, carries: f64) -> Vec<Choice> {
         let lowest = min.min(2);
         let mut floors = vec![min, min.midpoint(lowest), lowest];
         floors.dedup();
         let same = self.bounded(min, max, carries);
         if self.need.is_some_and(|n| n != Need::Slow) && same.is_some() {
-            return same;
+            return same.into_iter().collect();
         }
         // The loads are anchored at the ceiling, which a proposal leaves as it is: the next analysis tries the same ones.
-        let top = self.fleet.shown.max(self.today.run.peak).max(UNSHOWN * self.ceiling);
+        let top = self.known().max(UNSHOWN * self.ceiling);
         let loads = std::iter::successors(Some(LEAST_LOAD * self.ceiling), |load| Some(load * STEP))
             .take_while(|load| *load <= top)
             .chain([carries]);
         let tried = loads.flat_map(|load| floors.iter().map(move |floor| (load, *floor)));
-        let found = tried.filter_map(|(load, floor)| self.bounded(floor, max, load));
-        found.min_by(|a, b| a.cost.total_cmp(&b.cost))
+        let mut found: Vec<Choice> = tried.filter_map(|(load, floor)| self.bounded(floor, max, load)).collect();
+        found.sort_by(|a, b| a.cost.total_cmp(&b.cost));
+        found.truncate(if self.need.is_some() { 1 } else { CLOSER });
+        found
     }
 
     /// An autoscaler with a maximum that is no bound, if that is allowed.

@@ -5,7 +5,7 @@ use super::relation::Relation;
 use crate::samples::Samples;
 use crate::stats;
 use headroom_model::metric::Metric;
-use headroom_model::time::HOUR;
+use headroom_model::time::{DAY, HOUR};
 
 /// A regression of CPU on requests that explains this share of the variance tells what a replica uses with nothing to do.
 const BELIEVED: f64 = 0.5;
@@ -34,6 +34,8 @@ pub(super) enum Count {
 pub(super) struct Fleet {
     /// (seconds since 1970, cores that all replicas use together beyond what they use with nothing to do), gaps left out.
     pub work: Vec<(i64, f64)>,
+    /// Per UTC day, oldest first: the work that all but the share of time that policy lets throttle stays below, and how much of the day is known.
+    days: Vec<(f64, f64)>,
     /// (hour of the day, work): few points that stand for all.
     points: Vec<(usize, f64)>,
     /// Cores of a replica that has nothing to do.
@@ -84,12 +86,18 @@ impl Fleet {
         let with = |of: &Samples| sparse(used).filter_map(|(t, x)| Some((x, of.at(t)?))).collect();
         Some(Self {
             points: points(&work),
+            days: days(&work, total.per_day(), 1.0 - case.input.policy.max_throttled_ratio),
             work,
             idle,
             shown,
             relation: latency.map(with).and_then(Relation::learn),
             throttling: case.samples.get(&Metric::CpuThrottled).map(with).and_then(Relation::of_means),
         })
+    }
+
+    /// What each replica would have needed per day, cores, with how much of the day is known.
+    pub fn levels(&self, count: Count) -> impl Iterator<Item = (f64, f64)> + '_ {
+        self.days.iter().map(move |(work, seen)| (self.idle + work / self.replicas(count, *work), *seen))
     }
 
     /// What each replica would have used, from what each used.
@@ -155,6 +163,15 @@ fn idle(case: &Case) -> f64 {
     let n = rows.len() as f64;
     let (x, y) = (rows.iter().map(|r| r.0).sum::<f64>() / n, rows.iter().map(|r| r.2).sum::<f64>() / n);
     (y - slope * x).clamp(0.0, case.profile(Metric::CpuUsage).map_or(0.0, |p| p.p05))
+}
+
+/// A quantile of each UTC day, and the share of its samples that are there.
+fn days(work: &[(i64, f64)], per_day: usize, q: f64) -> Vec<(f64, f64)> {
+    let one = |day: &[(i64, f64)]| {
+        let level = stats::quantile(&mut day.iter().map(|p| p.1).collect::<Vec<_>>(), q)?;
+        Some((level, (day.len() as f64 / per_day as f64).min(1.0)))
+    };
+    work.chunk_by(|a, b| a.0.div_euclid(DAY) == b.0.div_euclid(DAY)).filter_map(one).collect()
 }
 
 /// Quantiles of each hour of the day.
