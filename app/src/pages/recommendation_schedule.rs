@@ -26,7 +26,7 @@ pub fn panel(r: &Recommendation, target: &ServiceKey) -> Option<impl IntoView + 
                     <tbody>{predicted.schedule.entries.iter().map(row).collect_view()}</tbody>
                 </table>
             </div>
-            <details class="more"><summary>"For KEDA"</summary><pre class="code" tabindex="0">{predicted.keda(target)}</pre></details>
+            <div class="in"><details class="more"><summary>"For KEDA"</summary><pre class="code" tabindex="0">{predicted.keda(target)}</pre></details></div>
             <footer>{holidays}"From "{predicted.method.clone()}"."</footer>
         </section>
     })

@@ -21,9 +21,9 @@ fn idle(days: usize, noise: f64) -> World {
 fn wasted_cpu_is_given_back_with_its_evidence() {
     let p = idle(14, 0.1).proposal("cpu");
     let request = p.recommended.cpu_request().unwrap().get();
-    // The busiest hundredth of its time needs 1.3 cores; a week beyond what was seen needs room.
-    assert!((1.5..2.5).contains(&request), "{}", p.title);
-    assert!(p.title.starts_with("CPU 4 → "), "{}", p.title);
+    // The busiest hundredth of its time needs 1.3 cores; what holds a week beyond what was seen is a third more.
+    assert!((1.6..1.9).contains(&request), "{}", p.title);
+    assert!(p.title.starts_with("CPU 4 → 1."), "{}", p.title);
     assert_eq!(p.recommended.cpu_limit().unwrap().get(), 8.0, "a lower limit saves nothing and only throttles");
     let saved = p.saving_month.unwrap().units();
     assert!((saved / (3.0 * 730.0 * 0.031_611 * (4.0 - request)) - 1.0).abs() < 1e-3, "{saved}");
@@ -37,11 +37,7 @@ fn wasted_cpu_is_given_back_with_its_evidence() {
 
 #[test]
 fn memory_keeps_its_peak_and_margin() {
-    let mut world = idle(14, 0.1).with(Metric::MemoryWorkingSet, 0.0, |i| if i == 999 { 5.0 * G } else { 3.0 * G });
-    for field in ["limits", "requests"] {
-        world.service.state.set(&format!("containers.app.{field}.memory"), Some("24Gi")).unwrap();
-    }
-    let p = world.proposal("memory");
+    let p = idle(14, 0.1).with(Metric::MemoryWorkingSet, 0.0, |i| if i == 999 { 5.0 * G } else { 3.0 * G }).proposal("memory");
     assert!(p.recommended.memory_request().unwrap().as_f64() >= 5.0 * G * 1.15);
     assert!(p.recommended.memory_limit().unwrap() >= p.recommended.memory_request().unwrap());
 }
