@@ -7,11 +7,13 @@
 use crate::error::Failure;
 use async_trait::async_trait;
 use headroom_infra::{Infrastructure, Live, Mutation, Preview, Purpose, Result, Written};
-use headroom_model::ids::ChangeId;
+use headroom_model::ids::{ChangeId, ServiceId};
 use headroom_model::plan::{FieldChange, Plan};
+use headroom_model::room::Room;
 use headroom_model::service::{Service, ServiceKey};
 use headroom_model::time::Timestamp;
 use headroom_store::Boundary;
+use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
 use std::process::Command;
 use std::sync::Arc;
@@ -81,6 +83,9 @@ impl Infrastructure for Watched {
     }
     async fn inventory(&self) -> Result<Vec<Service>> {
         self.call("inventory", self.inner.inventory()).await
+    }
+    async fn rooms(&self) -> Result<BTreeMap<ServiceId, Room>> {
+        self.call("rooms", self.inner.rooms()).await
     }
     async fn read(&self, key: &ServiceKey) -> Result<Live> {
         self.call("read", self.inner.read(key)).await

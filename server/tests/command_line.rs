@@ -82,6 +82,35 @@ fn a_token_is_printed_and_nothing_else() {
 }
 
 #[test]
+fn a_user_is_locked_unlocked_and_begins_again_with_a_code() {
+    let dir = tempfile::tempdir().unwrap();
+    let user = |arguments: &[&str]| headroom(&[&["user"], arguments, &["--data-dir", "d"]].concat(), dir.path());
+    let printed = |arguments: &[&str]| {
+        let output = user(arguments);
+        assert!(output.status.success(), "{arguments:?}: {}", said(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let first = printed(&["create", "ann", "--role", "engineer"]);
+    let token = headroom(&["token", "create", "--user", "ann", "--data-dir", "d"], dir.path());
+    assert!(token.status.success());
+    assert!(!printed(&["list"]).contains("locked"));
+    assert_eq!(printed(&["lock", "ann"]), "ann is locked\n");
+    assert!(printed(&["list"]).contains("locked"));
+    assert_eq!(printed(&["lock", "ann", "--undo"]), "ann is unlocked\n");
+    assert!(!printed(&["list"]).contains("locked"));
+    let second = printed(&["reset", "ann"]);
+    assert!(second.starts_with("one-time code, for a day: ") && second != first, "{second}");
+    assert_eq!(printed(&["role", "ann", "--role", "approver"]), "ann is approver, in every team\n");
+    for arguments in [&["lock", "bob"][..], &["reset", "bob"], &["role", "bob", "--role", "viewer"]] {
+        let output = user(arguments);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(output.stdout.is_empty() && said(&output).contains("bob"), "{}", said(&output));
+    }
+    let audit = String::from_utf8(headroom(&["verify-audit", "--data-dir", "d"], dir.path()).stdout).unwrap();
+    assert!(audit.starts_with("6 entries, every link holds"), "{audit}");
+}
+
+#[test]
 fn a_damaged_backup_is_refused_and_nothing_is_made() {
     let dir = tempfile::tempdir().unwrap();
     assert!(headroom(&["user", "create", "ann", "--role", "engineer", "--data-dir", "d"], dir.path()).status.success());

@@ -15,6 +15,7 @@ pub mod policy;
 pub mod problem;
 pub mod quantity;
 pub mod recommendation;
+pub mod room;
 pub mod schedule;
 pub mod series;
 pub mod service;

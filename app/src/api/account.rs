@@ -34,26 +34,32 @@ pub async fn second_factor() -> Result<(bool, Option<Enrolment>), AppError> {
 
 /// Signs another browser out.
 #[server(prefix = "/fn", endpoint = "session/end", output = Json)]
-pub async fn end_session(id: String) -> Result<Done, AppError> {
+pub async fn end_session(id: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
-        door.service.end_session(&door.ctx, &id).await?;
-        Ok(Done::said("That browser is signed out."))
+        door.once(&key, &format!("end session {id}"), async {
+            door.service.end_session(&door.ctx, &id).await?;
+            Ok(Done::said("That browser is signed out."))
+        })
+        .await
     };
     answer("end_session", &[], outcome.await)
 }
 
 /// Signs every other browser out.
 #[server(prefix = "/fn", endpoint = "session/end-others", output = Json)]
-pub async fn end_other_sessions() -> Result<Done, AppError> {
+pub async fn end_other_sessions(key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
-        let ended = door.service.end_other_sessions(&door.ctx, &doorway::session_id()).await?;
-        Ok(Done::said(match ended {
-            0 => "No other browser was signed in.".to_owned(),
-            1 => "One other browser is signed out.".to_owned(),
-            n => format!("{n} other browsers are signed out."),
-        }))
+        door.once(&key, "end other sessions", async {
+            let ended = door.service.end_other_sessions(&door.ctx, &doorway::session_id()).await?;
+            Ok(Done::said(match ended {
+                0 => "No other browser was signed in.".to_owned(),
+                1 => "One other browser is signed out.".to_owned(),
+                n => format!("{n} other browsers are signed out."),
+            }))
+        })
+        .await
     };
     answer("end_other_sessions", &[], outcome.await)
 }

@@ -70,12 +70,15 @@ pub async fn create_user(name: String, role: String, teams: String, key: String)
 
 /// Changes what a user may do, and whose services they see.
 #[server(prefix = "/fn", endpoint = "user/role", output = Json)]
-pub async fn set_role(name: String, role: String, teams: String) -> Result<Done, AppError> {
+pub async fn set_role(name: String, role: String, teams: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
-        door.service.set_role(&door.ctx, name.trim(), read("role", &role)?, &read("teams", &teams)?).await?;
-        let teams = if teams.trim().is_empty() { "every team" } else { teams.trim() };
-        Ok(Done::said(format!("{} is {role} now, in {teams}.", name.trim())))
+        door.once(&key, &format!("role {name} {role} {teams}"), async {
+            door.service.set_role(&door.ctx, name.trim(), read("role", &role)?, &read("teams", &teams)?).await?;
+            let teams = if teams.trim().is_empty() { "every team" } else { teams.trim() };
+            Ok(Done::said(format!("{} is {role} now, in {teams}.", name.trim())))
+        })
+        .await
     };
     answer("set_role", &[("name", &name), ("role", &role), ("teams", &teams)], outcome.await)
 }
@@ -88,26 +91,32 @@ fn read<T: std::str::FromStr<Err: ToString>>(field: &str, text: &str) -> Result<
 
 /// Voids what a user signs in with, and issues a one-time code.
 #[server(prefix = "/fn", endpoint = "user/reset", output = Json)]
-pub async fn reset_user(name: String) -> Result<Done, AppError> {
+pub async fn reset_user(name: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
-        let code = door.service.reset_user(&door.ctx, &name).await?;
-        Ok(Done {
-            text: format!("{name} is signed out everywhere and can sign in once with this link."),
-            link: None,
-            secret: Some(format!("/sign-in/code?code={}", code.0)),
+        door.once(&key, &format!("reset {name}"), async {
+            let code = door.service.reset_user(&door.ctx, &name).await?;
+            Ok(Done {
+                text: format!("{name} is signed out everywhere and can sign in once with this link."),
+                link: None,
+                secret: Some(format!("/sign-in/code?code={}", code.0)),
+            })
         })
+        .await
     };
     answer("reset_user", &[], outcome.await)
 }
 
 /// Locks or unlocks a user.
 #[server(prefix = "/fn", endpoint = "user/lock", output = Json)]
-pub async fn lock_user(name: String, locked: bool) -> Result<Done, AppError> {
+pub async fn lock_user(name: String, locked: bool, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
-        door.service.lock_user(&door.ctx, &name, locked).await?;
-        Ok(Done::said(if locked { format!("{name} is locked.") } else { format!("{name} can sign in again.") }))
+        door.once(&key, &format!("lock {name} {locked}"), async {
+            door.service.lock_user(&door.ctx, &name, locked).await?;
+            Ok(Done::said(if locked { format!("{name} is locked.") } else { format!("{name} can sign in again.") }))
+        })
+        .await
     };
     answer("lock_user", &[], outcome.await)
 }
@@ -139,12 +148,15 @@ pub async fn create_token(
 
 /// Revokes an API token.
 #[server(prefix = "/fn", endpoint = "token/revoke", output = Json)]
-pub async fn revoke_token(id: String) -> Result<Done, AppError> {
+pub async fn revoke_token(id: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
-        let id = id.parse().map_err(|_| AppError::new("not-found", format!("there is no token {id:?}")))?;
-        door.service.revoke_token(&door.ctx, id).await?;
-        Ok(Done::said("The token is revoked."))
+        door.once(&key, &format!("revoke token {id}"), async {
+            let id = id.parse().map_err(|_| AppError::new("not-found", format!("there is no token {id:?}")))?;
+            door.service.revoke_token(&door.ctx, id).await?;
+            Ok(Done::said("The token is revoked."))
+        })
+        .await
     };
     answer("revoke_token", &[], outcome.await)
 }

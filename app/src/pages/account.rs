@@ -4,6 +4,7 @@ use super::query;
 use super::second_factor::{begin_form, code_form, fault, shown};
 use crate::api::Entry;
 use crate::api::account::{self, EndOtherSessions, EndSession};
+use crate::components::fields::OnceKey;
 use crate::components::icon::{Icon, icon};
 use crate::components::notice::{Notice, note};
 use crate::components::panel::load_page;
@@ -38,7 +39,7 @@ pub fn AccountPage() -> impl IntoView {
             view! {
                 {if account.from_provider { provider().into_any() } else { password(user.clone(), account.has_password).into_any() }}
                 {second_factor(&account)}
-                {sessions(&account.sessions, end, others)}
+                {sessions(&account.sessions, (end, ended), (others, others_ended))}
             }
         })}
     }
@@ -136,14 +137,18 @@ fn second_factor(account: &Account) -> impl IntoView + use<> {
     }
 }
 
-fn sessions(rows: &[SessionRow], end: ServerAction<EndSession>, others: ServerAction<EndOtherSessions>) -> impl IntoView + use<> {
+fn sessions(
+    rows: &[SessionRow],
+    (end, ended): (ServerAction<EndSession>, Outcome),
+    (others, others_ended): (ServerAction<EndOtherSessions>, Outcome),
+) -> impl IntoView + use<> {
     let row = |s: &SessionRow| {
         let agent = if s.agent.is_empty() { "unknown".to_owned() } else { browser(&s.agent) };
         let (id, title, label) = (s.id.clone(), s.agent.clone(), format!("Sign out {agent} at {}", s.address));
         let act = if s.current {
             view! { <span class="st good">{icon(Icon::Done)}"This one"</span> }.into_any()
         } else {
-            view! { <ActionForm action=end><input type="hidden" name="id" value=id /><button class="btn small no" type="submit" aria-label=label>"Sign out"</button></ActionForm> }.into_any()
+            view! { <ActionForm action=end><OnceKey outcome=ended /><input type="hidden" name="id" value=id /><button class="btn small no" type="submit" aria-label=label>"Sign out"</button></ActionForm> }.into_any()
         };
         view! {
             <tr>
@@ -156,7 +161,7 @@ fn sessions(rows: &[SessionRow], end: ServerAction<EndSession>, others: ServerAc
         }
     };
     let others = (rows.len() > 1).then(|| {
-        view! { <div class="right"><ActionForm action=others><button class="btn small no" type="submit">"Sign out the others"</button></ActionForm></div> }
+        view! { <div class="right"><ActionForm action=others><OnceKey outcome=others_ended /><button class="btn small no" type="submit">"Sign out the others"</button></ActionForm></div> }
     });
     view! {
         <section class="panel">

@@ -28,12 +28,12 @@ pub fn TokensPage() -> impl IntoView {
         <div class="head"><div><h1>"Settings"</h1><p class="lead">"A token acts as its user, within its scope, until it ends. Only its hash is kept."</p></div></div>
         {subnav("/settings/tokens")}
         <Notice outcome=created /><Notice outcome=revoked />
-        {load_page(data, move |rows: Vec<TokenRow>| list(&rows, revoke))}
+        {load_page(data, move |rows: Vec<TokenRow>| list(&rows, revoke, revoked))}
         {create_form(create, created, &entry)}
     }
 }
 
-fn list(rows: &[TokenRow], revoke: ServerAction<RevokeToken>) -> AnyView {
+fn list(rows: &[TokenRow], revoke: ServerAction<RevokeToken>, revoked: Outcome) -> AnyView {
     if rows.is_empty() {
         return view! { <section class="panel">{empty(Icon::Key, "No tokens", "Programs that use the REST interface sign in with a token.", None)}</section> }.into_any();
     }
@@ -50,6 +50,7 @@ fn list(rows: &[TokenRow], revoke: ServerAction<RevokeToken>) -> AnyView {
                 <td class="n" data-label="Last used">{used}</td>
                 <td>
                     <ActionForm action=revoke>
+                        <OnceKey outcome=revoked />
                         <input type="hidden" name="id" value=id />
                         <button class="btn small no" type="submit" aria-label=label>"Revoke"</button>
                     </ActionForm>

@@ -42,7 +42,7 @@ pub fn UsersPage() -> impl IntoView {
                     <div class="table-wrap" tabindex="0" role="region" aria-label="Users">
                         <table class="cards">
                             <thead><tr><th scope="col">"Name"</th><th scope="col">"Role"</th><th scope="col">"Teams"</th><th scope="col">"Signs in with"</th><th scope="col" class="n">"Last sign-in, UTC"</th><th scope="col">"State"</th><th scope="col"><span class="sr">"Actions"</span></th></tr></thead>
-                            <tbody>{rows.iter().map(|u| row(u, may, &me, reset, lock)).collect_view()}</tbody>
+                            <tbody>{rows.iter().map(|u| row(u, may, &me, (reset, was_reset), (lock, locked))).collect_view()}</tbody>
                         </table>
                     </div>
                 </section>
@@ -52,7 +52,13 @@ pub fn UsersPage() -> impl IntoView {
     }
 }
 
-fn row(u: &UserRow, may: bool, me: &str, reset: ServerAction<ResetUser>, lock: ServerAction<LockUser>) -> impl IntoView + use<> {
+fn row(
+    u: &UserRow,
+    may: bool,
+    me: &str,
+    (reset, was_reset): (ServerAction<ResetUser>, Outcome),
+    (lock, was_locked): (ServerAction<LockUser>, Outcome),
+) -> impl IntoView + use<> {
     let (name, own, locked) = (u.name.clone(), u.name == me, u.locked);
     let state = if locked {
         view! { <span class="st bad">{icon(Icon::Failed)}"Locked"</span> }.into_any()
@@ -64,9 +70,10 @@ fn row(u: &UserRow, may: bool, me: &str, reset: ServerAction<ResetUser>, lock: S
         let (again, other) = (name.clone(), name.clone());
         view! {
             <div class="row-x">
-                {(!from_provider).then(|| view! { <ActionForm action=reset><input type="hidden" name="name" value=again.clone() /><button class="btn small" type="submit" aria-label=format!("Reset {again}")>"Reset"</button></ActionForm> })}
+                {(!from_provider).then(|| view! { <ActionForm action=reset><OnceKey outcome=was_reset /><input type="hidden" name="name" value=again.clone() /><button class="btn small" type="submit" aria-label=format!("Reset {again}")>"Reset"</button></ActionForm> })}
                 {(!own).then(|| view! {
                     <ActionForm action=lock>
+                        <OnceKey outcome=was_locked />
                         <input type="hidden" name="name" value=other.clone() />
                         <input type="hidden" name="locked" value=(!locked).to_string() />
                         <button class="btn small" type="submit" aria-label=format!("{} {other}", if locked { "Unlock" } else { "Lock" })>{if locked { "Unlock" } else { "Lock" }}</button>
@@ -114,6 +121,7 @@ fn role_form(action: ServerAction<SetRole>, outcome: Outcome) -> impl IntoView +
             <header><h2>"Change a role"</h2></header>
             <div class="in">
                 <ActionForm action=action attr:class="form">
+                    <OnceKey outcome />
                     <div class="fields">
                         <Field outcome name="name".to_owned() id="role-name" label="User" required=true autocomplete="off" />
                         {roles("role-role", outcome)}

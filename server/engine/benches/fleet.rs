@@ -78,8 +78,17 @@ fn main() {
     let now = Timestamp::from_secs(START + DAYS as i64 * 86_400);
     let fleet: Vec<(Service, ServiceHistory)> = (0..count).map(|i| (service(i), history(i))).collect();
     let typical = Fleet::of(fleet.iter().map(|f| &f.1));
-    let input =
-        |(service, history)| Input { service, history, policy: &policy, prices: &prices, types: &[], now, fleet: typical, records: None };
+    let input = |(service, history)| Input {
+        service,
+        history,
+        policy: &policy,
+        prices: &prices,
+        types: &[],
+        now,
+        fleet: typical,
+        records: None,
+        room: None,
+    };
     let inputs: Vec<Input> = fleet.iter().map(|f| input((&f.0, &f.1))).collect();
     let begin = Instant::now();
     let found = analyze_fleet(&inputs);

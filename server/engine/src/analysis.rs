@@ -10,6 +10,7 @@ use headroom_model::job::OptimizationType;
 use headroom_model::plan::Plan;
 use headroom_model::policy::Policy;
 use headroom_model::recommendation::{Evidence, Finding, Proposal, UseBar, Verdict};
+use headroom_model::room::Room;
 use headroom_model::series::ServiceHistory;
 use headroom_model::service::Service;
 use headroom_model::time::Timestamp;
@@ -36,6 +37,8 @@ pub struct Input<'a> {
     pub fleet: Fleet,
     /// What came of earlier proposals, where that is known.
     pub records: Option<&'a Records>,
+    /// What its cluster has room for, where that is known.
+    pub room: Option<&'a Room>,
 }
 
 /// What an analysis found.
@@ -167,9 +170,12 @@ fn choose(mut drafts: Vec<Proposal>, input: &Input) -> (Vec<Proposal>, Vec<Strin
     (kept, refused)
 }
 
-/// Why a proposal is not made, in words: too little to gain, or too unsure. A cure, or a first request where there is none, needs no gain.
+/// Why a proposal is not made, in words: no room for it, too little to gain, or too unsure. A cure, or a first request where there is none, needs no gain.
 fn below(proposal: &Proposal, input: &Input) -> Option<String> {
     let policy = input.policy;
+    if let Some(why) = input.room.and_then(|room| room.refusal(&input.service.state, &proposal.recommended)) {
+        return Some(why);
+    }
     let sure = proposal.expected.confidence.get();
     let first =
         proposal.expected.cost_reduction_percent.is_none() && proposal.strategy != "storage" && input.service.state.cpu_request().is_none()
@@ -215,7 +221,7 @@ fn why_none(case: &Case, findings: &[Finding], refused: &[String]) -> String {
     }
     let near = words::number(case.input.policy.recommendation_threshold, 1);
     let mut sizes = Vec::new();
-    let needed = |demand: &Option<Demand<'_>>| demand.as_ref().and_then(|d| d.walk.needs.level());
+    let needed = |demand: &Option<Demand<'_>>| demand.as_ref().and_then(|d| d.needs.level());
     if let (Some(level), Some(now)) = (needed(&case.cpu), case.cpu_request()) {
         sizes.push(format!("CPU {} of {}", words::cores(level), words::of_cores(now)));
     }

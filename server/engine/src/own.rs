@@ -30,6 +30,10 @@ pub fn evaluate_own(input: &Input, wanted: &ResourceState) -> Proposal {
     view.cpu();
     view.memory();
     view.others(&changes);
+    if let Some(why) = case.refusal(wanted) {
+        view.evidence.push(says(false, &why));
+        view.risks.add(Risk::High, format!("the cluster would refuse it: {why}"));
+    }
     view.evidence.push(case.data_evidence());
     // The least certain part decides; without a part that history can speak for, nobody knows.
     let held = std::mem::take(&mut view.held).into_iter();
@@ -139,7 +143,7 @@ impl View<'_> {
             kept == judged,
             format!("{} would have held on {kept} of {judged} days", if resource == Resource::Cpu { "CPU" } else { "memory" }),
         ));
-        self.held.push(held_before(demand.walk.needs.confidence(value), kept, judged));
+        self.held.push(held_before(demand.needs.confidence(value), kept, judged));
     }
 
     fn others(&mut self, changes: &[FieldChange]) {

@@ -5,10 +5,12 @@
 mod common;
 
 use common::{PER_DAY, START, World};
-use headroom_engine::{Analysis, Features};
+use headroom_engine::prices::PriceBook;
+use headroom_engine::{Analysis, Features, Input, analyze};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
 use headroom_model::recommendation::Proposal;
+use headroom_model::room::Room;
 use headroom_model::schedule::{Holidays, Predicted};
 use headroom_model::service::{Autoscaler, ResourceState};
 use headroom_model::units::GIB;
@@ -168,6 +170,21 @@ fn request_and_target_agree_so_that_nothing_fights() {
     assert!(p.saving_month.unwrap().micros > 0);
     let after = house.lived(&p.recommended).analyze();
     assert!(after.proposals.is_empty(), "{} then {:?}", p.title, titles(&after));
+}
+
+#[test]
+fn an_autoscaler_grows_as_far_as_the_quota_goes() {
+    let house = House { work: 12.0, wave: 0.6, ..HOUSE };
+    let world = house.lived(&scaled(Autoscaler { min: 2, max: 4, target_cpu_percent: 60 }, "2", "4", "4Gi"));
+    let most = |quota: Option<&str>| {
+        let room = Room { namespace: "shop".into(), quota_cpu: quota.map(|q| q.parse().unwrap()), ..Room::default() };
+        let found = analyze(&Input { room: Some(&room), ..world.input(&PriceBook::on_prem_default()) });
+        of(&found, "joint").map(|p| (p.recommended.autoscaler.unwrap().max, p.recommended.cpu_request().unwrap().get()))
+    };
+    let (free, _) = most(None).unwrap();
+    let (bounded, each) = most(Some("15")).unwrap();
+    assert!(bounded > 4 && bounded < free && f64::from(bounded) * each <= 15.0, "{free} {bounded} × {each}");
+    assert_eq!(most(Some("8")), None, "there is room for what there is only");
 }
 
 #[test]

@@ -4,10 +4,11 @@ mod common;
 
 use common::{World, choice};
 use headroom_engine::rightsize::confidence::{Record, Records};
-use headroom_engine::{Input, Reason, analyze, evaluate_own, prices::PriceBook};
+use headroom_engine::{Analysis, Input, Reason, analyze, evaluate_own, prices::PriceBook};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Risk, Verdict};
+use headroom_model::room::Room;
 use headroom_model::service::{Autoscaler, Managed, Parameter, ResourceState};
 use headroom_model::units::{Bytes, GIB, MIB};
 
@@ -353,4 +354,60 @@ fn a_persons_values_meet_the_same_evidence() {
     sane.set("containers.app.requests.cpu", Some("2")).unwrap();
     let p = evaluate_own(&world.input(&prices), &sane);
     assert!(p.expected.confidence.get() > 0.8 && p.saving_month.unwrap().micros > 0);
+}
+
+/// What is found where the cluster has this room.
+fn found_within(world: &World, room: &Room) -> Analysis {
+    let types = [OptimizationType::Resource];
+    analyze(&Input { room: Some(room), types: &types, ..world.input(&PriceBook::on_prem_default()) })
+}
+
+#[test]
+fn what_the_cluster_has_no_room_for_is_not_proposed() {
+    let starved = World::new(14)
+        .with(Metric::CpuUsage, 0.05, |i| (4.4 * World::wave(i)).min(6.0))
+        .with(Metric::CpuThrottled, 0.1, |i| if 4.4 * World::wave(i) > 6.0 { 0.2 } else { 0.0 })
+        .with(Metric::MemoryWorkingSet, 0.05, |_| 4.0 * G);
+    let cpu = |found: &Analysis| found.proposals.iter().find(|p| p.strategy == "cpu").cloned();
+    let request = |room: &Room| cpu(&found_within(&starved, room)).map(|p| p.recommended.cpu_request().unwrap().get());
+    let shop = Room { namespace: "shop".into(), ..Room::default() };
+    let free = request(&shop).unwrap();
+    assert!(free > 6.0, "{free}");
+    // Three replicas, one container each, whose limit goes up with the request.
+    for (room, most) in [
+        (Room { most_cpu: "8".parse().ok(), ..shop.clone() }, 8.0),
+        (Room { node_cpu: "5500m".parse().ok(), ..shop.clone() }, 5.5),
+        (Room { quota_cpu: "15".parse().ok(), ..shop.clone() }, 5.0),
+    ] {
+        let found = found_within(&starved, &room);
+        let p = cpu(&found).unwrap_or_else(|| panic!("{room:?}: {found:#?}"));
+        let (request, limit) = (p.recommended.cpu_request().unwrap().get(), p.recommended.cpu_limit().unwrap().get());
+        assert!(request > 4.0 && request <= most && request < free && (room.most_cpu.is_none() || limit <= most), "{room:?}: {}", p.title);
+        assert!(room.most_cpu.is_some() || request > 0.95 * most, "{room:?}: as much as there is room for: {}", p.title);
+        assert!(p.evidence.iter().any(|e| !e.supports && (e.text.contains("shop") || e.text.contains("node"))), "{:?}", p.evidence);
+        assert_eq!(room.refusal(&starved.service.state, &p.recommended), None);
+    }
+    let full = found_within(&starved, &Room { quota_cpu: "12".parse().ok(), ..shop.clone() });
+    assert_eq!(cpu(&full), None);
+    let said = &full.findings.iter().find(|f| f.resource == "cpu").unwrap().text;
+    assert!(said.contains("the quota of shop leaves 12 of CPU to all its replicas"), "{said}");
+
+    let least = Room { least_cpu: "3".parse().ok(), least_memory: "6Gi".parse().ok(), ..shop };
+    let found = found_within(&idle(14, 0.1), &least);
+    let p = cpu(&found).unwrap();
+    assert_eq!(p.recommended.cpu_request().unwrap().get(), 3.0, "{}", p.title);
+    let memory = found.proposals.iter().find(|p| p.strategy == "memory").unwrap();
+    assert_eq!(memory.recommended.memory_request().unwrap().get(), 6 * GIB, "{}", memory.title);
+}
+
+#[test]
+fn a_persons_values_are_held_against_the_room_too() {
+    let world = idle(14, 0.1);
+    let prices = PriceBook::on_prem_default();
+    let room = Room { namespace: "shop".into(), quota_cpu: "15".parse().ok(), ..Room::default() };
+    let mut wanted = world.service.state.clone();
+    wanted.set("containers.app.requests.cpu", Some("6")).unwrap();
+    let p = evaluate_own(&Input { room: Some(&room), ..world.input(&prices) }, &wanted);
+    assert_eq!(p.risk.level, Risk::High);
+    assert!(p.risk.reasons.iter().any(|r| r.starts_with("the cluster would refuse it: the quota of shop")), "{:?}", p.risk);
 }

@@ -56,7 +56,7 @@ pub fn score(_: &Path) -> Result<Option<String>, String> {
 }
 
 fn input<'a>(service: &'a Service, history: &'a ServiceHistory, policy: &'a Policy, prices: &'a PriceBook, now: Timestamp) -> Input<'a> {
-    Input { service, history, policy, prices, types: &[], now, fleet: Fleet::default(), records: None }
+    Input { service, history, policy, prices, types: &[], now, fleet: Fleet::default(), records: None, room: None }
 }
 
 /// Seconds of each analysis, and of each judgement.

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use headroom_model::ids::{ChangeId, ServiceId};
 use headroom_model::plan::{Drift, FieldChange, Plan};
+use headroom_model::room::Room;
 use headroom_model::service::{ResourceState, Service, ServiceKey};
 use headroom_model::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -121,6 +122,8 @@ pub trait Infrastructure: Send + Sync {
     async fn clock(&self) -> Result<Timestamp>;
     /// Every service, with ids from [`service_id`].
     async fn inventory(&self) -> Result<Vec<Service>>;
+    /// What there is room for, by service; a service that is left out is unbounded, or its bounds are not known.
+    async fn rooms(&self) -> Result<BTreeMap<ServiceId, Room>>;
     /// One service as it is now.
     async fn read(&self, key: &ServiceKey) -> Result<Live>;
     /// A dry run: quota, largest node, LimitRange, identity, unknown fields.

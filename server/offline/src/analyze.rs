@@ -47,6 +47,7 @@ pub fn run(arguments: &Analyze, out: &mut impl Write) -> Result<(), Failure> {
             now: *now,
             fleet,
             records: None,
+            room: None,
         })
         .collect();
     let analyses = analyze_fleet(&inputs);

@@ -83,6 +83,7 @@ impl Lived {
             now,
             fleet: Fleet::default(),
             records: None,
+            room: None,
         })
     }
 

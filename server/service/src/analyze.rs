@@ -11,6 +11,7 @@ use headroom_model::auth::{OpContext, Permission};
 use headroom_model::ids::{JobId, ServiceId};
 use headroom_model::job::{Job, JobScope, JobState, OptimizationType, Prediction};
 use headroom_model::policy::Policy;
+use headroom_model::room::Room;
 use headroom_model::series::ServiceHistory;
 use headroom_model::service::{Managed, Service};
 use headroom_model::time::{Span, Timestamp};
@@ -35,11 +36,12 @@ pub(crate) struct Analysed {
     pub(crate) now: Timestamp,
 }
 
-/// What is known beyond one service: how large the others are, and what came of earlier proposals.
+/// What is known beyond one service: how large the others are, what came of earlier proposals, and what its cluster has room for.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Around {
     pub(crate) fleet: Fleet,
     pub(crate) records: Arc<Records>,
+    pub(crate) rooms: Arc<BTreeMap<ServiceId, Room>>,
 }
 
 impl Headroom {
@@ -227,14 +229,22 @@ impl Headroom {
         Ok(())
     }
 
-    /// What the store knows beyond one service.
+    /// What store and clusters know beyond one service. A cluster that does not say what it has room for is asked again by every dry run.
     pub(crate) async fn around(&self) -> Result<Around> {
         let typical = self.store.typical_peaks().await?;
         let records = self.store.track_records().await?.into_iter().map(|r| {
             let record = Record { outcomes: f64::from(r.judged), kept: f64::from(r.kept), said: r.said };
             (r.strategy, record)
         });
-        Ok(Around { fleet: Fleet { cpu: typical.cpu, memory: typical.memory }, records: Arc::new(records.collect()) })
+        let mut rooms = BTreeMap::new();
+        for cluster in &self.clusters {
+            match cluster.infrastructure.rooms().await {
+                Ok(found) => rooms.extend(found),
+                Err(error) => tracing::warn!(cluster = %cluster.name, %error, "what it has room for is not known to this analysis"),
+            }
+        }
+        let fleet = Fleet { cpu: typical.cpu, memory: typical.memory };
+        Ok(Around { fleet, records: Arc::new(records.collect()), rooms: Arc::new(rooms) })
     }
 
     /// Loads and analyses some services, with predictions where the job asks for them: one ordered scan, then all cores.
@@ -270,7 +280,17 @@ impl Headroom {
             let (prices, types) = (&this.prices, types.as_slice());
             let inputs: Vec<Input> = all
                 .iter()
-                .map(|(service, policy, history, now)| Input { service, history, policy, prices, types, now: *now, fleet, records })
+                .map(|(service, policy, history, now)| Input {
+                    service,
+                    history,
+                    policy,
+                    prices,
+                    types,
+                    now: *now,
+                    fleet,
+                    records,
+                    room: around.rooms.get(&service.id),
+                })
                 .collect();
             let analyses = headroom_engine::analyze_fleet(&inputs);
             let predictions = if predicts { predict_fleet(&inputs, HORIZON) } else { Vec::new() };

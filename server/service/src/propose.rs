@@ -41,8 +41,9 @@ impl Headroom {
         let around = self.around().await?;
         let (subject, rules, prices, now, state) = (service.clone(), policy.clone(), self.prices.clone(), ctx.now.cluster, wanted);
         let mut proposal = tokio::task::spawn_blocking(move || {
-            let (fleet, records) = (around.fleet, Some(&*around.records));
-            let input = Input { service: &subject, history: &history, policy: &rules, prices: &prices, types: &[], now, fleet, records };
+            let (fleet, records, room) = (around.fleet, Some(&*around.records), around.rooms.get(&subject.id));
+            let input =
+                Input { service: &subject, history: &history, policy: &rules, prices: &prices, types: &[], now, fleet, records, room };
             headroom_engine::evaluate_own(&input, &state)
         })
         .await

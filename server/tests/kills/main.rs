@@ -17,8 +17,11 @@ use processes::{Place, free_port, listening};
 use seeds::{Dice, Row, Run};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::ops::Range;
 use std::os::unix::process::ExitStatusExt;
+use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
@@ -158,4 +161,35 @@ async fn one_life(place: &Place, port: u16, dice: &mut Dice, people: &mut JoinSe
     // The line may still be on its way.
     tokio::time::sleep(Duration::from_millis(5)).await;
     life.last_words.lock().unwrap().take().unwrap_or_else(|| "anywhere".to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_under_way_when_it_is_told_to_end_is_answered() {
+    let place = Place::new("sqlite", 12, 10).await;
+    let token = place.user("ann", "engineer");
+    let (mut server, address) = place.serve();
+    let host = address.strip_prefix("http://").unwrap();
+    let body = json!({ "service_name": "fleet" }).to_string();
+    let (first, rest) = body.split_at(5);
+    let mut request = TcpStream::connect(host).unwrap();
+    let head = format!(
+        "POST /api/v1/optimization/analyze HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{first}",
+        body.len()
+    );
+    request.write_all(head.as_bytes()).unwrap();
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    assert!(Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().unwrap().success());
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert!(server.0.try_wait().unwrap().is_none(), "it waits for the request");
+    assert!(TcpStream::connect(host).is_err(), "and takes no other");
+    request.write_all(rest.as_bytes()).unwrap();
+    let mut answer = String::new();
+    request.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 202"), "{answer}");
+    assert!(server.0.wait().unwrap().success(), "and ends of itself");
+    let (_again, address) = place.serve();
+    let (_, job) = answer.split_once("\"job_id\":\"").unwrap();
+    let path = format!("{address}/api/v1/optimization/jobs/{}", job.split('"').next().unwrap());
+    let kept = reqwest::Client::new().get(path).bearer_auth(token).send().await.unwrap();
+    assert_eq!(kept.status(), 200, "what was answered is there after the next start");
 }

@@ -5,6 +5,7 @@
 mod anonymous;
 mod app;
 mod fleet;
+mod forms;
 mod limits;
 mod looking;
 #[path = "../../store/tests/contract/postgres.rs"]

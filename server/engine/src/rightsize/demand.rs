@@ -39,6 +39,16 @@ const EXPONENT: i32 = 3;
 const ANYWHERE: f64 = 0.005;
 const ANYWHERE_MEAN: f64 = 0.2;
 
+/// The end of every bucket that a meter's resolution and the largest machines leave possible, from number [`LOWEST`] on.
+static ENDS: LazyLock<Vec<f64>> = LazyLock::new(|| (LOWEST..HIGHEST).map(|i| (i as f64 * WIDTH).exp()).collect());
+const LOWEST: i64 = -260;
+const HIGHEST: i64 = 520;
+
+fn end_of(bucket: i64) -> f64 {
+    let known = usize::try_from(bucket - LOWEST).ok().and_then(|i| ENDS.get(i)).copied();
+    known.unwrap_or_else(|| (bucket as f64 * WIDTH).exp())
+}
+
 /// How a day jitters: the share per bucket, from [`REACH`] down to as many up.
 static JITTERS: LazyLock<[f64; 2 * REACH + 1]> = LazyLock::new(|| {
     let shape: [f64; 2 * REACH + 1] = std::array::from_fn(|i| (-(i.abs_diff(REACH) as f64) * WIDTH / JITTER).exp());
@@ -246,7 +256,7 @@ impl Exceedance {
 
     /// The `i`-th value, in the unit of the metric; more than 0.
     pub fn value(&self, i: usize) -> f64 {
-        (((self.first + i as i64 + 1) as f64 * WIDTH).exp() - resolution(self.share)).max(1e-6)
+        (end_of(self.first + i as i64 + 1) - resolution(self.share)).max(1e-6)
     }
 
     /// The share of samples above the `i`-th value, and above that value less a factor of `down` buckets.

@@ -19,9 +19,10 @@ const MOVEMENT: usize = 14;
 const SURE: f64 = 0.97;
 /// Values considered, over the largest need of the last days. Beyond the last of them a number says nothing.
 const RATIOS: [f64; 18] = [1.05, 1.1, 1.15, 1.2, 1.25, 1.3, 1.35, 1.4, 1.45, 1.5, 1.6, 1.75, 2.0, 2.25, 2.5, 3.0, 3.5, 4.0];
-/// A cure gives no more than this many times what was needed: others need the room, too. What moves more is cured again.
+/// A cure gives no more than this many times what was needed, unless it takes more to be as sure as policy asks: others need the room, too.
+/// What moves more is cured again.
 pub(crate) const CURE: f64 = 1.5;
-/// A first request, or one of which nothing is sure, gives no more than this many times.
+/// A first request, a cure, or one of which nothing is sure gives no more than this many times.
 const UNSURE: f64 = 2.5;
 
 /// What a service asks for now, and when a change of it is worth it.
@@ -133,26 +134,29 @@ impl<'p> Needs<'p> {
 
     /// Whether a value is worth a change from what there is: it saves enough, or it cures.
     pub fn is_worth(&self, value: f64, now: &Now) -> bool {
-        let cures = self.level().is_some_and(|level| level > now.value && value <= CURE * level);
+        let cures = self.level().is_some_and(|level| level > now.value && value <= UNSURE * level);
         1.0 - (now.round)(value) / now.value >= now.least || cures
     }
 
     /// What to ask for, where `record` is what came of such proposals so far. Where nothing has to be cured it does not depend on what there is `now`, or
-    /// one proposal would follow the other downwards, each a little less sure; a cure that is not sure is the largest that is allowed. `None`
-    /// where nothing is known.
+    /// one proposal would follow the other downwards, each a little less sure; a cure that is not sure is the largest that is allowed, or the least beyond
+    /// that is as sure as policy asks, or it would not be proposed at all. `None` where nothing is known.
     pub fn decide(&self, now: Option<&Now>, record: &Record) -> Option<f64> {
         let level = self.level()?;
         let (moves, seen) = (movement(&self.levels()), self.seen());
         let most = if self.share { level.max(1.0) } else { f64::INFINITY };
-        let bounded = |value: f64| value.max(self.floor()).min(most);
-        let sure = |ratio: &&f64| seen >= YOUNG && record.correct(chance(**ratio, moves)) >= SURE;
-        let least = RATIOS.iter().find(sure).map_or(UNSURE, |ratio| *ratio);
-        let wanted = bounded(level * least);
-        let Some(now) = now else { return Some(bounded(level * least.min(UNSURE))) };
-        if level <= now.value || self.is_worth(wanted, now) {
-            return Some(wanted);
-        }
-        RATIOS.iter().rev().map(|ratio| bounded(level * ratio)).find(|value| self.is_worth(*value, now)).or(Some(wanted))
+        let floor = self.floor();
+        let least = |sure: f64| RATIOS.into_iter().find(|ratio| seen >= YOUNG && record.correct(chance(*ratio, moves)) >= sure);
+        let wanted = least(SURE).unwrap_or(UNSURE);
+        let times = match now {
+            None => wanted.min(UNSURE),
+            Some(now) if level > now.value => {
+                let enough = least(self.policy.confidence_threshold).filter(|ratio| *ratio <= UNSURE);
+                wanted.min(enough.unwrap_or(CURE).max(CURE))
+            }
+            Some(_) => wanted,
+        };
+        Some((level * times).max(floor).min(most))
     }
 }
 

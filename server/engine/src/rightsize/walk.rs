@@ -15,13 +15,11 @@ pub(crate) struct Judged {
 
 /// What a walk through the days of one service found.
 #[derive(Debug, Clone)]
-pub(crate) struct Walk<'p> {
+pub(crate) struct Walk {
     /// Days that could be judged, oldest first.
     pub days: Vec<Judged>,
     /// What would have been held on each day that has samples, and for the day after the last.
     pub held: Followed,
-    /// What the days needed.
-    pub needs: Needs<'p>,
 }
 
 /// What a method would have held for one service.
@@ -35,24 +33,19 @@ pub(crate) struct Followed {
 
 /// Walks through the days of one service, oldest first, with Headroom's own learner. A day with less than half of its samples teaches but is
 /// not judged. `metric` is one that is right-sized.
-pub(crate) fn walk<'p>(samples: &Samples, metric: Metric, policy: &'p Policy, fleet: &Fleet) -> Walk<'p> {
+pub(crate) fn walk(samples: &Samples, metric: Metric, policy: &Policy, fleet: &Fleet) -> Walk {
     let days = days(samples);
     let resource = Resource::of(metric).unwrap_or(Resource::Cpu);
     let held = follow(Method::Headroom, metric, &days, fleet);
-    let needs = needs_of(&days, metric, policy);
     let judged = days.iter().zip(&held.days).filter(|(day, _)| day.is_whole());
     let judged = judged.filter_map(|(day, value)| Some(Judged { kept: holds(resource, policy, day.values, (*value)?) }));
-    Walk { days: judged.collect(), held, needs }
+    Walk { days: judged.collect(), held }
 }
 
 /// What the days of one service needed.
 pub(crate) fn needs<'p>(samples: &Samples, metric: Metric, policy: &'p Policy) -> Needs<'p> {
-    needs_of(&days(samples), metric, policy)
-}
-
-fn needs_of<'p>(days: &[Day<'_>], metric: Metric, policy: &'p Policy) -> Needs<'p> {
     let mut needs = Needs::new(Resource::of(metric).unwrap_or(Resource::Cpu), metric.unit() == Unit::Ratio, policy);
-    days.iter().for_each(|day| needs.learn(day));
+    days(samples).iter().for_each(|day| needs.learn(day));
     needs
 }
 

@@ -16,6 +16,7 @@ use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Evidence, ExpectedImprovement, Proposal, Replay, UseBar};
 use headroom_model::service::{Parameter, ResourceState};
 use headroom_model::units::{self, Money};
+use std::cell::OnceCell;
 use std::collections::BTreeMap;
 
 /// The demand for one resource and what it was sized to.
@@ -26,11 +27,16 @@ pub(crate) struct Demand<'a> {
     pub samples: Samples,
     /// The largest use while starting up, where that was left out; else 0.
     pub start_up: f64,
-    /// The walk through its days.
-    pub walk: Walk<'a>,
+    /// What its days needed.
+    pub needs: Needs<'a>,
     /// What to ask for instead of what is asked for now; `None` where nothing was ever used.
     pub value: Option<f64>,
+    /// The walk through its days, taken once somebody asks for it.
+    walk: OnceCell<Walk>,
 }
+
+/// Halvings until the largest value that there is room for is found: to a thousandth of a range.
+const BISECTIONS: u32 = 12;
 
 /// One service under analysis.
 pub struct Case<'a> {
@@ -86,10 +92,15 @@ impl<'a> Case<'a> {
         case
     }
 
+    /// The walk through the days of a demand.
+    pub(crate) fn walk<'d>(&self, demand: &'d Demand<'_>) -> &'d Walk {
+        demand.walk.get_or_init(|| walk(&demand.samples, demand.metric, self.input.policy, &self.input.fleet))
+    }
+
     fn sized(&self, strategy: &str, metric: Metric, samples: Samples, now: Option<Now>) -> Demand<'a> {
-        let walk = walk(&samples, metric, self.input.policy, &self.input.fleet);
-        let value = walk.needs.decide(now.as_ref(), &self.record(strategy));
-        Demand { metric, samples, start_up: 0.0, walk, value }
+        let needs = needs(&samples, metric, self.input.policy);
+        let value = needs.decide(now.as_ref(), &self.record(strategy));
+        Demand { metric, samples, start_up: 0.0, needs, value, walk: OnceCell::new() }
     }
 
     /// What right-sizing asks for of a demand, whatever is asked for today; `None` where nothing was used.
@@ -112,6 +123,28 @@ impl<'a> Case<'a> {
         let whole = self.input.prices.month(self.state()).zip(month).filter(|(_, part)| part.micros > 0);
         let times = whole.map_or(1.0, |(whole, part)| (whole.units() / part.units()).max(1.0));
         Now { value, least: times * self.input.policy.recommendation_threshold / 100.0, round }
+    }
+
+    /// Why its cluster has no room for a state, in words; `None` where it has, or where that is not known.
+    pub(crate) fn refusal(&self, next: &ResourceState) -> Option<String> {
+        self.input.room?.refusal(self.state(), next)
+    }
+
+    /// The value nearest to what is `wanted` that there is room for between it and what is asked for `now`, and why it is not what is wanted.
+    pub(crate) fn within(
+        &self,
+        now: f64,
+        wanted: f64,
+        round: fn(f64) -> f64,
+        state: impl Fn(f64) -> ResourceState,
+    ) -> (f64, Option<String>) {
+        let Some(why) = self.refusal(&state(wanted)) else { return (wanted, None) };
+        let (mut fits, mut refused) = (now, wanted);
+        for _ in 0..BISECTIONS {
+            let middle = round(f64::midpoint(fits, refused));
+            if self.refusal(&state(middle)).is_none() { fits = middle } else { refused = middle }
+        }
+        (fits, Some(why))
     }
 
     /// What came of a strategy's proposals so far.
@@ -251,7 +284,7 @@ impl<'a> Case<'a> {
         today: Option<f64>,
         price: &dyn Fn(f64) -> Option<Money>,
     ) -> Replay {
-        let daily = Some(&demand.walk.held);
+        let daily = Some(&self.walk(demand).held);
         replay(&Question { metric: demand.metric, samples: &demand.samples, proposal, daily, today, price })
     }
 
@@ -312,7 +345,8 @@ impl<'a> Case<'a> {
     }
 
     /// On how many unseen days the rule held, in words.
-    pub(crate) fn walk_evidence(&self, walk: &Walk<'_>) -> Evidence {
+    pub(crate) fn walk_evidence(&self, demand: &Demand<'_>) -> Evidence {
+        let walk = self.walk(demand);
         let kept = walk.days.iter().filter(|d| d.kept).count();
         let all = walk.days.len();
         if all == 0 {

@@ -23,6 +23,8 @@ struct Size {
     verdict: Verdict,
     total: f64,
     target_percent: Option<u32>,
+    /// Why it is not what it should be, where the cluster has no room for that.
+    held: Option<String>,
 }
 
 fn size(case: &Case) -> Option<Size> {
@@ -30,24 +32,21 @@ fn size(case: &Case) -> Option<Size> {
     let share = demand.metric == Metric::CpuUtilization;
     let wanted = demand.value.map(|v| if share { ((v * 100.0).ceil() / 100.0).min(1.0) } else { round_cores(v) })?;
     let Some(now) = case.cpu_request().filter(|_| !share) else {
-        return Some(Size { verdict: Verdict::NoRequest, total: wanted, target_percent: None });
+        return Some(Size { verdict: Verdict::NoRequest, total: wanted, target_percent: None, held: None });
     };
     let near = case.input.policy.recommendation_threshold / 100.0;
+    let within = |total: f64| case.within(now, total, round_cores, |total| scale_cpu(case.state(), &case.input.service.key.name, total));
     if case.is_throttled() || (case.is_saturated() && wanted > now * (1.0 + near)) {
         let raised = if wanted > now { wanted } else { round_cores(now * 1.1) };
-        return Some(Size { verdict: Verdict::Under, total: raised, target_percent: None });
+        let (total, held) = within(raised);
+        return Some(Size { verdict: Verdict::Under, total, target_percent: None, held });
     }
     // An autoscaler works on the share of the request in use: the target moves with the request, so that replicas stay as they are.
-    let (total, target_percent) = match case.state().autoscaler {
-        Some(a) => {
-            let target = f64::from(a.target_cpu_percent);
-            let total = wanted.max(round_cores(now * (target / HIGHEST_TARGET).min(1.0)));
-            (total, Some((target * now / total).round().clamp(1.0, 100.0) as u32))
-        }
-        None => (wanted, None),
-    };
+    let target = case.state().autoscaler.map(|a| f64::from(a.target_cpu_percent));
+    let (total, held) = within(target.map_or(wanted, |t| wanted.max(round_cores(now * (t / HIGHEST_TARGET).min(1.0)))));
     let verdict = if total < now * (1.0 - near) { Verdict::Over } else { Verdict::Optimal };
-    Some(Size { verdict, total, target_percent: target_percent.filter(|_| verdict == Verdict::Over) })
+    let target_percent = target.filter(|_| verdict == Verdict::Over).map(|t| (t * now / total).round().clamp(1.0, 100.0) as u32);
+    Some(Size { verdict, total, target_percent, held })
 }
 
 fn state_with(case: &Case, size: &Size) -> ResourceState {
@@ -88,6 +87,10 @@ impl Strategy for Cpu {
             }
             _ => format!("CPU: no request set; {} in use at the 95th percentile, {} at most", use_text(p.p95_decayed), use_text(p.peak)),
         };
+        let text = match size.held.filter(|_| size.verdict == Verdict::Under) {
+            Some(why) => format!("{text}; {why}"),
+            None => text,
+        };
         vec![Finding { resource: "cpu".to_owned(), verdict: size.verdict, text, bottleneck: size.verdict == Verdict::Under }]
     }
 
@@ -95,6 +98,9 @@ impl Strategy for Cpu {
         let demand = case.cpu.as_ref()?;
         let size = size(case).filter(|s| s.verdict != Verdict::Optimal)?;
         let recommended = state_with(case, &size);
+        if recommended == *case.state() {
+            return None;
+        }
         let total = recommended.cpu_request()?.get();
         let replay = case.replay_cpu("headroom", Some(total))?;
         let (performance, latency_ms, fit) = benefit(case, &size, total, &replay);
@@ -105,7 +111,7 @@ impl Strategy for Cpu {
             description: description(case, demand.metric, &size, total),
             performance,
             latency_ms,
-            confidence: demand.walk.needs.confidence(total).times(fit, "load and throttling explain only a part of its latency"),
+            confidence: demand.needs.confidence(total).times(fit, "load and throttling explain only a part of its latency"),
             evidence: evidence(case, &size, total, &replay),
             risks: risks(case, total, &replay),
             replays: vec![replay],
@@ -222,7 +228,8 @@ fn evidence(case: &Case, size: &Size, total: f64, replay: &Replay) -> Vec<Eviden
         let by = limit.map_or("what the node has left".to_owned(), |l| format!("the limit of {}", of_cores(l)));
         lines.push(says(served, format!("starting up took {}: that is for {by}, not for the request", of_cores(demand.start_up))));
     }
-    lines.push(case.walk_evidence(&demand.walk));
+    lines.extend(size.held.iter().map(|why| says(false, why)));
+    lines.push(case.walk_evidence(demand));
     lines.push(case.data_evidence());
     if p.weekly_season.max(p.daily_season) > 0.5 {
         let (shape, share) = if p.weekly_season > p.daily_season + 0.05 { ("week", p.weekly_season) } else { ("day", p.daily_season) };

@@ -11,6 +11,7 @@ use crate::words::{bytes, bytes_step, many, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Evidence, Finding, Proposal, Replay, Risk, Verdict};
+use headroom_model::service::ResourceState;
 use headroom_model::units::MIB;
 
 /// Right-sizes memory requests and limits.
@@ -27,6 +28,8 @@ struct Size {
     verdict: Verdict,
     /// Bytes per replica, request and least limit.
     total: f64,
+    /// Why it is not what it should be, where the cluster has no room for that.
+    held: Option<String>,
 }
 
 /// Bytes that the service needs per replica, kills and leaks considered.
@@ -53,11 +56,11 @@ fn size(case: &Case) -> Option<Size> {
     let demand = case.memory.as_ref()?;
     let p = case.profile(demand.metric)?;
     if demand.metric == Metric::MemoryUtilization {
-        return Some(Size { verdict: Verdict::NoRequest, total: (need(case)? * 100.0).ceil() / 100.0 });
+        return Some(Size { verdict: Verdict::NoRequest, total: (need(case)? * 100.0).ceil() / 100.0, held: None });
     }
     let wanted = round_bytes(need(case)?);
     let Some(now) = case.memory_request() else {
-        return Some(Size { verdict: Verdict::NoRequest, total: wanted });
+        return Some(Size { verdict: Verdict::NoRequest, total: wanted, held: None });
     };
     let near = case.input.policy.recommendation_threshold / 100.0;
     let limit = case.memory_limit();
@@ -70,7 +73,14 @@ fn size(case: &Case) -> Option<Size> {
     } else {
         Verdict::Optimal
     };
-    Some(Size { verdict, total: wanted })
+    let (total, held) = case.within(now, wanted, round_bytes, |total| sized(case, verdict, total));
+    Some(Size { verdict, total, held })
+}
+
+/// The state with so much memory per replica; what is too small keeps at least its request.
+fn sized(case: &Case, verdict: Verdict, total: f64) -> ResourceState {
+    let request = if verdict == Verdict::Under { total.max(case.memory_request().unwrap_or(0.0)) } else { total };
+    scale_memory(case.state(), &case.input.service.key.name, request, total)
 }
 
 impl Strategy for Memory {
@@ -99,6 +109,10 @@ impl Strategy for Memory {
             (_, None) => format!("Memory: no request set; the peak was {}", bytes(p.peak)),
         };
         let under = size.verdict == Verdict::Under;
+        let text = match size.held.filter(|_| under) {
+            Some(why) => format!("{text}; {why}"),
+            None => text,
+        };
         let mut out = vec![Finding { resource: "memory".to_owned(), verdict: size.verdict, text, bottleneck: under }];
         if let Some(leak) = &case.features.leak {
             out.push(Finding {
@@ -114,8 +128,7 @@ impl Strategy for Memory {
     fn propose(&self, case: &Case) -> Option<Proposal> {
         let demand = case.memory.as_ref().filter(|d| d.metric == Metric::MemoryWorkingSet)?;
         let size = size(case).filter(|s| s.verdict != Verdict::Optimal)?;
-        let floor = if size.verdict == Verdict::Under { size.total.max(case.memory_request().unwrap_or(0.0)) } else { size.total };
-        let recommended = scale_memory(case.state(), &case.input.service.key.name, floor, size.total);
+        let recommended = sized(case, size.verdict, size.total);
         if recommended == *case.state() {
             return None;
         }
@@ -137,8 +150,8 @@ impl Strategy for Memory {
             description: description(case, request, limit),
             performance: if cure { availability_gain(case) } else { 0.0 },
             latency_ms: 0.0,
-            confidence: demand.walk.needs.confidence(limit),
-            evidence: evidence(case, &replay, limit),
+            confidence: demand.needs.confidence(limit),
+            evidence: evidence(case, &size, &replay, limit),
             risks: risks(case, request, limit),
             replays: vec![replay],
             recommended,
@@ -176,7 +189,7 @@ fn description(case: &Case, request: f64, limit: f64) -> String {
     format!("{lead}{capped} {why}.")
 }
 
-fn evidence(case: &Case, replay: &Replay, limit: f64) -> Vec<Evidence> {
+fn evidence(case: &Case, size: &Size, replay: &Replay, limit: f64) -> Vec<Evidence> {
     let mut lines = Vec::new();
     let f = &case.features;
     if let Some(p) = case.profile(Metric::MemoryWorkingSet) {
@@ -208,8 +221,9 @@ fn evidence(case: &Case, replay: &Replay, limit: f64) -> Vec<Evidence> {
             ),
         ));
     }
+    lines.extend(size.held.iter().map(|why| says(false, why)));
     if let Some(demand) = &case.memory {
-        lines.push(case.walk_evidence(&demand.walk));
+        lines.push(case.walk_evidence(demand));
     }
     lines.push(case.data_evidence());
     lines

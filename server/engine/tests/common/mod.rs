@@ -86,6 +86,7 @@ impl World {
             now: Timestamp::from_secs(START + self.days as i64 * DAY),
             fleet: Fleet::default(),
             records: None,
+            room: None,
         }
     }
 

@@ -1,10 +1,13 @@
 //! What the cluster would refuse: unknown fields, LimitRange, quota, nodes, another writer.
 
 use super::cluster::Cluster;
+use super::profile::Spec;
 use super::world::{Namespace, NodePool};
 use headroom_model::plan::{FieldChange, Plan};
+use headroom_model::room::Room;
 use headroom_model::service::ResourceState;
-use headroom_model::units::{Bytes, Cores};
+use headroom_model::units::{Bytes, Cores, MIB};
+use std::collections::BTreeMap;
 
 /// Share of a node that pods may request; the rest is the system's.
 const ALLOCATABLE: f64 = 0.94;
@@ -78,6 +81,35 @@ fn limit_range(next: &ResourceState, changes: &[FieldChange], rules: &Namespace)
         memory("limit", c.memory_limit);
     }
     out
+}
+
+/// What each service has room for, in the order of the cluster.
+#[must_use]
+pub fn rooms(cluster: &Cluster) -> Vec<Room> {
+    let asked: Vec<(f64, f64)> = cluster.now.services.iter().map(|running| requested(&running.state)).collect();
+    let mut together: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for (spec, one) in cluster.world.specs.iter().zip(&asked) {
+        let sum = together.entry(&spec.key.namespace).or_default();
+        *sum = (sum.0 + one.0, sum.1 + one.1);
+    }
+    let bytes = |v: f64| Bytes::new((v.max(0.0) / MIB as f64).floor() as u64 * MIB);
+    let one = |(spec, own): (&Spec, &(f64, f64))| {
+        let rules = cluster.world.namespaces.get(&spec.key.namespace);
+        let pool = cluster.world.nodes.get(cluster.world.pool_of(spec));
+        let others = together.get(spec.key.namespace.as_str()).map_or((0.0, 0.0), |all| (all.0 - own.0, all.1 - own.1));
+        Room {
+            namespace: spec.key.namespace.clone(),
+            least_cpu: rules.map(|r| Cores::ceil_milli(r.least_cpu)),
+            most_cpu: rules.and_then(|r| Cores::new(r.most_cpu).ok()),
+            least_memory: rules.map(|r| Bytes::ceil_mib(r.least_memory)),
+            most_memory: rules.map(|r| bytes(r.most_memory)),
+            node_cpu: pool.and_then(|p| Cores::new(p.cores * ALLOCATABLE).ok()),
+            node_memory: pool.map(|p| bytes(p.memory * ALLOCATABLE)),
+            quota_cpu: rules.and_then(|r| Cores::new((r.quota_cpu - others.0).max(0.0)).ok()),
+            quota_memory: rules.map(|r| bytes(r.quota_memory - others.1)),
+        }
+    };
+    cluster.world.specs.iter().zip(&asked).map(one).collect()
 }
 
 /// (cores, bytes) that a state requests over its replicas, at its autoscaler's maximum.

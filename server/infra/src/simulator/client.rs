@@ -6,8 +6,9 @@ use super::world::{Namespace, NodePool, STEP};
 use crate::infrastructure::{Error, Infrastructure, Live, Mutation, Preview, Purpose, Result, Written};
 use crate::metrics::{Frames, MetricsSource};
 use async_trait::async_trait;
-use headroom_model::ids::ChangeId;
+use headroom_model::ids::{ChangeId, ServiceId};
 use headroom_model::plan::{FieldChange, Plan};
+use headroom_model::room::Room;
 use headroom_model::service::{Service, ServiceKey};
 use headroom_model::time::Timestamp;
 use reqwest::{Method, RequestBuilder, Response};
@@ -173,6 +174,9 @@ impl Infrastructure for Client {
     }
     async fn inventory(&self) -> Result<Vec<Service>> {
         self.get("services").await
+    }
+    async fn rooms(&self) -> Result<BTreeMap<ServiceId, Room>> {
+        self.get("rooms").await
     }
     async fn read(&self, key: &ServiceKey) -> Result<Live> {
         self.post("read", key, false).await

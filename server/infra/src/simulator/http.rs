@@ -146,6 +146,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/speed", post(speed))
         .route("/v1/services", get(inventory))
         .route("/v1/nodes", get(nodes))
+        .route("/v1/rooms", get(rooms))
         .route("/v1/read", post(read))
         .route("/v1/preview", post(preview))
         .route("/v1/apply", post(apply))
@@ -220,6 +221,10 @@ async fn speed(State(shared): State<Arc<Shared>>, Json(wanted): Json<SpeedReques
 
 async fn inventory(State(shared): State<Arc<Shared>>) -> Response {
     answer(&shared, |s| Ok(s.inventory())).await
+}
+
+async fn rooms(State(shared): State<Arc<Shared>>) -> Response {
+    answer(&shared, |s| Ok(s.rooms())).await
 }
 
 async fn nodes(State(shared): State<Arc<Shared>>) -> Response {

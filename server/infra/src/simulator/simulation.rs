@@ -10,11 +10,12 @@ use super::world::{STEP, World};
 use super::{Options, SimulatorError};
 use crate::import;
 use crate::infrastructure::{Error, Live, Mutation, Preview, Purpose, Result, Written, service_id};
-use headroom_model::ids::ChangeId;
+use headroom_model::ids::{ChangeId, ServiceId};
 use headroom_model::plan::{FieldChange, Plan};
+use headroom_model::room::Room;
 use headroom_model::service::{Service, ServiceKey};
 use headroom_model::time::Timestamp;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -219,6 +220,13 @@ impl Simulation {
             managed: spec.managed,
         };
         specs.iter().zip(&self.cluster.now.services).map(one).collect()
+    }
+
+    /// What there is room for, by service.
+    #[must_use]
+    pub fn rooms(&self) -> BTreeMap<ServiceId, Room> {
+        let ids = self.cluster.world.specs.iter().map(|spec| service_id(&spec.key));
+        ids.zip(admission::rooms(&self.cluster)).collect()
     }
 
     fn find(&self, key: &ServiceKey) -> Result<usize> {

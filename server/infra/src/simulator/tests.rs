@@ -13,6 +13,7 @@ use headroom_model::metric::Metric;
 use headroom_model::plan::{FieldChange, Plan};
 use headroom_model::service::{Managed, Service};
 use headroom_model::time::{DAY, HOUR, Timestamp};
+use headroom_model::units::{Bytes, Cores};
 use std::path::Path;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -313,6 +314,35 @@ fn the_cluster_says_what_it_would_refuse() {
     let mut p = plan(&find(&inventory, "fx-rates"), "replicas", "2");
     p.target.name = "nobody".into();
     assert!(matches!(s.preview(&p), Err(Error::NotFound(_))));
+}
+
+#[test]
+fn what_there_is_room_for_is_what_the_cluster_would_accept() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = Simulation::open(&options(dir.path()), Instant::now()).unwrap();
+    let rooms = s.rooms();
+    let (mut accepted, mut refused) = (0, 0);
+    for service in s.inventory().into_iter().filter(|s| s.managed == Managed::Direct) {
+        for times in [0.01, 0.5, 1.5, 4.0, 12.0, 60.0] {
+            let mut next = service.state.clone();
+            for c in next.containers.values_mut() {
+                c.cpu_request = c.cpu_request.map(|v| Cores::ceil_milli(v.get() * times));
+                c.cpu_limit = c.cpu_limit.map(|v| Cores::ceil_milli(v.get() * times));
+                c.memory_request = c.memory_request.map(|v| Bytes::ceil_mib(v.as_f64() * times));
+                c.memory_limit = c.memory_limit.map(|v| Bytes::ceil_mib(v.as_f64() * times));
+            }
+            if next.check().is_err() {
+                continue;
+            }
+            let changes = Plan::difference(&service.state, &next);
+            let plan = Plan { changes, ..plan(&service, "replicas", "1") };
+            let said = s.preview(&plan).unwrap().problems;
+            let room = rooms[&service.id].refusal(&service.state, &next);
+            assert_eq!(said.is_empty(), room.is_none(), "{} × {times}: {said:?}, {room:?}", service.key);
+            if room.is_some() { refused += 1 } else { accepted += 1 }
+        }
+    }
+    assert!(accepted > 20 && refused > 20, "{accepted} {refused}");
 }
 
 async fn start(dir: &Path, speed: f64) -> (Client, tokio::sync::oneshot::Sender<()>, tokio::task::JoinHandle<()>) {

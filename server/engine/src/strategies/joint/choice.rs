@@ -18,7 +18,7 @@ const ROOM: f64 = 1.2;
 const UNSHOWN: f64 = 0.5;
 /// While one replica is away the others may be loaded to this share of the ceiling.
 const BEREFT: f64 = 0.9;
-/// A CPU request is not made larger than this share of the limit; the size of the nodes is not known.
+/// A CPU request is not made larger than this share of the limit.
 const LARGEST: f64 = 0.6;
 /// Latency this far above that of a replica with nothing to do is like it.
 const LIKE_QUIET: f64 = 1.05;
@@ -102,7 +102,7 @@ impl<'a> View<'a> {
         view.need = view.need();
         if view.need.is_some() {
             // More replicas are the cure: what starved does not tell what it would do with room.
-            view.memory = view.memory.and(case.memory.as_ref()).map(|demand| demand.walk.needs.floor());
+            view.memory = view.memory.and(case.memory.as_ref()).map(|demand| demand.needs.floor());
         }
         view.best = view.best();
         Some(view)
@@ -174,6 +174,9 @@ impl<'a> View<'a> {
         let carried = if let Count::Scaled { carries, .. } = count { carries / HIGHEST_TARGET } else { 0.0 };
         let cpu = settle(self.request, round_cores(learnt.max(carried)));
         let memory = self.memory(run.peak / today.peak).map(|m| self.today.memory.map_or(m, |now| settle(now, m)));
+        // Where the quota does not go as far as the need, more replicas of today's size are the better half of the cure.
+        let full = self.case.input.room.is_some_and(|room| room.replicas(cpu, memory.unwrap_or(0.0)) < ceiling(count));
+        let cpu = if keeps && full { cpu.min(self.request) } else { cpu };
         let name = &self.case.input.service.key.name;
         let mut state = self.case.state().clone();
         if (cpu - self.request).abs() > 1e-9 {
@@ -210,15 +213,20 @@ impl<'a> View<'a> {
         let limit = self.case.state().cpu_limit().map_or(0.0, |l| LARGEST * l.get());
         let largest = self.request.max(limit) * if urgent { 1.0 / HIGHEST_TARGET } else { 1.0 };
         let memory = self.case.memory_limit().into_iter().chain(self.today.memory).fold(0.0, f64::max);
-        let quota = f64::from(ceiling(self.today.count)) * self.request;
         c.run.peak <= cap * 1.0001
             && floor(c.count) >= floor(self.today.count).min(2)
             && (single || c.run.bereft <= today.bereft.max(BEREFT * self.ceiling) * 1.0001)
             && c.cpu <= largest * 1.0001
             && c.memory.is_none_or(|m| m <= memory.max(1.0))
-            && (urgent || f64::from(ceiling(c.count)) * c.cpu <= quota * 1.0001)
+            && (self.case.input.room.is_some() || urgent || f64::from(ceiling(c.count)) * c.cpu <= self.asked() * 1.0001)
+            && self.case.refusal(&c.state).is_none()
             && self.runs_free(c)
             && self.in_time(c)
+    }
+
+    /// Cores that are asked for at today's maximum: where the quota is not known, so much is allowed.
+    fn asked(&self) -> f64 {
+        f64::from(ceiling(self.today.count)) * self.request
     }
 
     /// Whether throttling stays within half of what policy allows, which leaves the other half to what the autoscaler's waits add; or as
@@ -315,13 +323,18 @@ impl<'a> View<'a> {
         let pinned = self.need == Some(Need::Pinned);
         let wanted = if pinned { needed.max(max.saturating_add(1)) } else { max };
         let mut choice = self.choice(Count::Scaled { min, max: wanted, carries })?;
-        let quota = (f64::from(max) * self.request / choice.cpu).floor() as u32;
-        if self.need.is_none() && quota < wanted {
-            choice = self.choice(Count::Scaled { min, max: quota.max(min), carries })?;
+        let most = match self.case.input.room {
+            Some(room) => room.replicas(choice.cpu, choice.memory.unwrap_or(0.0)).max(max),
+            None if self.need.is_none() => (self.asked() / choice.cpu).floor() as u32,
+            None => u32::MAX,
+        };
+        if most < wanted {
+            choice = self.choice(Count::Scaled { min, max: most.max(min), carries })?;
         }
         let hot = choice.run.at_max > PINNED && choice.run.busy > NEARLY * SATURATED * choice.cpu;
         let bound = hot || choice.run.at_max > self.today.run.at_max + PINNED;
-        (!bound && self.allowed(&choice)).then_some(choice)
+        let more = most < wanted && pinned && ceiling(choice.count) > max;
+        ((more || !bound) && self.allowed(&choice)).then_some(choice)
     }
 }
 

@@ -68,7 +68,7 @@ fn proposal(strategy: &'static str, case: &Case, v: &View<'_>) -> Option<Proposa
     let best = v.best.clone()?;
     let replay = case.replay_fleet(best.run.mean * best.cpu / case.cpu_request()?)?;
     let demand = case.cpu.as_ref()?;
-    let kept = demand.walk.days.iter().filter(|d| d.kept).count();
+    let kept = case.walk(demand).days.iter().filter(|d| d.kept).count();
     let noise = case.profile(Metric::CpuUsage).map_or(0.0, |p| p.noise);
     // A promise of lower latency rests on the relation; room at the top, or latency that stays, does not.
     let slow = v.need == Some(choice::Need::Slow);
@@ -86,7 +86,7 @@ fn proposal(strategy: &'static str, case: &Case, v: &View<'_>) -> Option<Proposa
         recommended: best.state.clone(),
         performance: if now > 0.0 { 100.0 * (now - then) / now } else { 0.0 },
         latency_ms: now - then,
-        confidence: case.confidence(kept, demand.walk.days.len(), noise, known * (1.0 - 0.5 * v.beyond(&best))),
+        confidence: case.confidence(kept, case.walk(demand).days.len(), noise, known * (1.0 - 0.5 * v.beyond(&best))),
         evidence: words::evidence(v, &best),
         risks: words::risks(v, &best, &replay),
         replays: vec![replay],

@@ -124,7 +124,7 @@ pub(super) fn evidence(v: &View, c: &Choice) -> Vec<Evidence> {
         ));
     }
     if let Some(demand) = &v.case.cpu {
-        lines.push(v.case.walk_evidence(&demand.walk));
+        lines.push(v.case.walk_evidence(demand));
     }
     lines.push(v.case.data_evidence());
     lines
@@ -152,6 +152,8 @@ pub(super) fn risks(v: &View, c: &Choice, replay: &Replay) -> Risks {
     if c.state.containers != v.today.state.containers {
         risks.restart(v.case.state().replicas);
     }
-    risks.add(Risk::Low, "quota, LimitRange and node sizes are not known here: the dry run before applying asks the cluster");
+    if v.case.input.room.is_none() {
+        risks.add(Risk::Low, "quota, LimitRange and node sizes are not known here: the dry run before applying asks the cluster");
+    }
     risks
 }

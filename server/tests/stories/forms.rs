@@ -1,0 +1,116 @@
+//! Every form that changes something carries a key under which that is done once.
+
+use crate::app::TestApp;
+use crate::fleet::Fleet;
+use headroom_app::App;
+use reqwest::Method;
+use serde_json::json;
+use std::collections::BTreeSet;
+
+/// The forms of a page that call the server, as (address, fields that the page fills in).
+fn forms(page: &str) -> Vec<(String, BTreeSet<String>)> {
+    let attribute = |tag: &str, name: &str| {
+        let (_, rest) = tag.split_once(&format!(" {name}=\""))?;
+        rest.split_once('"').map(|(value, _)| value.to_owned())
+    };
+    let form = |text: &str| {
+        let (tag, rest) = text.split_once('>').unwrap();
+        let inside = rest.split("</form>").next().unwrap();
+        let filled = inside.split("<input").skip(1).map(|input| input.split('>').next().unwrap());
+        let filled = filled.filter(|input| attribute(input, "value").is_some_and(|value| !value.is_empty()));
+        let address = attribute(tag, "action").filter(|address| address.starts_with("/fn/"))?;
+        Some((address, filled.filter_map(|input| attribute(input, "name")).collect()))
+    };
+    page.split("<form").skip(1).filter_map(form).collect()
+}
+
+/// The addresses of the forms on every page that somebody sees, each of which has a key.
+async fn seen(fleet: &Fleet, user: &str, found: &mut BTreeSet<String>) {
+    let mut browser = fleet.app.browser(user).await;
+    let _another = fleet.app.browser(user).await;
+    let mut pages: Vec<String> = Vec::new();
+    for route in leptos_axum::generate_route_list(App) {
+        let path = route.path().replace("{name}", &fleet.own.service);
+        if path.contains("/benchmarks/") {
+            pages.push(path.replace("{id}", &fleet.own.benchmark));
+        } else if path.contains("{id}") {
+            pages.extend([&fleet.own, &fleet.other].map(|of| path.replace("{id}", &of.recommendation)));
+        } else {
+            pages.push(path);
+        }
+    }
+    for page in pages {
+        let text = browser.get(&page).await.text().await.unwrap();
+        for (address, filled) in forms(&text) {
+            // The colours of pages are kept in the browser.
+            assert!(filled.contains("key") || address == "/fn/theme", "{page} as {user}: {address} has no key, only {filled:?}");
+            found.insert(address);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_form_has_its_key() {
+    let fleet = Fleet::analysed().await;
+    let (engineer, approver) = (fleet.app.api("engineer").await, fleet.app.api("approver").await);
+    let mut found = BTreeSet::new();
+    let own = format!("/optimization/recommendations/{}", fleet.own.recommendation);
+    for user in ["engineer", "admin"] {
+        seen(&fleet, user, &mut found).await;
+    }
+    let other = format!("/optimization/recommendations/{}/dismiss", fleet.other.recommendation);
+    let sent = engineer.request(Method::POST, &other).json(&json!({ "reason": "later" })).send().await.unwrap();
+    assert_eq!(sent.status(), 200);
+    let submitted = engineer.request(Method::POST, &format!("{own}/submit")).json(&json!({})).send().await.unwrap();
+    assert_eq!(submitted.status(), 200);
+    let submitted: serde_json::Value = submitted.json().await.unwrap();
+    for user in ["engineer", "approver"] {
+        seen(&fleet, user, &mut found).await;
+    }
+    let plan = json!({ "plan_hash": submitted["plan_hash"] });
+    let approved = approver.request(Method::POST, &format!("{own}/approve")).json(&plan).send().await.unwrap();
+    assert_eq!(approved.status(), 200);
+    seen(&fleet, "approver", &mut found).await;
+
+    let expected = [
+        "analyze",
+        "policy/set",
+        "propose",
+        "recommendation/apply",
+        "recommendation/approve",
+        "recommendation/comment",
+        "recommendation/dismiss",
+        "recommendation/reject",
+        "recommendation/reopen",
+        "recommendation/request-changes",
+        "recommendation/submit",
+        "recommendation/withdraw",
+        "recommendations/submit",
+        "session/end",
+        "session/end-others",
+        "token/create",
+        "token/revoke",
+        "user/create",
+        "user/lock",
+        "user/reset",
+        "user/role",
+    ];
+    let missing: Vec<&str> = expected.into_iter().filter(|name| !found.contains(&format!("/fn/{name}"))).collect();
+    assert!(missing.is_empty(), "never seen: {missing:?}; seen: {found:?}");
+}
+
+#[tokio::test]
+async fn a_reset_that_is_sent_twice_makes_one_code() {
+    let app = TestApp::start().await;
+    let mut browser = app.browser("admin").await;
+    let entries = async || {
+        let newest = headroom_model::view::AuditQuery { limit: 1, ..Default::default() };
+        app.headroom.store().audit_rows(&newest, "story", &headroom_model::auth::Teams::ALL).await.unwrap().items[0].seq
+    };
+    let before = entries().await;
+    for _ in 0..2 {
+        let form = [("name", "engineer"), ("key", "once")];
+        assert!(browser.post("/fn/user/reset", &form).await.status().is_redirection());
+    }
+    assert_eq!(entries().await, before + 1, "the second time nothing was done");
+}
