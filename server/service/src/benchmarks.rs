@@ -76,7 +76,7 @@ impl Headroom {
     /// What may have made a benchmark step: changes that were carried out on its service.
     async fn events_of(&self, service: Option<&Service>) -> Result<Vec<Event>> {
         let Some(service) = service else { return Ok(Vec::new()) };
-        let changes = self.store.changes_of(service.id).await?;
+        let changes = self.store.changes_of(service.id, LOOKED_AT).await?;
         let applied =
             changes.iter().filter_map(|c| c.applied_at.map(|at| Event { time: at.secs(), name: format!("{} {}", c.id.short(), c.title) }));
         let back = changes

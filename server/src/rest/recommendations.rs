@@ -8,7 +8,6 @@ use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
 use axum::response::IntoResponse;
-use futures::future::try_join_all;
 use headroom_model::auth::OpContext;
 use headroom_model::ids::RecommendationId;
 use headroom_model::job::{OptimizationStatus, OptimizationType};
@@ -112,7 +111,8 @@ pub async fn list(
         limit: limit(p.limit)?,
     };
     let page = state.headroom.recommendations(&ctx, &query).await?;
-    let whole = try_join_all(page.items.iter().map(|row| state.headroom.recommendation(&ctx, row.id))).await?;
+    let ids: Vec<RecommendationId> = page.items.iter().map(|row| row.id).collect();
+    let whole = state.headroom.recommendation_pages(&ctx, &ids).await?;
     Ok(Json(List { items: whole.into_iter().map(Recommendation::from).collect(), next_cursor: page.next_cursor }))
 }
 

@@ -147,10 +147,9 @@ impl Store {
         if subjects.is_empty() {
             return Ok(Vec::new());
         }
-        let mut filter = Filter::default();
-        filter.one_of("subject", subjects);
         let on = &mut self.read().await?;
-        let rows = filter.sql("SELECT seq, hash, body FROM audit", " ORDER BY seq DESC").all(on).await?;
+        let rows =
+            sql("SELECT seq, hash, body FROM audit WHERE subject AMONG $1 ORDER BY seq DESC").texts(subjects.to_vec()).all(on).await?;
         with_links(on, &rows).await
     }
 

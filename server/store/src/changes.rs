@@ -9,6 +9,7 @@ use headroom_model::auth::Teams;
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::{ChangeId, RecommendationId, ServiceId};
 use headroom_model::view::{ChangeQuery, ChangeRow, PageOf};
+use std::collections::HashMap;
 
 const ROW: &str = "SELECT c.body, s.service_name, r.title, o.achieved_micros, o.currency";
 const FROM: &str = " FROM changes c JOIN services s ON s.id = c.service_id \
@@ -145,6 +146,27 @@ impl Store {
         latest(&mut self.read().await?, id).await
     }
 
+    /// The newest change of each of these recommendations that has one, in one statement.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn latest_changes(&self, ids: &[RecommendationId]) -> Result<HashMap<RecommendationId, Change>> {
+        let rows = sql("SELECT c.body FROM changes c WHERE c.recommendation_id AMONG $1 AND NOT EXISTS (SELECT 1 FROM changes n \
+             WHERE n.recommendation_id = c.recommendation_id AND (n.submitted_at, n.id) > (c.submitted_at, c.id))");
+        let found = rows.uuids(ids.iter().map(|id| id.0)).all(&mut self.read().await?).await?;
+        found.iter().map(|row| row.json::<Change>("body").map(|c| (c.recommendation_id, c))).collect()
+    }
+
+    /// All changes that these recommendations ever had.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn change_ids(&self, ids: &[RecommendationId]) -> Result<Vec<(RecommendationId, ChangeId)>> {
+        let rows = sql("SELECT id, recommendation_id FROM changes WHERE recommendation_id AMONG $1").uuids(ids.iter().map(|id| id.0));
+        let found = rows.all(&mut self.read().await?).await?;
+        found.iter().map(|row| Ok((RecommendationId(row.uuid("recommendation_id")?), ChangeId(row.uuid("id")?)))).collect()
+    }
+
     /// The change that holds a service, if one does.
     ///
     /// # Errors
@@ -182,14 +204,15 @@ impl Store {
         Ok(PageOf { items: rows.iter().map(change_row).collect::<Result<_>>()?, total: total.unsigned_abs(), next_cursor })
     }
 
-    /// The changes of a service, newest first.
+    /// The changes of a service, newest first, at most `most`.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
-    pub async fn changes_of(&self, service: ServiceId) -> Result<Vec<ChangeRow>> {
+    pub async fn changes_of(&self, service: ServiceId, most: u32) -> Result<Vec<ChangeRow>> {
         let mut filter = Filter::default();
         filter.and("c.service_id = ?", [uuid(service.0)]);
-        let rows = filter.sql(&format!("{ROW}{FROM}"), " ORDER BY c.submitted_at DESC, c.id DESC").all(&mut self.read().await?).await?;
+        let order = format!(" ORDER BY c.submitted_at DESC, c.id DESC LIMIT {most}");
+        let rows = filter.sql(&format!("{ROW}{FROM}"), &order).all(&mut self.read().await?).await?;
         rows.iter().map(change_row).collect()
     }
 }

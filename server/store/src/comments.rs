@@ -5,6 +5,7 @@ use crate::error::{Error, Result};
 use crate::store::{Store, Tx};
 use headroom_model::ids::RecommendationId;
 use headroom_model::view::Comment;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 impl Tx {
@@ -27,13 +28,17 @@ impl Tx {
 }
 
 impl Store {
-    /// The comments on a recommendation, oldest first.
+    /// The comments on these recommendations, oldest first; one without any is left out.
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn comments(&self, recommendation: RecommendationId) -> Result<Vec<Comment>> {
-        let rows = sql("SELECT author, at, text FROM comments WHERE recommendation_id = $1 ORDER BY at, id").uuid(recommendation.0);
-        let rows = rows.all(&mut self.read().await?).await?;
-        rows.iter().map(|row| Ok(Comment { by: row.text("author")?, at: row.time("at")?, text: row.text("text")? })).collect()
+    pub async fn comments(&self, recommendations: &[RecommendationId]) -> Result<HashMap<RecommendationId, Vec<Comment>>> {
+        let rows = sql("SELECT recommendation_id, author, at, text FROM comments WHERE recommendation_id AMONG $1 ORDER BY at, id");
+        let mut found: HashMap<RecommendationId, Vec<Comment>> = HashMap::new();
+        for row in rows.uuids(recommendations.iter().map(|id| id.0)).all(&mut self.read().await?).await? {
+            let comment = Comment { by: row.text("author")?, at: row.time("at")?, text: row.text("text")? };
+            found.entry(RecommendationId(row.uuid("recommendation_id")?)).or_default().push(comment);
+        }
+        Ok(found)
     }
 }

@@ -1,6 +1,6 @@
 //! Recommendations. What was proposed never changes; their state does, and the view of their newest change beside it.
 
-use crate::db::{Connection, Row, sql};
+use crate::db::{Connection, Row, Sql, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, KeyKind, Order, limit, text, uuid, word};
 use crate::store::{Store, Tx};
@@ -10,6 +10,7 @@ use headroom_model::ids::{JobId, RecommendationId, ServiceId};
 use headroom_model::job::{OptimizationStatus, OptimizationType};
 use headroom_model::recommendation::{Recommendation, RecommendationState, Risk, UseBar};
 use headroom_model::view::{PageOf, RecommendationQuery, RecommendationRow};
+use std::collections::HashMap;
 
 const ROW: &str = "SELECT r.id, s.service_name, s.namespace, r.team, r.optimization_type, r.title, r.bar, r.saving_micros, r.currency, \
     r.expected_improvement, r.risk, r.state, r.substate, r.status, r.restarts_pods, r.created_at";
@@ -137,15 +138,32 @@ impl Store {
         by_id(&mut self.read().await?, id).await
     }
 
+    /// Several, in one statement; unknown ones are left out.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn recommendations(&self, ids: &[RecommendationId]) -> Result<HashMap<RecommendationId, Recommendation>> {
+        let rows = sql("SELECT body FROM optimization_recommendations WHERE id AMONG $1").uuids(ids.iter().map(|id| id.0));
+        let found = rows.all(&mut self.read().await?).await?;
+        found.iter().map(|row| row.json::<Recommendation>("body").map(|r| (r.id, r))).collect()
+    }
+
     /// Its row in lists.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
     pub async fn recommendation_row(&self, id: RecommendationId) -> Result<Option<RecommendationRow>> {
-        let mut filter = Filter::default();
-        filter.and("r.id = ?", [uuid(id.0)]);
-        let row = filter.sql(&format!("{ROW}{FROM}"), "").maybe(&mut self.read().await?).await?;
-        row.as_ref().map(recommendation_row).transpose()
+        Ok(self.recommendation_rows_by_id(&[id]).await?.pop())
+    }
+
+    /// The rows of several, in no order.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn recommendation_rows_by_id(&self, ids: &[RecommendationId]) -> Result<Vec<RecommendationRow>> {
+        let statement = format!("{ROW}{FROM} WHERE r.id AMONG $1");
+        let rows = Sql::built(statement, Vec::new()).uuids(ids.iter().map(|id| id.0)).all(&mut self.read().await?).await?;
+        rows.iter().map(recommendation_row).collect()
     }
 
     /// One page of the list of recommendations. `view`: `open`, `waiting` (on an approver), `progress` (approved or under way), `done`
@@ -160,7 +178,9 @@ impl Store {
         order.after(&mut page, &query.cursor)?;
         let limit = limit(query.limit);
         let on = &mut self.read().await?;
-        let total = filter.sql(&format!("SELECT COUNT(*) AS n{FROM}"), "").one(on).await?.int("n")?;
+        // Counted without the services where nothing is asked of them: an index holds the rest.
+        let counted = if query.service_name.is_empty() { " FROM optimization_recommendations r" } else { FROM };
+        let total = filter.sql(&format!("SELECT COUNT(*) AS n{counted}"), "").one(on).await?.int("n")?;
         let mut rows = page.sql(&format!("{ROW}{}{FROM}", order.columns()), &order.tail(limit)).all(on).await?;
         let next_cursor = order.cut(&mut rows, limit)?;
         Ok(PageOf { items: rows.iter().map(recommendation_row).collect::<Result<_>>()?, total: total.unsigned_abs(), next_cursor })
@@ -175,14 +195,15 @@ impl Store {
         row.map(|row| row.text("team")).transpose()
     }
 
-    /// The open recommendations of a service as rows, most urgent first.
+    /// The open recommendations of a service as rows, most urgent first, at most `most`.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
-    pub async fn recommendation_rows_of(&self, service: ServiceId) -> Result<Vec<RecommendationRow>> {
+    pub async fn recommendation_rows_of(&self, service: ServiceId, most: u32) -> Result<Vec<RecommendationRow>> {
         let mut filter = Filter::default();
         filter.and("r.service_id = ? AND r.state = 'OPEN'", [uuid(service.0)]);
-        let rows = filter.sql(&format!("{ROW}{FROM}"), " ORDER BY r.priority DESC, r.id").all(&mut self.read().await?).await?;
+        let order = format!(" ORDER BY r.priority DESC, r.id LIMIT {most}");
+        let rows = filter.sql(&format!("{ROW}{FROM}"), &order).all(&mut self.read().await?).await?;
         rows.iter().map(recommendation_row).collect()
     }
 

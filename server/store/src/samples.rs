@@ -9,7 +9,7 @@ use crate::store::{Store, Tx};
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
 use headroom_model::series::ServiceHistory;
-use headroom_model::time::{DAY, Timestamp};
+use headroom_model::time::{DAY, HOUR, Timestamp};
 use headroom_model::view::Latest;
 use piece::Piece;
 use rayon::prelude::*;
@@ -209,11 +209,19 @@ impl Store {
         Ok(chunks + head)
     }
 
-    /// The newest value of every metric of a service in `[from, to)`, seconds since the epoch.
+    /// The newest value of every metric of a service in the day before `to`, seconds since the epoch.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
-    pub async fn latest(&self, service: ServiceId, from: i64, to: i64) -> Result<BTreeMap<Metric, Latest>> {
+    pub async fn latest(&self, service: ServiceId, to: i64) -> Result<BTreeMap<Metric, Latest>> {
+        self.learn_series().await?;
+        let known = self.series().of(&[service], None).get(&service).map_or(0, Vec::len);
+        // An hour nearly always tells of every metric; only where it does not, the day is read.
+        let newest = self.newest_of(service, to - HOUR, to).await?;
+        if newest.len() < known { self.newest_of(service, to - DAY, to).await } else { Ok(newest) }
+    }
+
+    async fn newest_of(&self, service: ServiceId, from: i64, to: i64) -> Result<BTreeMap<Metric, Latest>> {
         let history: Option<ServiceHistory> = self.history(&[service], None, from, to).await?.remove(&service);
         let metrics = history.unwrap_or_default().metrics;
         Ok(metrics.into_iter().filter_map(|(metric, series)| series.last().map(|(at, value)| (metric, Latest { value, at }))).collect())

@@ -1,6 +1,6 @@
 //! Clusters and the services in them.
 
-use crate::db::{Connection, Row, Sql, containing, sql};
+use crate::db::{Connection, Row, Sql, Value, containing, sql};
 use crate::error::{Error, Result};
 use crate::page::{Filter, KeyKind, Order, limit, text};
 use crate::store::{Store, Tx};
@@ -186,6 +186,27 @@ impl Store {
     pub async fn service(&self, id: ServiceId) -> Result<Option<Service>> {
         let row = sql("SELECT body FROM services WHERE id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
         row.map(|row| row.json("body")).transpose()
+    }
+
+    /// Several, in one statement; unknown ones are left out.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn services(&self, ids: &[ServiceId]) -> Result<HashMap<ServiceId, Service>> {
+        let rows = sql("SELECT body FROM services WHERE id AMONG $1").uuids(ids.iter().map(|id| id.0));
+        Ok(bodies(rows.all(&mut self.read().await?).await?)?.into_iter().map(|s| (s.id, s)).collect())
+    }
+
+    /// The services of these names in a cluster, as far as `teams` own them.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn services_called(&self, cluster: &str, names: &[String], teams: &Teams) -> Result<Vec<ServiceId>> {
+        let mut filter = Filter::default();
+        filter.and("gone_at IS NULL AND cluster = ? AND name AMONG ?", [text(cluster), Value::Texts(names.to_vec())]);
+        filter.within("team", teams);
+        let rows = filter.sql("SELECT id FROM services", "").all(&mut self.read().await?).await?;
+        rows.iter().map(|row| row.uuid("id").map(ServiceId)).collect()
     }
 
     /// The service of this name: bare where unique, `cluster:namespace:name`, `cluster:namespace:kind:name`, or its id.

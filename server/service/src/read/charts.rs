@@ -9,6 +9,9 @@ use headroom_model::view::{Anomaly, ChangeRow, Expected};
 /// Most points of a line: more cannot be told apart on a screen.
 const POINTS: usize = 360;
 
+/// The newest changes of a service that are marked in its charts and told of its anomalies.
+pub const MARKED: u32 = 200;
+
 /// A line that a chart shows, and what it means.
 struct Line {
     metric: Metric,

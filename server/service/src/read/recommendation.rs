@@ -1,5 +1,6 @@
 //! The inbox of recommendations, and one recommendation whole.
 
+use crate::policies::Patches;
 use crate::read::charts;
 use crate::read::insights::Drawn;
 use crate::{Error, Headroom, Result, diff};
@@ -7,7 +8,7 @@ use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::{Change, Substate};
 use headroom_model::chart::ChartModel;
-use headroom_model::ids::RecommendationId;
+use headroom_model::ids::{RecommendationId, ServiceId};
 use headroom_model::job::{OptimizationStatus, OptimizationType};
 use headroom_model::metric::Metric;
 use headroom_model::plan::Plan;
@@ -15,8 +16,9 @@ use headroom_model::policy::Policy;
 use headroom_model::recommendation::{Recommendation, Risk};
 use headroom_model::service::Service;
 use headroom_model::view::{
-    AuditRow, ChangeAct, ChangePage, Outlook, PageOf, RecommendationPage, RecommendationQuery, RecommendationRow, TimelineEntry,
+    AuditRow, ChangeAct, ChangePage, Comment, Outlook, PageOf, RecommendationPage, RecommendationQuery, RecommendationRow, TimelineEntry,
 };
+use std::collections::HashMap;
 
 impl Headroom {
     /// A page of recommendations, filtered and sorted by the database.
@@ -44,62 +46,52 @@ impl Headroom {
     /// [`Error::NotFound`].
     #[boxed]
     pub async fn recommendation(&self, ctx: &OpContext, id: RecommendationId) -> Result<RecommendationPage> {
-        ctx.require(Permission::Read)?;
         let found = self.recommendation_pages(ctx, &[id]).await?.pop();
         found.ok_or_else(|| Error::not_found("recommendation", id))
     }
 
-    /// Several recommendations, whole, in the order given; unknown ones, and those of teams that the actor does not see, are left out.
-    pub(crate) async fn recommendation_pages(&self, ctx: &OpContext, ids: &[RecommendationId]) -> Result<Vec<RecommendationPage>> {
-        let patches = self.policy_patches().await?;
-        let mut pages = Vec::with_capacity(ids.len());
-        for id in ids {
-            let found = self.store.recommendation(*id).await?.filter(|r| ctx.teams.include(&r.team));
-            let Some(recommendation) = found else { continue };
-            let Some(service) = self.store.service(recommendation.service_id).await? else { continue };
-            let policy = patches.policy_of(&service);
-            pages.push(self.page(ctx, recommendation, service, &policy).await?);
-        }
-        Ok(pages)
+    /// Several recommendations, whole, in the order given; unknown ones, and those of teams that the actor does not see, are left out. As many
+    /// statements for a hundred as for one.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    #[boxed]
+    pub async fn recommendation_pages(&self, ctx: &OpContext, ids: &[RecommendationId]) -> Result<Vec<RecommendationPage>> {
+        ctx.require(Permission::Read)?;
+        let mut found = self.store.recommendations(ids).await?;
+        found.retain(|_, r| ctx.teams.include(&r.team));
+        let ids: Vec<RecommendationId> = ids.iter().copied().filter(|id| found.contains_key(id)).collect();
+        let mut beside = self.beside(ctx, &found, &ids).await?;
+        let whole = ids.into_iter().filter_map(|id| beside.page(found.remove(&id)?));
+        Ok(whole.collect())
     }
 
-    async fn page(&self, ctx: &OpContext, recommendation: Recommendation, service: Service, policy: &Policy) -> Result<RecommendationPage> {
-        let id = recommendation.id;
-        let change = self.store.latest_change(id).await?;
-        let change = change.as_ref();
-        let mut subjects = vec![id.to_string()];
-        subjects.extend(self.store.changes_of(service.id).await?.iter().filter(|c| c.recommendation_id == id).map(|c| c.id.to_string()));
-        let timeline = self.store.events_about(&subjects).await?.into_iter().map(entry).collect();
-        let mut at_base = service.clone();
-        at_base.state = recommendation.current.clone();
-        let note = |_: &str| -> Option<String> { None };
-        let plan = Plan {
-            service_id: service.id,
-            target: service.key.clone(),
-            uid: service.uid.clone(),
-            changes: recommendation.changes.clone(),
-            policy_hash: String::new(),
-        };
-        let written = change.is_some_and(|c| c.applied_at.is_some());
-        let mut row = self.store.recommendation_row(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
-        // Read in between, the change may have moved on: a page tells of one moment.
-        row.substate = change.map(|c| c.state);
-        row.status = change.map_or(OptimizationStatus::RecommendationsReady, |c| c.state.status());
-        Ok(RecommendationPage {
-            row,
-            diff: diff::render(&at_base, &recommendation.changes, note),
-            drift: if written { Vec::new() } else { plan.drift(&service.state) },
-            comments: self.store.comments(id).await?,
-            timeline,
-            rollback_threshold: policy.rollback_threshold,
-            observation: policy.observation,
-            guard_period: policy.guard_period,
-            track_record: self.store.track_record(&recommendation.proposal.strategy).await?,
-            refusal: service.managed.refusal().map(str::to_owned),
-            change: change.map(|c| change_page(ctx, c, policy)),
-            recommendation,
-            service,
-            now: ctx.now.cluster,
+    async fn beside<'c>(
+        &self,
+        ctx: &'c OpContext,
+        found: &HashMap<RecommendationId, Recommendation>,
+        ids: &[RecommendationId],
+    ) -> Result<Beside<'c>> {
+        let changes = self.store.change_ids(ids).await?;
+        let about: HashMap<String, RecommendationId> =
+            ids.iter().map(|id| (id.to_string(), *id)).chain(changes.into_iter().map(|(id, change)| (change.to_string(), id))).collect();
+        let subjects: Vec<String> = about.keys().cloned().collect();
+        let mut timelines: HashMap<RecommendationId, Vec<TimelineEntry>> = HashMap::new();
+        for row in self.store.events_about(&subjects).await? {
+            if let Some(id) = about.get(&row.event.subject) {
+                timelines.entry(*id).or_default().push(entry(row));
+            }
+        }
+        let services: Vec<ServiceId> = found.values().map(|r| r.service_id).collect();
+        Ok(Beside {
+            ctx,
+            services: self.store.services(&services).await?,
+            patches: self.policy_patches().await?,
+            changes: self.store.latest_changes(ids).await?,
+            rows: self.store.recommendation_rows_by_id(ids).await?.into_iter().map(|row| (row.id, row)).collect(),
+            comments: self.store.comments(ids).await?,
+            records: self.store.track_records().await?.into_iter().map(|r| (r.strategy, (r.kept, r.judged))).collect(),
+            timelines,
         })
     }
 
@@ -112,7 +104,7 @@ impl Headroom {
         self.require_on(ctx, Permission::Read, id).await?;
         let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
         let service = recommendation.service_id;
-        let mut changes = self.store.changes_of(service).await?;
+        let mut changes = self.store.changes_of(service, charts::MARKED).await?;
         changes.retain(|c| c.recommendation_id == id);
         let target = self.store.service(service).await?.ok_or_else(|| Error::not_found("service", service))?;
         let newest = self.newest_sample(&target.key.cluster).await?.unwrap_or(ctx.now.cluster);
@@ -222,6 +214,62 @@ fn acts(ctx: &OpContext, change: &Change) -> Vec<ChangeAct> {
     .filter(|(_, can)| *can)
     .map(|(act, _)| act)
     .collect()
+}
+
+/// What stands beside recommendations on their pages.
+struct Beside<'c> {
+    ctx: &'c OpContext,
+    services: HashMap<ServiceId, Service>,
+    patches: Patches,
+    /// The newest of each.
+    changes: HashMap<RecommendationId, Change>,
+    rows: HashMap<RecommendationId, RecommendationRow>,
+    comments: HashMap<RecommendationId, Vec<Comment>>,
+    /// Kept and judged, by strategy.
+    records: HashMap<String, (u32, u32)>,
+    timelines: HashMap<RecommendationId, Vec<TimelineEntry>>,
+}
+
+impl Beside<'_> {
+    /// The page of one; `None` where it has been forgotten meanwhile.
+    fn page(&mut self, recommendation: Recommendation) -> Option<RecommendationPage> {
+        let id = recommendation.id;
+        let service = self.services.get(&recommendation.service_id)?.clone();
+        let policy = self.patches.policy_of(&service);
+        let change = self.changes.remove(&id);
+        let change = change.as_ref();
+        let mut at_base = service.clone();
+        at_base.state = recommendation.current.clone();
+        let note = |_: &str| -> Option<String> { None };
+        let plan = Plan {
+            service_id: service.id,
+            target: service.key.clone(),
+            uid: service.uid.clone(),
+            changes: recommendation.changes.clone(),
+            policy_hash: String::new(),
+        };
+        let written = change.is_some_and(|c| c.applied_at.is_some());
+        let mut row = self.rows.remove(&id)?;
+        // Read in between, the change may have moved on: a page tells of one moment.
+        row.substate = change.map(|c| c.state);
+        row.status = change.map_or(OptimizationStatus::RecommendationsReady, |c| c.state.status());
+        Some(RecommendationPage {
+            row,
+            diff: diff::render(&at_base, &recommendation.changes, note),
+            drift: if written { Vec::new() } else { plan.drift(&service.state) },
+            comments: self.comments.remove(&id).unwrap_or_default(),
+            timeline: self.timelines.remove(&id).unwrap_or_default(),
+            rollback_threshold: policy.rollback_threshold,
+            observation: policy.observation,
+            guard_period: policy.guard_period,
+            track_record: self.records.get(&recommendation.proposal.strategy).copied(),
+            refusal: service.managed.refusal().map(str::to_owned),
+            change: change.map(|c| change_page(self.ctx, c, &policy)),
+            recommendation,
+            service,
+            now: self.ctx.now.cluster,
+        })
+    }
 }
 
 /// What happened, as a sentence a colleague would say.

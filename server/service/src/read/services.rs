@@ -7,17 +7,17 @@ use crate::{Error, Headroom, Result};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::chart::ChartModel;
-use headroom_model::ids::ServiceId;
 use headroom_model::metric::{Aggregation, Metric};
 use headroom_model::recommendation::UseBar;
 use headroom_model::series::ServiceHistory;
 use headroom_model::time::{DAY, Span, Timestamp};
-use headroom_model::view::{Latest, PageOf, ServicePage, ServiceQuery, ServiceRow};
+use headroom_model::view::{PageOf, ServicePage, ServiceQuery, ServiceRow};
 use headroom_store::ServiceSummary;
-use std::collections::BTreeMap;
 
 /// Points of a spark line: one for every half hour of a day.
 const SPARK: usize = 48;
+/// Changes, and open recommendations, that a service's page shows.
+const NEWEST: u32 = 50;
 
 /// What lists show of a service, from its newest analysis.
 pub(crate) fn summary(one: &Analysed) -> ServiceSummary {
@@ -87,27 +87,19 @@ impl Headroom {
         let summary = self.store.summary(service.id).await?;
         let newest = self.newest_sample(&service.key.cluster).await?;
         let end = newest.unwrap_or(ctx.now.cluster).secs() + 1;
-        let history = self.store.history(&[service.id], None, end - DAY, end).await?.remove(&service.id).unwrap_or_default();
         let policy = self.policy_of(&service).await?;
-        let mut changes = self.store.changes_of(service.id).await?;
+        let mut changes = self.store.changes_of(service.id, NEWEST).await?;
         for change in &mut changes {
             change.progress = progress(change, &policy, ctx.now.cluster);
         }
-        let called: Vec<ServiceId> = self
-            .store
-            .all_services()
-            .await?
-            .into_iter()
-            .filter(|s| s.key.cluster == service.key.cluster && service.calls.contains(&s.key.name) && ctx.teams.include(&s.team))
-            .map(|s| s.id)
-            .collect();
+        let called = self.store.services_called(&service.key.cluster, &service.calls, &ctx.teams).await?;
         Ok(ServicePage {
             row,
-            latest: latest(&history),
+            latest: self.store.latest(service.id, end).await?,
             findings: summary.as_ref().map(|s| s.findings.clone()).unwrap_or_default(),
             no_action: summary.as_ref().and_then(|s| s.no_action.clone()),
             analysed_at: summary.as_ref().map(|s| s.analysed_at),
-            recommendations: self.store.recommendation_rows_of(service.id).await?,
+            recommendations: self.store.recommendation_rows_of(service.id, NEWEST).await?,
             held_by: self.store.held_by(service.id).await?,
             changes,
             calls: self.store.service_rows_by_id(&called).await?,
@@ -135,7 +127,7 @@ impl Headroom {
         let end = self.newest_sample(&service.key.cluster).await?.unwrap_or(ctx.now.cluster).secs() + 1;
         let from = end - range.secs().clamp(3600, 90 * DAY);
         let history = self.store.history(&[service.id], None, from, end).await?.remove(&service.id).unwrap_or_default();
-        let changes = self.store.changes_of(service.id).await?;
+        let changes = self.store.changes_of(service.id, charts::MARKED).await?;
         let (cpu, memory) = ([Metric::CpuUsage, Metric::CpuUtilization], [Metric::MemoryWorkingSet, Metric::MemoryUtilization]);
         let drawn: [(ChartModel, &[Metric]); 4] = [
             (charts::cpu(&history, bar(cpu), &changes), &cpu),
@@ -150,8 +142,4 @@ impl Headroom {
         };
         Ok(drawn.map(marked).into())
     }
-}
-
-fn latest(history: &ServiceHistory) -> BTreeMap<Metric, Latest> {
-    history.metrics.iter().filter_map(|(m, s)| s.last().map(|(at, value)| (*m, Latest { value, at }))).collect()
 }

@@ -102,7 +102,7 @@ pub async fn recommendations_are_filtered_by_every_field(store: &Store) {
     assert_eq!(ids(RecommendationQuery { view: "open".into(), status: "RECOMMENDATIONS_READY".into(), ..query() }).await, [first.id]);
     assert!(ids(RecommendationQuery { view: "waiting".into(), ..query() }).await.is_empty());
     assert!(ids(RecommendationQuery { view: "done".into(), ..query() }).await.is_empty());
-    assert_eq!(store.recommendation_rows_of(a.id).await.unwrap()[0].id, first.id);
+    assert_eq!(store.recommendation_rows_of(a.id, 9).await.unwrap()[0].id, first.id);
 
     let page = async |view: &str| {
         store.change_rows(&ChangeQuery { view: view.into(), ..ChangeQuery::default() }, &Teams::ALL).await.unwrap().total

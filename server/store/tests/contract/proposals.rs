@@ -64,7 +64,7 @@ pub async fn a_nul_is_refused(store: &Store) {
     let comment = Comment { by: "ann".into(), at: at(0), text: "a\0b".into() };
     assert!(matches!(tx.add_comment(proposed, &comment).await, Err(Error::Nul)));
     drop(tx);
-    assert!(store.comments(proposed).await.unwrap().is_empty());
+    assert!(store.comments(&[proposed]).await.unwrap().is_empty());
 }
 
 pub async fn superseding_spares_what_people_proposed(store: &Store) {
@@ -142,7 +142,7 @@ pub async fn the_recommendation_follows_its_newest_change(store: &Store) {
     let listed = store.change_rows(&ChangeQuery::default(), &Teams::ALL).await.unwrap().items.remove(0);
     assert_eq!((listed.title.as_str(), listed.applied_at, listed.approved_by), ("CPU 2 → 1", Some(at(400)), vec!["approver".to_owned()]));
     assert_eq!((listed.promised_month, listed.achieved_month), (Some(usd(40.0)), None));
-    assert_eq!(store.changes_of(service.id).await.unwrap()[0].id, change.id);
+    assert_eq!(store.changes_of(service.id, 9).await.unwrap()[0].id, change.id);
 }
 
 pub async fn an_older_change_does_not_overwrite_the_view_of_the_newest(store: &Store) {
@@ -158,6 +158,20 @@ pub async fn an_older_change_does_not_overwrite_the_view_of_the_newest(store: &S
     let row = store.recommendation_row(recommendation.id).await.unwrap().unwrap();
     assert_eq!(row.substate, Some(Substate::PendingApproval));
     assert_eq!(store.latest_change(recommendation.id).await.unwrap().unwrap().id, new.id);
+    let without = crate::fixtures::recommendation(&service);
+    stored_recommendation(store, &without).await;
+    let both = [recommendation.id, without.id, RecommendationId(Uuid::nil())];
+    let newest = store.latest_changes(&both).await.unwrap();
+    assert_eq!((newest.len(), newest[&recommendation.id].id), (1, new.id));
+    let mut ids = store.change_ids(&both).await.unwrap();
+    ids.sort_by_key(|(_, change)| *change != old.id);
+    assert_eq!(ids, [(recommendation.id, old.id), (recommendation.id, new.id)]);
+    assert_eq!(store.changes_of(service.id, 1).await.unwrap().iter().map(|c| c.id).collect::<Vec<_>>(), [new.id]);
+    let whole = store.recommendations(&both).await.unwrap();
+    assert_eq!((whole.len(), &whole[&without.id]), (2, &without));
+    let rows = store.recommendation_rows_by_id(&both).await.unwrap();
+    assert_eq!((rows.len(), rows.iter().any(|r| r.id == without.id)), (2, true));
+    assert_eq!(store.recommendation_rows_of(service.id, 1).await.unwrap().len(), 1);
 }
 
 pub async fn comments_come_oldest_first(store: &Store) {
@@ -172,7 +186,7 @@ pub async fn comments_come_oldest_first(store: &Store) {
     let unknown = tx.add_comment(RecommendationId(Uuid::nil()), &comment(3)).await;
     assert!(matches!(unknown, Err(Error::NotFound { what: "recommendation", .. })));
     tx.commit().await.unwrap();
-    assert_eq!(store.comments(recommendation.id).await.unwrap(), [comment(1), comment(2)]);
+    assert_eq!(store.comments(&[recommendation.id]).await.unwrap()[&recommendation.id], [comment(1), comment(2)]);
 }
 
 pub async fn jobs_come_back_and_unfinished_ones_are_found(store: &Store) {

@@ -133,7 +133,7 @@ pub async fn the_newest_values_are_known(store: &Store) {
     let id = stored_service(store, "a").await.id;
     columns(store, 0, 300, &[(id, CPU, vec![1.0, 2.0]), (id, Metric::LatencyP99, vec![8.0, f32::NAN])]).await;
     frame(store, 900, &[(id, CPU, 3.0)]).await;
-    let latest = store.latest(id, 0, DAY).await.unwrap();
+    let latest = store.latest(id, DAY).await.unwrap();
     assert_eq!((latest[&CPU].value, latest[&CPU].at.secs()), (3.0, 900));
     assert_eq!((latest[&Metric::LatencyP99].value, latest[&Metric::LatencyP99].at.secs()), (8.0, 0));
     assert_eq!(latest.len(), 2);

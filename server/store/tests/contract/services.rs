@@ -16,6 +16,11 @@ pub async fn an_inventory_replaces_what_was_known(store: &Store) {
     tx.commit().await.unwrap();
     assert_eq!(changed, Inventory { added: 1, changed: 1, gone: 1 });
     assert_eq!(store.all_services().await.unwrap(), [b.clone(), c.clone()]);
+    assert_eq!(store.services(&[b.id, c.id]).await.unwrap(), [(b.id, b.clone()), (c.id, c.clone())].into());
+    let called = async |teams: &Teams| store.services_called(CLUSTER, &["a".into(), "b".into()], teams).await.unwrap();
+    assert_eq!(called(&Teams::ALL).await, [b.id], "what is gone is not called");
+    assert!(called(&Teams::of(["nobody".to_owned()])).await.is_empty());
+    assert!(store.services_called("elsewhere", &["b".into()], &Teams::ALL).await.unwrap().is_empty());
     assert_eq!(store.service(a.id).await.unwrap(), Some(a.clone()), "what is gone can still be read by its id");
     assert!(matches!(store.service_named("a").await, Err(Error::NotFound { what: "service", .. })));
     assert_eq!(store.service_rows(&ServiceQuery::default(), &Teams::ALL).await.unwrap().items[0].replicas, Some(5));

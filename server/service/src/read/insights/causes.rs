@@ -1,5 +1,6 @@
 //! What began an anomaly: the service itself and those that it reaches by calls, by what rose in each when it began.
 
+use crate::read::charts;
 use crate::{Headroom, Result};
 use headroom_engine::rootcause::{Evidence, Graph, Kind, rank};
 use headroom_model::auth::OpContext;
@@ -68,7 +69,7 @@ impl Headroom {
         for found in ranked.into_iter().filter(|s| s.score >= LEAST).take(NAMED) {
             let Some(service) = by_name.get(found.service.as_str()) else { continue };
             let name = self.store.service_name(service.id).await?.unwrap_or_else(|| found.service.clone());
-            let after = shortly_before(&self.store.changes_of(service.id).await?, anomaly.from);
+            let after = shortly_before(&self.store.changes_of(service.id, charts::MARKED).await?, anomaly.from);
             let metric = found.metric.as_deref().and_then(|words| TOLD.iter().find(|t| t.words == words)).map(|t| t.metric);
             suspects.push(Suspect { service_name: name, score: found.score, metric, reason: found.reason, after });
         }

@@ -7,6 +7,7 @@ mod forecasts;
 
 pub(crate) use forecasts::Drawn;
 
+use crate::read::charts;
 use crate::{Error, Headroom, Result};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
@@ -33,7 +34,7 @@ impl Headroom {
         let service = self.service_seen(ctx, name).await?;
         let newest = self.newest_sample(&service.key.cluster).await?.unwrap_or(ctx.now.cluster);
         let (forecasts, odd) = (self.forecasts_of(&service, newest).await?, self.anomalies_of(&service, newest).await?);
-        let changes = self.store.changes_of(service.id).await?;
+        let changes = self.store.changes_of(service.id, charts::MARKED).await?;
         let told = |a: &Anomaly| Anomaly { after: causes::shortly_before(&changes, a.from), ..a.clone() };
         let picked = at.and_then(|at| odd.iter().find(|a| a.from == at));
         let picked = picked.or_else(|| odd.iter().find(|a| anomalies::SYMPTOMS.contains(&a.metric)));
