@@ -208,8 +208,8 @@ mod tests {
         let jump = series(12, |i| if i < 5 * 288 { 100.0 } else { 1000.0 });
         let found = made(Metric::MemoryWorkingSet, &jump, None);
         assert_eq!(found[0].success, Some(false), "{found:?}");
-        // The next is a cure: more is needed than it has.
-        assert!(found[1].promised < 0.0 && (1000.0..=2500.0).contains(&found[1].value));
+        // The next is a cure: more is needed than it has, and as much room as policy's confidence takes.
+        assert!(found[1].promised < 0.0 && (1500.0..=2000.0).contains(&found[1].value) && found[1].confidence.value >= 0.7, "{found:?}");
     }
 
     #[test]
