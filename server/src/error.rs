@@ -52,6 +52,8 @@ impl From<headroom_store::Error> for Failure {
     fn from(error: headroom_store::Error) -> Self {
         match error {
             headroom_store::Error::BadBackup { .. } => Self::BadInput(error.to_string()),
+            // Whoever types commands reads no log.
+            headroom_store::Error::Database(cause) => Self::Fault(format!("the database did not answer as it should: {cause}")),
             other => Self::Fault(other.to_string()),
         }
     }

@@ -79,7 +79,9 @@ async fn a_hundred_people(database: &'static str) {
     }
     assert_eq!(seen.faults.lock().unwrap().as_slice(), &[] as &[String], "{result}");
     let (first, last) = (sizes[sizes.len() / 4], sizes[sizes.len() - 1]);
-    assert!(last.files <= first.files + 20, "open files grow: {result}");
+    // A few seconds still see the people come: they have a connection each, and the database's.
+    let most = if minutes.is_some() { first.files + 20 } else { 2 * PEOPLE };
+    assert!(last.files <= most, "open files grow: {result}");
     assert!(result["writes"].as_u64() > Some(0), "{result}");
 }
 

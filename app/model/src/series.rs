@@ -57,12 +57,14 @@ impl Series {
     #[must_use]
     pub fn coarsen(&self, n: usize, rule: Aggregation) -> Self {
         let n = n.max(1);
-        let values = self.values.chunks(n).map(|c| merge(c, rule)).collect();
+        let values = self.values.chunks(n).map(|c| merged(c, rule)).collect();
         Self { start: self.start, step: self.step * n as u32, values }
     }
 }
 
-fn merge(values: &[f32], rule: Aggregation) -> f32 {
+/// One value for several intervals, gaps left out; `NaN` where there is nothing else.
+#[must_use]
+pub fn merged(values: &[f32], rule: Aggregation) -> f32 {
     let mut present = values.iter().copied().filter(|v| !v.is_nan()).peekable();
     if present.peek().is_none() {
         return f32::NAN;

@@ -4,7 +4,7 @@
 
 use headroom_engine::judge::Guards;
 use headroom_engine::rightsize::Fleet;
-use headroom_engine::{Features, Input, analyze_fleet, prices::PriceBook};
+use headroom_engine::{DaySketch, Features, Input, analyze_fleet, prices::PriceBook};
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
 use headroom_model::policy::Policy;
@@ -77,10 +77,11 @@ fn main() {
     let (policy, prices) = (Policy::default(), PriceBook::on_prem_default());
     let now = Timestamp::from_secs(START + DAYS as i64 * 86_400);
     let fleet: Vec<(Service, ServiceHistory)> = (0..count).map(|i| (service(i), history(i))).collect();
-    let typical = Fleet::of(fleet.iter().map(|f| &f.1));
-    let input = |(service, history)| Input {
+    let days: Vec<Vec<DaySketch>> = fleet.iter().map(|f| DaySketch::of(&f.1)).collect();
+    let typical = Fleet::of(days.iter().map(Vec::as_slice));
+    let input = |(service, days)| Input {
         service,
-        history,
+        days,
         policy: &policy,
         prices: &prices,
         types: &[],
@@ -89,7 +90,7 @@ fn main() {
         records: None,
         room: None,
     };
-    let inputs: Vec<Input> = fleet.iter().map(|f| input((&f.0, &f.1))).collect();
+    let inputs: Vec<Input> = fleet.iter().zip(&days).map(|(f, days)| input((&f.0, days.as_slice()))).collect();
     let begin = Instant::now();
     let found = analyze_fleet(&inputs);
     let took = begin.elapsed();
@@ -107,7 +108,7 @@ fn main() {
     criterion.bench_function("one service judged, a day against a day", |b| {
         b.iter(|| headroom_engine::judge::judge(std::hint::black_box(&before), &after, Guards::Every, &[], &policy))
     });
-    let features: Vec<Features> = fleet.iter().take(1_000).map(|(_, history)| Features::of(history)).collect();
+    let features: Vec<Features> = days.iter().take(1_000).map(|days| Features::of(days)).collect();
     criterion.bench_function("classes of 1,000 services", |b| b.iter(|| headroom_engine::classes::fit(std::hint::black_box(&features), 1)));
     criterion.final_summary();
 }

@@ -4,6 +4,7 @@ use crate::features::Features;
 use crate::prices::PriceBook;
 use crate::rightsize::Fleet;
 use crate::rightsize::confidence::Records;
+use crate::sketch::DaySketch;
 use crate::strategies::{self, Case, Demand, plain_type};
 use crate::words;
 use headroom_model::job::OptimizationType;
@@ -11,7 +12,6 @@ use headroom_model::plan::Plan;
 use headroom_model::policy::Policy;
 use headroom_model::recommendation::{Evidence, Finding, Proposal, UseBar, Verdict};
 use headroom_model::room::Room;
-use headroom_model::series::ServiceHistory;
 use headroom_model::service::Service;
 use headroom_model::time::Timestamp;
 use headroom_model::units::Money;
@@ -23,8 +23,8 @@ use serde::Serialize;
 pub struct Input<'a> {
     /// The service as it is.
     pub service: &'a Service,
-    /// Its samples, already cut to the window.
-    pub history: &'a ServiceHistory,
+    /// The days of its window, oldest first.
+    pub days: &'a [DaySketch],
     /// The rules in force for it.
     pub policy: &'a Policy,
     /// What resources cost.

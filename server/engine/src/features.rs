@@ -2,6 +2,7 @@
 
 use crate::histogram::Histogram;
 use crate::samples::Samples;
+use crate::sketch::{DaySketch, Past};
 use crate::stats;
 use headroom_model::metric::{Kind, Metric};
 use headroom_model::series::ServiceHistory;
@@ -97,43 +98,57 @@ pub struct Features {
 }
 
 impl Features {
-    /// Everything that the history tells.
+    /// Everything that the days of a service tell, oldest first.
     #[must_use]
-    pub fn of(history: &ServiceHistory) -> Self {
-        Self::from_samples(&clean(history))
+    pub fn of(days: &[DaySketch]) -> Self {
+        let past = Past::of(days);
+        Self::from_past(past, &by_quarter(past))
     }
 
-    pub(crate) fn from_samples(samples: &BTreeMap<Metric, Samples>) -> Self {
+    /// The same with what is known by the quarter of an hour.
+    pub(crate) fn from_past(past: Past<'_>, quarters: &BTreeMap<Metric, Samples>) -> Self {
         let mut features = Self::default();
-        for (metric, s) in samples {
+        for (metric, s) in quarters {
             match metric.kind() {
-                Kind::Gauge => {
-                    features.profiles.insert(*metric, profile(s));
-                }
-                Kind::Counter => features.count(*metric, s),
+                Kind::Gauge => drop(features.profiles.insert(*metric, profile(past, *metric, s))),
+                Kind::Counter => features.count(past, *metric),
             }
-            if s.count as u32 > features.samples {
-                features.samples = s.count as u32;
-                features.step_secs = u32::try_from(s.step).unwrap_or(u32::MAX);
-                features.span_hours = s.span_hours();
-                let days = s.days();
-                let places: usize = days.iter().map(|d| d.1.len()).sum();
-                features.coverage = s.count as f64 / places.max(1) as f64;
-                let half = s.per_day() / 2;
-                features.days = days.iter().filter(|(_, v)| present(v) >= half.max(1)).count() as u32;
-            }
+            features.extent(past, *metric);
         }
-        features.leak = samples.get(&Metric::MemoryWorkingSet).and_then(leak);
-        features.volume = volume(samples);
+        features.leak = quarters.get(&Metric::MemoryWorkingSet).and_then(leak);
+        features.volume = volume(past, quarters);
         features
     }
 
-    fn count(&mut self, metric: Metric, s: &Samples) {
-        let total = s.present().sum();
+    /// How much is known of a metric, where that is more than of the others.
+    fn extent(&mut self, past: Past<'_>, metric: Metric) {
+        let samples = past.days(metric).map(|(_, m)| m.seen.count).sum();
+        let (Some((from, first)), Some((to, last))) = (past.days(metric).next(), past.days(metric).last()) else { return };
+        if samples <= self.samples {
+            return;
+        }
+        let step = i64::from(last.step);
+        let per_day = (DAY / step).max(1);
+        // The first day counts from its first sample on, the last until its last.
+        let until = |second: u32| (i64::from(second) / step + 1).min(per_day);
+        let places = |day: i64| {
+            let end = if day == to { until(last.last) } else { per_day };
+            end - if day == from { until(first.first) - 1 } else { 0 }
+        };
+        self.samples = samples;
+        self.step_secs = last.step;
+        self.span_hours = ((to - from) * DAY + i64::from(last.last) + step - i64::from(first.first)) as f64 / 3600.0;
+        let all: i64 = past.days(metric).map(|(day, _)| places(day)).sum();
+        self.coverage = (f64::from(samples) / all.max(1) as f64).min(1.0);
+        self.days = past.days(metric).filter(|(_, m)| i64::from(m.seen.count) >= (per_day / 2).max(1)).count() as u32;
+    }
+
+    fn count(&mut self, past: Past<'_>, metric: Metric) {
+        let total = past.days(metric).map(|(_, m)| m.sum).sum();
         match metric {
             Metric::OomKills => {
                 self.oom_kills = total;
-                self.oom_days = s.days().iter().filter(|(_, v)| v.iter().any(|x| *x > 0.0)).count() as u32;
+                self.oom_days = past.days(metric).filter(|(_, m)| m.sum > 0.0).count() as u32;
             }
             Metric::Restarts => self.restarts = total,
             _ => {}
@@ -168,28 +183,34 @@ pub(crate) fn clean(history: &ServiceHistory) -> BTreeMap<Metric, Samples> {
     history.metrics.iter().filter_map(|(m, s)| Samples::clean(s, *m).map(|c| (*m, c))).collect()
 }
 
-fn present(values: &[f32]) -> usize {
-    values.iter().filter(|v| !v.is_nan()).count()
+/// Every metric by the quarter of an hour.
+pub(crate) fn by_quarter(past: Past<'_>) -> BTreeMap<Metric, Samples> {
+    past.metrics().into_iter().filter_map(|metric| Some((metric, past.quarters(metric)?))).collect()
 }
 
-fn profile(s: &Samples) -> Profile {
-    let days = s.days();
-    let newest = days.last().map_or(0, |d| d.0);
+fn profile(past: Past<'_>, metric: Metric, quarters: &Samples) -> Profile {
+    let newest = past.days(metric).last().map_or(0, |(day, _)| day);
     let (mut flat, mut decayed) = (Histogram::default(), Histogram::default());
-    let mut means = Vec::with_capacity(days.len());
-    for (day, values) in &days {
-        flat.add_all(values, 1.0);
+    let mut means = Vec::new();
+    let (mut n, mut sum, mut squares, mut peak, mut last) = (0u32, 0.0, 0.0, 0.0f64, 0.0);
+    for (day, m) in past.days(metric) {
+        let counted = m.seen.counted();
+        flat.add_counted(&counted, 1.0);
         let weight = (-((newest - day) as f64) / HALF_LIFE_DAYS).exp2();
-        decayed.add_all(values, weight.max(1e-12));
-        let (sum, n) = values.iter().filter(|v| !v.is_nan()).fold((0.0, 0.0), |(s, n), v| (s + f64::from(*v), n + 1.0));
-        means.push((*day as f64, sum / n));
+        decayed.add_counted(&counted, weight.max(1e-12));
+        means.push((day as f64, m.sum / f64::from(m.seen.count)));
+        n += m.seen.count;
+        sum += m.sum;
+        squares += m.squares;
+        peak = peak.max(f64::from(m.seen.peak));
+        last = f64::from(m.newest);
     }
-    let peak = s.peak();
+    let mean = sum / f64::from(n.max(1));
     let q = |q: f64| flat.quantile(q).unwrap_or(0.0).min(peak);
-    let (daily_season, weekly_season, noise) = seasons(s);
+    let (daily_season, weekly_season, noise) = seasons(quarters, squares / f64::from(n.max(1)) - mean * mean, mean);
     Profile {
-        samples: s.count as u32,
-        mean: s.mean(),
+        samples: n,
+        mean,
         p05: q(0.05),
         p50: q(0.5),
         p90: q(0.9),
@@ -197,7 +218,7 @@ fn profile(s: &Samples) -> Profile {
         p99: q(0.99),
         p95_decayed: decayed.quantile(0.95).unwrap_or(0.0).min(peak),
         peak,
-        last: s.values.iter().rev().find(|v| !v.is_nan()).map_or(0.0, |v| f64::from(*v)),
+        last,
         trend_per_day: if means.len() < 3 { 0.0 } else { stats::theil_sen(&means).map_or(0.0, |t| t.0) },
         daily_season,
         weekly_season,
@@ -205,15 +226,16 @@ fn profile(s: &Samples) -> Profile {
     }
 }
 
-/// Shares of the variance explained by hour of day and by hour of week, and what is left over the mean.
-fn seasons(s: &Samples) -> (f64, f64, f64) {
+/// Shares of a variance explained by hour of day and by hour of week, and what is left over the mean.
+fn seasons(quarters: &Samples, variance: f64, mean: f64) -> (f64, f64, f64) {
+    if quarters.count < 2 || mean <= 0.0 || variance <= 1e-12 * mean * mean {
+        return (0.0, 0.0, 0.0);
+    }
     let mut week = [(0.0f64, 0.0f64); 168];
-    let mut squares = 0.0;
-    for (t, v) in s.points() {
+    for (t, v) in quarters.points() {
         let slot = &mut week[(t.div_euclid(HOUR) + 72).rem_euclid(168) as usize]; // 1970-01-01 was a Thursday
         slot.0 += v;
         slot.1 += 1.0;
-        squares += v * v;
     }
     let mut day = [(0.0, 0.0); 24];
     for (i, (sum, n)) in week.iter().enumerate() {
@@ -221,20 +243,15 @@ fn seasons(s: &Samples) -> (f64, f64, f64) {
         day[i % 24].1 += n;
     }
     let (sum, n) = day.iter().fold((0.0, 0.0), |(a, b), (s, n)| (a + s, b + n));
-    let mean = sum / n;
-    let total = squares - n * mean * mean;
-    let hours = s.span_hours();
-    if n < 2.0 || mean <= 0.0 || total <= 1e-12 * squares {
-        return (0.0, 0.0, 0.0);
-    }
+    let middle = sum / n;
+    let hours = quarters.span_hours();
     let explained = |slots: &[(f64, f64)]| {
-        let between: f64 = slots.iter().filter(|x| x.1 > 0.0).map(|(s, n)| n * (s / n - mean).powi(2)).sum();
-        (between / total).clamp(0.0, 1.0)
+        let between: f64 = slots.iter().filter(|x| x.1 > 0.0).map(|(s, n)| n * (s / n - middle).powi(2)).sum();
+        (between / n / variance).clamp(0.0, 1.0)
     };
     let daily = if hours >= 48.0 { explained(&day) } else { 0.0 };
     let weekly = if hours >= 13.9 * 24.0 { explained(&week) } else { 0.0 };
-    let rest = total * (1.0 - daily.max(weekly));
-    (daily, weekly, (rest / n).sqrt() / mean)
+    (daily, weekly, (variance * (1.0 - daily.max(weekly))).sqrt() / mean)
 }
 
 /// Growth between restarts: segments end where memory falls by more than 30 %. Shorter than 12 h tells nothing.
@@ -260,11 +277,10 @@ fn leak(s: &Samples) -> Option<Leak> {
     (found.rising > 0.85 && found.per_day > 0.02 * s.mean()).then_some(found)
 }
 
-fn volume(samples: &BTreeMap<Metric, Samples>) -> Option<Volume> {
-    let used = samples.get(&Metric::VolumeUsed)?;
-    let (_, capacity) = samples.get(&Metric::VolumeCapacity)?.points().last()?;
-    let points: Vec<(f64, f64)> = used.points().map(|(t, v)| (t as f64 / DAY as f64, v)).collect();
-    let now = points.last()?.1;
+fn volume(past: Past<'_>, quarters: &BTreeMap<Metric, Samples>) -> Option<Volume> {
+    let newest = |metric: Metric| past.days(metric).last().map(|(_, m)| f64::from(m.newest));
+    let (now, capacity) = (newest(Metric::VolumeUsed)?, newest(Metric::VolumeCapacity)?);
+    let points: Vec<(f64, f64)> = quarters.get(&Metric::VolumeUsed)?.points().map(|(t, v)| (t as f64 / DAY as f64, v)).collect();
     let growth = stats::theil_sen(&points).map_or(0.0, |t| t.0);
     let grows = growth > 1e-4 * capacity && capacity > 0.0;
     let days_to_full = grows.then(|| ((capacity - now) / growth).max(0.0));
@@ -276,9 +292,9 @@ mod tests {
     use super::*;
     use headroom_model::series::Series;
 
-    fn history(metric: Metric, values: impl Iterator<Item = f64>) -> ServiceHistory {
+    fn history(metric: Metric, values: impl Iterator<Item = f64>) -> Vec<DaySketch> {
         let values = values.map(|v| v as f32).collect();
-        ServiceHistory { metrics: [(metric, Series { start: 1_700_006_400, step: 300, values })].into() }
+        DaySketch::of(&ServiceHistory { metrics: [(metric, Series { start: 1_700_006_400, step: 300, values })].into() })
     }
 
     #[test]

@@ -45,6 +45,17 @@ impl Histogram {
         self.total += weight * f64::from(count);
     }
 
+    /// Adds (value, how many), ascending, with one weight each.
+    pub fn add_counted(&mut self, counted: &[(f32, u32)], weight: f64) {
+        let (Some(low), Some(high)) = (counted.first(), counted.last()) else { return };
+        self.reach(bucket(low.0), bucket(high.0));
+        for (value, count) in counted {
+            let weight = weight * f64::from(*count);
+            self.weights[(bucket(*value) - self.first) as usize] += weight;
+            self.total += weight;
+        }
+    }
+
     /// Multiplies every weight, as time passing does.
     pub fn scale(&mut self, factor: f64) {
         self.weights.iter_mut().for_each(|w| *w *= factor);

@@ -1,6 +1,6 @@
 //! Numbers in, findings out. Pure: no I/O, no clock, no randomness that was not given.
 //!
-//! A [`ServiceHistory`](headroom_model::series::ServiceHistory) and a policy become [`Features`], findings and
+//! Days of a [`ServiceHistory`](headroom_model::series::ServiceHistory), kept as [`sketch`]es, and a policy become [`Features`], findings and
 //! proposals ([`analyze`]), each proposal with its replay, risk and confidence from the service's own data, or the
 //! [`Reason`] why there is none. [`judge`] compares after with before; [`predict`] looks ahead; [`prices`] turns
 //! states into money.
@@ -23,6 +23,7 @@ pub mod rightsize;
 mod risk;
 pub mod rootcause;
 mod samples;
+pub mod sketch;
 mod stats;
 pub mod strategies;
 mod words;
@@ -31,3 +32,4 @@ pub use analysis::{Analysis, Input, Reason, analyze, analyze_fleet};
 pub use features::Features;
 pub use own::evaluate_own;
 pub use predict::{predict, predict_fleet};
+pub use sketch::DaySketch;

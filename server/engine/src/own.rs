@@ -2,9 +2,8 @@
 
 use crate::analysis::Input;
 use crate::rightsize::confidence::{Confidence, Relation};
-use crate::rightsize::{Resource, days_held};
+use crate::rightsize::{Day, Resource, days_held};
 use crate::risk::Risks;
-use crate::samples::Samples;
 use crate::strategies::{Case, Demand, Draft, says};
 use crate::words::{bytes, bytes_step, cores_step, of_cores, percent};
 use headroom_model::job::OptimizationType;
@@ -90,7 +89,7 @@ impl View<'_> {
         // Where there is a limit it is what throttles; the value per replica is compared with today's share of the load.
         let holds = self.wanted.cpu_limit().map_or(request, |l| l.get().max(request)) / load;
         let Some(replay) = self.case.replay_cpu("proposed", Some(request / load)) else { return };
-        let short = share_above(&demand.samples, holds);
+        let short = share_above(&demand.days(), holds);
         let policy = self.case.input.policy;
         if let Some(now) = self.case.cpu_request() {
             self.risks.cut("CPU", 1.0 - request / load / now);
@@ -122,7 +121,7 @@ impl View<'_> {
             return;
         };
         let Some(replay) = self.case.replay_memory("proposed", Some(limit)) else { return };
-        let peak = demand.samples.peak();
+        let peak = demand.days().iter().fold(0.0, |most: f64, day| most.max(f64::from(day.peak())));
         if limit < peak {
             self.risks.add(Risk::High, format!("memory reached {}, above the {} proposed: it would be killed", bytes(peak), bytes(limit)));
         } else if limit < peak * (1.0 + self.case.input.policy.memory_margin / 2.0) {
@@ -138,7 +137,7 @@ impl View<'_> {
     }
 
     fn hold(&mut self, demand: &Demand<'_>, resource: Resource, value: f64) {
-        let (kept, judged) = days_held(&demand.samples, resource, self.case.input.policy, value);
+        let (kept, judged) = days_held(&demand.days(), resource, self.case.input.policy, value);
         self.evidence.push(says(
             kept == judged,
             format!("{} would have held on {kept} of {judged} days", if resource == Resource::Cpu { "CPU" } else { "memory" }),
@@ -176,8 +175,10 @@ fn held_before(sure: Confidence, kept: u32, judged: u32) -> Confidence {
     if kept < judged { sure.at_most(share, format!("it would have held on {kept} of {judged} days")) } else { sure }
 }
 
-fn share_above(samples: &Samples, value: f64) -> f64 {
-    samples.present().filter(|v| *v > value).count() as f64 / samples.count.max(1) as f64
+fn share_above(days: &[Day<'_>], value: f64) -> f64 {
+    let (above, all) =
+        days.iter().flat_map(Day::present).fold((0u32, 0u32), |(above, all), v| (above + u32::from(f64::from(v) > value), all + 1));
+    f64::from(above) / f64::from(all.max(1))
 }
 
 fn kind(changes: &[FieldChange]) -> OptimizationType {

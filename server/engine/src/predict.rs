@@ -1,6 +1,5 @@
 //! Looking ahead: the [forecast](crate::forecast) of the metrics that are planned by, in hourly means.
 
-use crate::analysis::Input;
 use crate::features::clean;
 use crate::forecast::{self, Refusal, detect_seasons};
 use crate::samples::Samples;
@@ -38,10 +37,10 @@ pub fn predict(service_name: &str, history: &ServiceHistory, now: Timestamp, hor
     outlooks(service_name, history, now, horizon).into_iter().filter_map(|(_, found)| found.ok()).flat_map(|f| f.predictions).collect()
 }
 
-/// Predicts for many services in parallel, in their order, each from the end of its window.
+/// Predicts for many services in parallel, in their order: name, history and the time from which on.
 #[must_use]
-pub fn predict_fleet(inputs: &[Input<'_>], horizon: Span) -> Vec<Prediction> {
-    inputs.par_iter().flat_map_iter(|i| predict(&i.service.key.name, i.history, i.now, horizon)).collect()
+pub fn predict_fleet(services: &[(&str, &ServiceHistory, Timestamp)], horizon: Span) -> Vec<Prediction> {
+    services.par_iter().flat_map_iter(|(name, history, now)| predict(name, history, *now, horizon)).collect()
 }
 
 /// The same per metric that has samples, with what each forecast rests on, or why there is none.

@@ -1,7 +1,7 @@
 //! What each policy would have asked for on the service's own history, one day at a time, deciding at 00:00 UTC from what
 //! came before: the methods of [`crate::rightsize`], without any floor.
 
-use crate::rightsize::{Day, Fleet, Followed, Method, days, follow};
+use crate::rightsize::{Day, Fleet, Followed, Method, follow};
 use crate::samples::Samples;
 use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Replay, ReplayRow};
@@ -12,8 +12,10 @@ use headroom_model::units::Money;
 pub(crate) struct Question<'a> {
     /// The metric shown.
     pub metric: Metric,
-    /// Its samples.
+    /// The window that is known of it.
     pub samples: &'a Samples,
+    /// Its samples, a day at a time.
+    pub days: &'a [Day<'a>],
     /// The proposal, held over the whole window, and what its row is called.
     pub proposal: Option<(&'a str, f64)>,
     /// What Headroom's learner would have held day by day, where it was followed.
@@ -26,7 +28,7 @@ pub(crate) struct Question<'a> {
 
 /// Replays a question. The first two days only teach where there are four or more, else the first.
 pub(crate) fn replay(q: &Question) -> Replay {
-    let days = days(q.samples);
+    let days = q.days;
     let taught = if days.len() >= 4 { 2 } else { days.len().min(2) / 2 };
     let scored = &days[taught..];
     let mut rows = Vec::with_capacity(7);
@@ -37,9 +39,9 @@ pub(crate) fn replay(q: &Question) -> Replay {
         rows.push(score.row(name, value, 0.0, (q.price)(value)));
     }
     if days.len() >= 2 {
-        rows.extend(q.daily.and_then(|daily| row("daily", daily, &days, taught, q)));
+        rows.extend(q.daily.and_then(|daily| row("daily", daily, days, taught, q)));
         for method in Method::ALL.into_iter().filter(|m| *m != Method::Headroom) {
-            rows.extend(row(method.name(), &follow(method, q.metric, &days, &Fleet::default()), &days, taught, q));
+            rows.extend(row(method.name(), &follow(method, q.metric, days, &Fleet::default()), days, taught, q));
         }
     }
     let at = |day: i64| Timestamp::from_secs(day * DAY);
@@ -111,12 +113,14 @@ impl Score {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::rightsize::days;
 
     fn ask(values: Vec<f32>, metric: Metric, proposal: f64, today: f64) -> Replay {
         let samples = Samples { start: 86_400 * 20_000, step: 300, count: values.len(), values };
-        let daily = follow(Method::Headroom, metric, &days(&samples), &Fleet::default());
+        let days = days(&samples);
+        let daily = follow(Method::Headroom, metric, &days, &Fleet::default());
         let proposal = Some(("headroom", proposal));
-        replay(&Question { metric, samples: &samples, proposal, daily: Some(&daily), today: Some(today), price: &|_| None })
+        replay(&Question { metric, samples: &samples, days: &days, proposal, daily: Some(&daily), today: Some(today), price: &|_| None })
     }
 
     #[test]

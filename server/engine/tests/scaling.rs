@@ -6,7 +6,7 @@ mod common;
 
 use common::{PER_DAY, START, World};
 use headroom_engine::prices::PriceBook;
-use headroom_engine::{Analysis, Features, Input, analyze};
+use headroom_engine::{Analysis, DaySketch, Features, Input, analyze};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
 use headroom_model::recommendation::Proposal;
@@ -136,7 +136,7 @@ fn an_objective_that_is_broken_adds_replicas_and_one_that_is_kept_frees_them() {
     assert!((6..=7).contains(&n), "{}", p.title);
     assert!(p.expected.latency_reduction_ms > 15.0 && p.saving_month.is_some_and(|m| m.micros < 0), "{:?}", p.expected);
     let after = steep.lived(&p.recommended);
-    let slowest = Features::of(&after.history).get(Metric::LatencyP95).unwrap().p95;
+    let slowest = Features::of(&DaySketch::of(&after.history)).get(Metric::LatencyP95).unwrap().p95;
     assert!(slowest < 90.0 * 1.06, "{slowest}");
     world.policy.latency_objective_ms = 20.0;
     let found = world.analyze();
@@ -247,7 +247,8 @@ fn what_was_applied_stays() {
             wrong.push(format!("{house:?}: {} then {again:?}", p.title));
         }
         if house.latency.is_some() && !p.cure {
-            let p95 = |state: &ResourceState| Features::of(&house.lived(state).history).get(Metric::LatencyP95).unwrap().p95;
+            let p95 =
+                |state: &ResourceState| Features::of(&DaySketch::of(&house.lived(state).history)).get(Metric::LatencyP95).unwrap().p95;
             let (then, now) = (p95(&p.recommended), p95(&before));
             if then > now * 1.08 {
                 wrong.push(format!("{house:?}: {}: p95 {now} → {then}", p.title));

@@ -4,7 +4,7 @@ use crate::Failure;
 use clap::Args;
 use headroom_engine::prices::PriceBook;
 use headroom_engine::rightsize::Fleet;
-use headroom_engine::{Analysis, Input, Reason, analyze_fleet};
+use headroom_engine::{Analysis, DaySketch, Input, Reason, analyze_fleet};
 use headroom_infra::import::read_usage_csv;
 use headroom_model::policy::Policy;
 use headroom_model::recommendation::Proposal;
@@ -33,14 +33,14 @@ pub fn run(arguments: &Analyze, out: &mut impl Write) -> Result<(), Failure> {
     let policy = policy(arguments.policy.as_deref())?;
     let imported = read_usage_csv(&arguments.file)?;
     let prices = PriceBook::on_prem_default();
-    let windows: Vec<(&Service, ServiceHistory, Timestamp)> =
+    let windows: Vec<(&Service, Vec<DaySketch>, Timestamp)> =
         imported.services.iter().map(|s| window(&s.service, &s.history, &policy)).collect();
-    let fleet = Fleet::of(windows.iter().map(|w| &w.1));
+    let fleet = Fleet::of(windows.iter().map(|w| w.1.as_slice()));
     let inputs: Vec<Input<'_>> = windows
         .iter()
-        .map(|(service, history, now)| Input {
+        .map(|(service, days, now)| Input {
             service,
-            history,
+            days,
             policy: &policy,
             prices: &prices,
             types: &[],
@@ -56,9 +56,9 @@ pub fn run(arguments: &Analyze, out: &mut impl Write) -> Result<(), Failure> {
 }
 
 /// A service's own newest samples: files hold services that ended at different times.
-fn window<'a>(service: &'a Service, history: &ServiceHistory, policy: &Policy) -> (&'a Service, ServiceHistory, Timestamp) {
+fn window<'a>(service: &'a Service, history: &ServiceHistory, policy: &Policy) -> (&'a Service, Vec<DaySketch>, Timestamp) {
     let end = history.metrics.values().map(headroom_model::series::Series::end).max().unwrap_or_default();
-    (service, history.slice(end - policy.analysis_window.secs(), end), Timestamp::from_secs(end))
+    (service, DaySketch::of(&history.slice(end - policy.analysis_window.secs(), end)), Timestamp::from_secs(end))
 }
 
 fn answer(service: &Service, now: Timestamp, analysis: &Analysis) -> Value {

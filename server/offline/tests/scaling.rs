@@ -4,7 +4,7 @@
 
 use headroom_engine::prices::PriceBook;
 use headroom_engine::rightsize::Fleet;
-use headroom_engine::{Analysis, Input, analyze};
+use headroom_engine::{Analysis, DaySketch, Input, analyze};
 use headroom_infra::simulator::cluster::Cluster;
 use headroom_infra::simulator::physics::Readings;
 use headroom_infra::simulator::world::World;
@@ -72,11 +72,11 @@ impl Lived {
     }
 
     fn analyse(&self, i: usize) -> Analysis {
-        let (service, history, prices) = (self.service(i), self.history(i, DAYS), PriceBook::on_prem_default());
+        let (service, days, prices) = (self.service(i), DaySketch::of(&self.history(i, DAYS)), PriceBook::on_prem_default());
         let now = Timestamp::from_secs(self.begin + self.frames.len() as i64 * STEP);
         analyze(&Input {
             service: &service,
-            history: &history,
+            days: &days,
             policy: &Policy::default(),
             prices: &prices,
             types: &[],

@@ -1,9 +1,11 @@
 //! Analyses one service, a team or the fleet: on demand and on a schedule. Asking makes a job; a worker does it.
 
 use crate::classes::Gathered;
+use crate::days::Known;
 use crate::worker::analyze_work;
 use crate::{Error, Headroom, Result, event};
 use async_recursion::async_recursion as boxed;
+use headroom_engine::predict::PREDICTED;
 use headroom_engine::rightsize::Fleet;
 use headroom_engine::rightsize::confidence::{Record, Records};
 use headroom_engine::{Analysis, Input, Reason, predict_fleet};
@@ -13,7 +15,7 @@ use headroom_model::job::{Job, JobScope, JobState, OptimizationType, Prediction}
 use headroom_model::policy::Policy;
 use headroom_model::room::Room;
 use headroom_model::series::ServiceHistory;
-use headroom_model::service::{Managed, Service};
+use headroom_model::service::Service;
 use headroom_model::time::{Span, Timestamp};
 use headroom_model::view::AnalyzeRequest;
 use std::collections::BTreeMap;
@@ -32,8 +34,7 @@ pub(crate) struct Analysed {
     pub(crate) service: Service,
     pub(crate) policy: Policy,
     pub(crate) analysis: Analysis,
-    pub(crate) history: ServiceHistory,
-    pub(crate) now: Timestamp,
+    pub(crate) known: Known,
 }
 
 /// What is known beyond one service: how large the others are, what came of earlier proposals, and what its cluster has room for.
@@ -256,56 +257,59 @@ impl Headroom {
         patches: &crate::policies::Patches,
         around: &Around,
     ) -> Result<(Vec<Analysed>, Vec<Prediction>)> {
-        let ids: Vec<ServiceId> = services.iter().map(|s| s.id).collect();
         let ends = self.ends(ctx, &services).await?;
-        let to = ends.values().copied().max().unwrap_or(ctx.now.cluster);
-        let from = ends.values().copied().min().unwrap_or(ctx.now.cluster).plus_secs(-job.analysis_period.secs());
-        let mut histories = self.store.history(&ids, None, from.secs(), to.secs() + 1).await?;
-        let period = job.analysis_period.secs();
-        let mut all: Vec<(Service, Policy, ServiceHistory, Timestamp)> = Vec::with_capacity(services.len());
-        for service in services {
-            let now = ends.get(&service.key.cluster).copied().unwrap_or(ctx.now.cluster);
-            let history = histories.remove(&service.id).unwrap_or_default();
-            let now = if service.managed == Managed::Observed { end_of(&history).unwrap_or(now) } else { now };
-            let history = history.slice(now.secs() - period, now.secs() + 1);
-            let policy = patches.policy_of(&service);
-            all.push((service, policy, history, now));
-        }
+        let end = |service: &Service| ends.get(&service.key.cluster).copied().unwrap_or(ctx.now.cluster);
+        let ending: Vec<(&Service, Timestamp)> = services.iter().map(|service| (service, end(service))).collect();
+        let known = self.known(&ending, job.analysis_period).await?;
+        let samples =
+            if job.include_predictions { self.predicted_by(&services, &known, job.analysis_period).await? } else { BTreeMap::new() };
+        let patched = |service: Service| (patches.policy_of(&service), service);
+        let all: Vec<(Policy, Service, Known)> = services.into_iter().map(patched).zip(known).map(|((p, s), k)| (p, s, k)).collect();
         let this = Arc::clone(self);
-        let (types, around, predicts) = (job.optimization_types.clone(), around.clone(), job.include_predictions);
+        let (types, around) = (job.optimization_types.clone(), around.clone());
         tokio::task::spawn_blocking(move || {
             // Before the first analysis of all, what is at hand stands for the fleet.
-            let fleet = if around.fleet == Fleet::default() { Fleet::of(all.iter().map(|a| &a.2)) } else { around.fleet };
+            let fleet = if around.fleet == Fleet::default() { Fleet::of(all.iter().map(|a| a.2.days.as_slice())) } else { around.fleet };
             let records = Some(&*around.records);
             let (prices, types) = (&this.prices, types.as_slice());
-            let inputs: Vec<Input> = all
-                .iter()
-                .map(|(service, policy, history, now)| Input {
+            let input = |(policy, service, known)| {
+                let (service, known): (&Service, &Known) = (service, known);
+                Input {
                     service,
-                    history,
+                    days: &known.days,
                     policy,
                     prices,
                     types,
-                    now: *now,
+                    now: known.now,
                     fleet,
                     records,
                     room: around.rooms.get(&service.id),
-                })
-                .collect();
+                }
+            };
+            let inputs: Vec<Input> = all.iter().map(|(policy, service, known)| input((policy, service, known))).collect();
             let analyses = headroom_engine::analyze_fleet(&inputs);
-            let predictions = if predicts { predict_fleet(&inputs, HORIZON) } else { Vec::new() };
             drop(inputs);
-            let analysed = all.into_iter().zip(analyses).map(|((service, policy, history, now), analysis)| Analysed {
-                service,
-                policy,
-                analysis,
-                history,
-                now,
-            });
-            (analysed.collect(), predictions)
+            let looks: Vec<_> = all.iter().filter_map(|(_, s, k)| Some((s.key.name.as_str(), samples.get(&s.id)?, k.now))).collect();
+            let predictions = predict_fleet(&looks, HORIZON);
+            let analysed = |((policy, service, known), analysis)| Analysed { service, policy, analysis, known };
+            (all.into_iter().zip(analyses).map(analysed).collect(), predictions)
         })
         .await
         .map_err(|e| Error::Internal(format!("the analysis broke: {e}")))
+    }
+
+    /// The samples that predictions are made of: of every metric that is predicted, in the window of each service.
+    async fn predicted_by(&self, services: &[Service], known: &[Known], period: Span) -> Result<BTreeMap<ServiceId, ServiceHistory>> {
+        let ids: Vec<ServiceId> = services.iter().map(|s| s.id).collect();
+        let ends = || known.iter().map(|k| k.now.secs());
+        let (from, to) = (ends().min().unwrap_or(0) - period.secs(), ends().max().unwrap_or(0) + 1);
+        let mut samples = self.store.history(&ids, Some(&PREDICTED), from, to).await?;
+        for (id, known) in ids.iter().zip(known) {
+            if let Some(history) = samples.get_mut(id) {
+                *history = history.slice(known.now.secs() - period.secs(), known.now.secs() + 1);
+            }
+        }
+        Ok(samples)
     }
 
     /// The end of every cluster's samples: now for a watched one, the newest sample for an imported one.
@@ -320,11 +324,6 @@ impl Headroom {
         }
         Ok(ends)
     }
-}
-
-/// The end of the newest interval of any metric.
-fn end_of(history: &ServiceHistory) -> Option<Timestamp> {
-    history.metrics.values().filter_map(|s| s.last().map(|(t, _)| t.plus_secs(i64::from(s.step)))).max()
 }
 
 /// Why there is no proposal, in words.

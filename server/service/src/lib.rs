@@ -15,6 +15,7 @@ mod break_glass;
 mod carry_out;
 mod classes;
 mod comment;
+mod days;
 pub mod diff;
 mod dismiss;
 mod error;

@@ -35,15 +35,13 @@ impl Headroom {
         };
         tracing::debug!(service = %service.key, first = %first.field, fields = changes.len(), "own values are replayed");
         let policy = self.policy_of(&service).await?;
-        let from = ctx.now.cluster.secs() - policy.analysis_window.secs();
-        let mut histories = self.store.history(&[service.id], None, from, ctx.now.cluster.secs() + 1).await?;
-        let history = histories.remove(&service.id).unwrap_or_default();
+        let known = self.known(&[(&service, ctx.now.cluster)], policy.analysis_window).await?.pop().unwrap_or_default();
         let around = self.around().await?;
-        let (subject, rules, prices, now, state) = (service.clone(), policy.clone(), self.prices.clone(), ctx.now.cluster, wanted);
+        let (subject, rules, prices, state) = (service.clone(), policy.clone(), self.prices.clone(), wanted);
         let mut proposal = tokio::task::spawn_blocking(move || {
             let (fleet, records, room) = (around.fleet, Some(&*around.records), around.rooms.get(&subject.id));
-            let input =
-                Input { service: &subject, history: &history, policy: &rules, prices: &prices, types: &[], now, fleet, records, room };
+            let (days, now) = (known.days.as_slice(), known.now);
+            let input = Input { service: &subject, days, policy: &rules, prices: &prices, types: &[], now, fleet, records, room };
             headroom_engine::evaluate_own(&input, &state)
         })
         .await

@@ -128,7 +128,7 @@ fn recommendation(
         reason: None,
         proposed_by: "engine".to_owned(),
         created_at: ctx.now.wall,
-        data_until: one.now,
+        data_until: one.known.now,
         window: job.analysis_period,
     }
 }

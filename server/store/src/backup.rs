@@ -22,6 +22,7 @@ const TABLES: &[&str] = &[
     "series",
     "sample_head",
     "sample_chunks",
+    "service_days",
     "optimization_jobs",
     "optimization_recommendations",
     "changes",

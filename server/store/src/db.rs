@@ -80,7 +80,7 @@ pub(crate) enum Value {
     Int(Option<i64>),
     Real(Option<f64>),
     Text(Option<String>),
-    Blob(Vec<u8>),
+    Blob(Option<Vec<u8>>),
     Bool(Option<bool>),
     Uuid(Option<Uuid>),
     Time(Option<Timestamp>),
@@ -128,7 +128,7 @@ impl Sql {
         self.arg(Value::Text(value.map(Into::into)))
     }
     pub(crate) fn blob(self, value: Vec<u8>) -> Self {
-        self.arg(Value::Blob(value))
+        self.arg(Value::Blob(Some(value)))
     }
     pub(crate) fn bool(self, value: impl Into<Option<bool>>) -> Self {
         self.arg(Value::Bool(value.into()))
@@ -437,6 +437,9 @@ impl Row {
     pub(crate) fn blob(&self, column: &str) -> Result<&[u8]> {
         self.get(column)
     }
+    pub(crate) fn maybe_blob(&self, column: &str) -> Result<Option<&[u8]>> {
+        self.get(column)
+    }
     pub(crate) fn bool(&self, column: &str) -> Result<bool> {
         self.get(column)
     }
@@ -492,7 +495,7 @@ impl Row {
     pub(crate) fn json_text<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
         serde_json::from_str(self.get::<&str>(column)?).map_err(|fault| corrupt(column, fault))
     }
-    /// A column of any kind. Columns of bytes and of JSON always hold something.
+    /// A column of any kind. Columns of JSON always hold something.
     pub(crate) fn value(&self, column: &str, kind: Kind) -> Result<Value> {
         Ok(match kind {
             Kind::Int => Value::Int(self.get(column)?),

@@ -40,7 +40,7 @@ pub use idempotency::{Claim, Remembered};
 pub use ledger::LedgerEntry;
 pub use outcomes::{Outcome, TrackRecord};
 pub use overview::{Counts, OverviewNumbers};
-pub use samples::{Column, Compacted};
+pub use samples::{Column, Compacted, ServiceDay};
 pub use second_factors::SecondFactor;
 pub use services::{Cluster, Inventory};
 pub use sessions::SessionRecord;

@@ -97,22 +97,7 @@ impl Store {
         rows.iter().map(outcome).collect()
     }
 
-    /// Of how many judged changes of a strategy the promise was kept: (kept, judged). `None` before the first; inconclusive ones do not
-    /// count.
-    ///
-    /// # Errors
-    /// [`Error::Database`].
-    pub async fn track_record(&self, strategy: &str) -> Result<Option<(u32, u32)>> {
-        let row = sql("SELECT COUNT(*) AS judged, SUM(CASE WHEN kept THEN 1 ELSE 0 END) AS kept FROM outcomes \
-             WHERE strategy = $1 AND kept IS NOT NULL")
-        .text(strategy)
-        .one(&mut self.read().await?)
-        .await?;
-        let (kept, judged) = (row.count("kept")?, row.count("judged")?);
-        Ok((judged > 0).then_some((kept, judged)))
-    }
-
-    /// The records of all strategies that have one, by name.
+    /// Of how many judged changes of each strategy the promise was kept, by name; inconclusive ones do not count.
     ///
     /// # Errors
     /// [`Error::Database`].

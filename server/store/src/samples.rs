@@ -6,6 +6,7 @@
 use crate::db::{Sql, Value, sql, tuples};
 use crate::error::{Error, Result};
 use crate::store::{Store, Tx};
+pub use days::ServiceDay;
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
 use headroom_model::series::ServiceHistory;
@@ -15,6 +16,7 @@ use piece::Piece;
 use rayon::prelude::*;
 use std::collections::{BTreeMap, HashMap};
 
+mod days;
 mod head;
 mod piece;
 mod read;
@@ -100,6 +102,7 @@ impl Tx {
                 }
             }
         }
+        self.let_go(merged.keys().copied()).await?;
         let packed = on_all_cores(move || {
             let packed = merged.into_par_iter().map(|((id, day), (_, piece))| Ok((id, day, piece.start, piece.step, piece.packed()?)));
             packed.collect::<Result<Vec<_>>>()
@@ -114,7 +117,7 @@ impl Tx {
             let mut args = Vec::with_capacity(rows.len() * 5);
             for (id, day, start, step, bytes) in rows {
                 args.extend([*id, *day, *start, i64::from(*step)].map(|v| Value::Int(Some(v))));
-                args.push(Value::Blob(bytes.clone()));
+                args.push(Value::Blob(Some(bytes.clone())));
             }
             Sql::built(text, args).run(self.on()).await?;
         }
@@ -200,6 +203,11 @@ impl Store {
         let day = at.div_euclid(DAY);
         let mut tx = self.begin().await?;
         let chunks = sql("DELETE FROM sample_chunks WHERE day < $1 AND series_id IN (SELECT id FROM series WHERE cluster = $2)")
+            .int(day)
+            .text(cluster)
+            .run(tx.on())
+            .await?;
+        sql("DELETE FROM service_days WHERE day < $1 AND service_id IN (SELECT id FROM services WHERE cluster = $2)")
             .int(day)
             .text(cluster)
             .run(tx.on())

@@ -24,12 +24,14 @@ const SQLITE: Migrations = &[
     (2, "people", include_str!("../../../migrations/sqlite/0002_people.sql")),
     (3, "benchmarks", include_str!("../../../migrations/sqlite/0003_benchmarks.sql")),
     (4, "classes", include_str!("../../../migrations/sqlite/0004_classes.sql")),
+    (5, "days", include_str!("../../../migrations/sqlite/0005_days.sql")),
 ];
 const POSTGRES: Migrations = &[
     (1, "first", include_str!("../../../migrations/postgres/0001_first.sql")),
     (2, "people", include_str!("../../../migrations/postgres/0002_people.sql")),
     (3, "benchmarks", include_str!("../../../migrations/postgres/0003_benchmarks.sql")),
     (4, "classes", include_str!("../../../migrations/postgres/0004_classes.sql")),
+    (5, "days", include_str!("../../../migrations/postgres/0005_days.sql")),
 ];
 
 /// How long a writer waits for another process that writes.

@@ -1,5 +1,6 @@
 use super::*;
 use crate::features::Profile;
+use crate::sketch::DaySketch;
 use headroom_model::metric::Metric;
 use headroom_model::series::{Series, ServiceHistory};
 use proptest::prelude::*;
@@ -12,7 +13,8 @@ fn service(cores: f64, shape: impl Fn(usize) -> f64) -> Features {
     let cpu: Vec<f32> = (0..336).map(|i| (cores * shape(i) * noise(i)) as f32).collect();
     let memory = cpu.iter().map(|_| (cores * 4e9) as f32).collect();
     let series = |values| Series { start: START, step: 3600, values };
-    Features::of(&ServiceHistory { metrics: [(Metric::CpuUsage, series(cpu)), (Metric::MemoryWorkingSet, series(memory))].into() })
+    let metrics = [(Metric::CpuUsage, series(cpu)), (Metric::MemoryWorkingSet, series(memory))].into();
+    Features::of(&DaySketch::of(&ServiceHistory { metrics }))
 }
 
 fn steady(cores: f64) -> Features {

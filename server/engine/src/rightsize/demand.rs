@@ -132,8 +132,13 @@ impl Demand {
         self.per_day = whole.max(288.0);
         let weight = 1.0 / whole.max(count as f64);
         let mut today = Buckets::default();
+        // A day that was kept has its values in order, many of them equal.
+        let (mut last, mut at) = (f32::NAN, 0);
         for v in day.present() {
-            today.add(bucket(f64::from(v), self.share), weight);
+            if v != last {
+                (last, at) = (v, bucket(f64::from(v), self.share));
+            }
+            today.add(at, weight);
         }
         self.fresh.push_back((day.day, today));
         let peak = (f64::from(day.peak()) + resolution(self.share)).ln();
@@ -284,7 +289,7 @@ mod tests {
         let mut demand = Demand::new(share);
         for (i, peak) in peaks.iter().enumerate() {
             let values: Vec<f32> = (0..288).map(|s| if s % 24 == 0 { *peak } else { 0.5 * peak }).collect();
-            demand.learn(&Day { day: i as i64, offset: 0, step: 300, values: &values });
+            demand.learn(&Day { day: i as i64, offset: 0, step: 300, values: &values, newest: None });
         }
         demand
     }
@@ -325,7 +330,7 @@ mod tests {
         let (old, new) = (learnt(false, &[4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]), learnt(false, &[1.0, 1.0, 1.0, 1.0, 1.0, 4.0, 1.0]));
         assert!(above(&old, 3.0) < 0.3 * above(&new, 3.0));
         let mut gap = learnt(false, &[4.0]);
-        gap.learn(&Day { day: 365, offset: 0, step: 300, values: &[1.0; 288] });
+        gap.learn(&Day { day: 365, offset: 0, step: 300, values: &[1.0; 288], newest: None });
         assert!(above(&gap, 3.0) < 0.05);
     }
 
@@ -340,9 +345,9 @@ mod tests {
     fn nothing_is_known_before_the_first_day() {
         let mut demand = Demand::new(false);
         assert!(demand.exceedance().is_none());
-        demand.learn(&Day { day: 3, offset: 0, step: 300, values: &[f32::NAN; 4] });
+        demand.learn(&Day { day: 3, offset: 0, step: 300, values: &[f32::NAN; 4], newest: None });
         assert!(demand.exceedance().is_none());
-        demand.learn(&Day { day: 3, offset: 0, step: 300, values: &[0.0; 4] });
+        demand.learn(&Day { day: 3, offset: 0, step: 300, values: &[0.0; 4], newest: None });
         assert!(demand.exceedance().is_some());
     }
 }

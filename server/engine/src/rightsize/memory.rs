@@ -100,7 +100,7 @@ impl Recommender for Learner {
 
     fn learn(&mut self, service: usize, day: &Day<'_>) {
         let mut values: Vec<f64> = day.present().map(f64::from).collect();
-        let (peak, last) = (f64::from(day.peak()), values.last().copied().unwrap_or(0.0));
+        let (peak, last) = (f64::from(day.peak()), f64::from(day.newest()));
         let Some(median) = median(&mut values) else { return };
         let seen = &mut self.known[service].seen;
         if seen.len() == DAYS {

@@ -16,8 +16,9 @@ pub(crate) use needs::{CURE, Needs, Now};
 pub(crate) use walk::{Followed, Walk, days_held, follow, needs, walk};
 
 use crate::samples::Samples;
+use crate::sketch::{DaySketch, Past};
 use headroom_model::metric::{Metric, Unit};
-use headroom_model::series::{Series, ServiceHistory};
+use headroom_model::series::Series;
 use headroom_model::time::DAY;
 use std::collections::HashMap;
 
@@ -84,11 +85,12 @@ pub struct Fleet {
 }
 
 impl Fleet {
-    /// Of services whose histories are at hand.
+    /// Of services whose days are at hand.
     #[must_use]
-    pub fn of<'a>(histories: impl Iterator<Item = &'a ServiceHistory> + Clone) -> Self {
+    pub fn of<'a>(services: impl Iterator<Item = &'a [DaySketch]> + Clone) -> Self {
         let mean = |metric: Metric| {
-            let peaks = histories.clone().filter_map(|h| Some(Samples::clean(h.get(metric)?, metric)?.peak()));
+            let peak = |days: &'a [DaySketch]| Past::of(days).days(metric).map(|(_, m)| f64::from(m.seen.peak)).reduce(f64::max);
+            let peaks = services.clone().filter_map(peak);
             let (sum, n) = peaks.fold((0.0, 0.0), |(sum, n), peak| (sum + peak, n + 1.0));
             (n > 0.0).then(|| sum / n)
         };
@@ -131,21 +133,28 @@ pub(crate) struct Day<'a> {
     /// Days since 1970.
     pub day: i64,
     /// Seconds from midnight to the begin of the first sample.
-    offset: i64,
+    pub offset: i64,
     /// Seconds per sample.
-    step: i64,
+    pub step: i64,
     /// Samples; `NaN` is a gap, at least one is not.
     pub values: &'a [f32],
+    /// The newest, where the samples are not in the order of time but ascending: all of them then count as of noon.
+    pub newest: Option<f32>,
 }
 
 impl Day<'_> {
     /// The samples that are not gaps.
-    fn present(&self) -> impl Iterator<Item = f32> + '_ {
+    pub fn present(&self) -> impl Iterator<Item = f32> + '_ {
         self.values.iter().copied().filter(|v| !v.is_nan())
     }
 
+    /// The newest sample.
+    fn newest(&self) -> f32 {
+        self.newest.or_else(|| self.values.iter().copied().rfind(|v| !v.is_nan())).unwrap_or(0.0)
+    }
+
     /// The largest sample.
-    fn peak(&self) -> f32 {
+    pub fn peak(&self) -> f32 {
         self.values.iter().copied().fold(0.0, f32::max)
     }
 
@@ -229,7 +238,7 @@ pub(crate) fn days(samples: &Samples) -> Vec<Day<'_>> {
         let to = (from + ((DAY - offset + step - 1) / step).max(1) as usize).min(samples.values.len());
         let values = &samples.values[from..to];
         if values.iter().any(|v| !v.is_nan()) {
-            out.push(Day { day, offset, step, values });
+            out.push(Day { day, offset, step, values, newest: None });
         }
         from = to;
     }

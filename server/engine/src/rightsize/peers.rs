@@ -33,6 +33,9 @@ impl<P: Peer> Recommender for Each<P> {
 
 /// Adds a day whose samples weigh `2^(hours / half_life)`, relative to midnight. Those of an hour share one weight.
 fn add_growing(histogram: &mut Histogram, day: &Day<'_>, half_life: f64) {
+    if day.newest.is_some() {
+        return histogram.add_all(day.values, (12.0 / half_life).exp2());
+    }
     let hour = (3600 / day.step).max(1) as usize;
     for (i, values) in day.values.chunks(hour).enumerate() {
         let seconds = day.offset + (i * hour) as i64 * day.step;
@@ -66,9 +69,9 @@ impl Vpa {
         self.first * (Self::GROWTH.powi(bucket as i32) - 1.0) / (Self::GROWTH - 1.0)
     }
 
-    fn add(&mut self, value: f32, weight: f64) {
+    fn bucket(&self, value: f32) -> usize {
         let bucket = (f64::from(value) / self.first * (Self::GROWTH - 1.0)).ln_1p() / Self::GROWTH.ln();
-        self.weights[(bucket as usize).min(Self::BUCKETS - 1)] += weight;
+        (bucket as usize).min(Self::BUCKETS - 1)
     }
 
     fn target(&self) -> Option<f64> {
@@ -89,15 +92,23 @@ impl Peer for Vpa {
         self.newest = Some(day.day);
         match self.resource {
             Resource::Cpu => {
-                let (mut weight, growth) = ((day.offset as f64 / 86_400.0).exp2(), (day.step as f64 / 86_400.0).exp2());
+                let (mut weight, growth) = match day.newest {
+                    None => ((day.offset as f64 / 86_400.0).exp2(), (day.step as f64 / 86_400.0).exp2()),
+                    Some(_) => (0.5f64.exp2(), 1.0),
+                };
+                // A day that was kept has its values in order, many of them equal.
+                let (mut last, mut at) = (f32::NAN, 0);
                 for v in day.values {
                     if !v.is_nan() {
-                        self.add(*v, weight);
+                        if *v != last {
+                            (last, at) = (*v, self.bucket(*v));
+                        }
+                        self.weights[at] += weight;
                     }
                     weight *= growth;
                 }
             }
-            Resource::Memory => self.add(day.peak(), 1.0),
+            Resource::Memory => self.weights[self.bucket(day.peak())] += 1.0,
         }
     }
 
@@ -239,7 +250,7 @@ mod tests {
 
     fn after<P: Peer>(mut peer: P, days: &[&[f32]]) -> f64 {
         for (i, values) in days.iter().enumerate() {
-            peer.learn(&Day { day: i as i64, offset: 0, step: 300, values });
+            peer.learn(&Day { day: i as i64, offset: 0, step: 300, values, newest: None });
         }
         peer.decide().unwrap()
     }
@@ -249,9 +260,9 @@ mod tests {
         // Bucket n starts at 0.01·(1.05ⁿ−1)/0.05: the 37th ends at 1.016.
         assert!((after(Vpa::new(Resource::Cpu, false), &[&[1.0; 288]]) - 1.016_28 * 1.15).abs() < 1e-3);
         let mut held = Vpa::new(Resource::Cpu, false);
-        held.learn(&Day { day: 0, offset: 0, step: 300, values: &[1.0; 288] });
+        held.learn(&Day { day: 0, offset: 0, step: 300, values: &[1.0; 288], newest: None });
         let first = held.decide();
-        held.learn(&Day { day: 1, offset: 0, step: 300, values: &[1.05; 288] });
+        held.learn(&Day { day: 1, offset: 0, step: 300, values: &[1.05; 288], newest: None });
         assert_eq!(held.decide(), first, "less than 10 % off is not worth an update");
         // Memory: one peak per day, in buckets from 10 MB.
         assert!((after(Vpa::new(Resource::Memory, false), &[&[1e9, 5e8]]) / (1.15e9 * 1.02) - 1.0).abs() < 0.03);

@@ -1,8 +1,7 @@
 //! One service, sized a day at a time from the days before, so that what is learnt can be judged on days it had not seen.
 
 use super::needs::Needs;
-use super::{Day, Fleet, Method, Resource, days, recommender};
-use crate::samples::Samples;
+use super::{Day, Fleet, Method, Resource, recommender};
 use headroom_model::metric::{Metric, Unit};
 use headroom_model::policy::Policy;
 
@@ -33,19 +32,18 @@ pub(crate) struct Followed {
 
 /// Walks through the days of one service, oldest first, with Headroom's own learner. A day with less than half of its samples teaches but is
 /// not judged. `metric` is one that is right-sized.
-pub(crate) fn walk(samples: &Samples, metric: Metric, policy: &Policy, fleet: &Fleet) -> Walk {
-    let days = days(samples);
+pub(crate) fn walk(days: &[Day<'_>], metric: Metric, policy: &Policy, fleet: &Fleet) -> Walk {
     let resource = Resource::of(metric).unwrap_or(Resource::Cpu);
-    let held = follow(Method::Headroom, metric, &days, fleet);
+    let held = follow(Method::Headroom, metric, days, fleet);
     let judged = days.iter().zip(&held.days).filter(|(day, _)| day.is_whole());
     let judged = judged.filter_map(|(day, value)| Some(Judged { kept: holds(resource, policy, day.values, (*value)?) }));
     Walk { days: judged.collect(), held }
 }
 
 /// What the days of one service needed.
-pub(crate) fn needs<'p>(samples: &Samples, metric: Metric, policy: &'p Policy) -> Needs<'p> {
+pub(crate) fn needs<'p>(days: &[Day<'_>], metric: Metric, policy: &'p Policy) -> Needs<'p> {
     let mut needs = Needs::new(Resource::of(metric).unwrap_or(Resource::Cpu), metric.unit() == Unit::Ratio, policy);
-    days(samples).iter().for_each(|day| needs.learn(day));
+    days.iter().for_each(|day| needs.learn(day));
     needs
 }
 
@@ -79,15 +77,17 @@ fn holds(resource: Resource, policy: &Policy, values: &[f32], value: f64) -> boo
 }
 
 /// Days on which one given value would have held, and days that could be judged.
-pub(crate) fn days_held(samples: &Samples, resource: Resource, policy: &Policy, value: f64) -> (u32, u32) {
-    let judged = days(samples).into_iter().filter(Day::is_whole);
+pub(crate) fn days_held(days: &[Day<'_>], resource: Resource, policy: &Policy, value: f64) -> (u32, u32) {
+    let judged = days.iter().filter(|day| day.is_whole());
     judged.fold((0, 0), |(kept, all), day| (kept + u32::from(holds(resource, policy, day.values, value)), all + 1))
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::days;
     use super::super::testing::noise;
     use super::*;
+    use crate::samples::Samples;
 
     fn samples(days: usize, value: impl Fn(usize) -> f32) -> Samples {
         let values: Vec<f32> = (0..days * 288).map(value).collect();
@@ -95,7 +95,7 @@ mod tests {
     }
 
     fn walked(samples: &Samples, metric: Metric, policy: &Policy) -> (Vec<Judged>, f64) {
-        let walk = walk(samples, metric, policy, &Fleet::default());
+        let walk = walk(&days(samples), metric, policy, &Fleet::default());
         (walk.days, walk.held.next.unwrap())
     }
 
@@ -103,12 +103,12 @@ mod tests {
     fn cpu_holds_on_unseen_days_of_the_same_kind() {
         let s = samples(14, |i| 1.0 + 0.5 * (i as f32 / 288.0 * std::f32::consts::TAU).sin() + 0.05 * noise(i));
         let policy = Policy::default();
-        let (days, value) = walked(&s, Metric::CpuUsage, &policy);
-        assert_eq!(days.len(), 13);
-        assert!(days.iter().all(|d| d.kept));
+        let (judged, value) = walked(&s, Metric::CpuUsage, &policy);
+        assert_eq!(judged.len(), 13);
+        assert!(judged.iter().all(|d| d.kept));
         assert!((1.5..3.0).contains(&value), "{value}");
-        assert_eq!(days_held(&s, Resource::Cpu, &policy, 2.0), (14, 14));
-        assert_eq!(days_held(&s, Resource::Cpu, &policy, 1.0), (0, 14));
+        assert_eq!(days_held(&days(&s), Resource::Cpu, &policy, 2.0), (14, 14));
+        assert_eq!(days_held(&days(&s), Resource::Cpu, &policy, 1.0), (0, 14));
     }
 
     #[test]
@@ -116,8 +116,8 @@ mod tests {
         let s = samples(14, |i| if i < 7 * 288 { 1.0 } else { 4.0 });
         let policy = Policy::default();
         for metric in [Metric::CpuUsage, Metric::MemoryWorkingSet] {
-            let (days, value) = walked(&s, metric, &policy);
-            assert!(!days[6].kept && days[7..].iter().all(|d| d.kept), "{metric:?}");
+            let (judged, value) = walked(&s, metric, &policy);
+            assert!(!judged[6].kept && judged[7..].iter().all(|d| d.kept), "{metric:?}");
             assert!(value > 4.0, "{metric:?}");
         }
     }
@@ -126,7 +126,7 @@ mod tests {
     fn half_a_day_teaches_and_is_not_judged() {
         let s = samples(3, |i| if i < 2 * 288 + 100 { 1.0 } else { f32::NAN });
         let policy = Policy::default();
-        let walk = walk(&s, Metric::CpuUsage, &policy, &Fleet::default());
+        let walk = walk(&days(&s), Metric::CpuUsage, &policy, &Fleet::default());
         assert_eq!((walk.days.len(), walk.held.days.len()), (1, 3));
     }
 
@@ -134,7 +134,7 @@ mod tests {
     fn a_small_service_of_a_large_fleet_gets_more_room_and_a_share_does_not_care() {
         let s = samples(8, |i| 0.2 + 0.1 * noise(i));
         let (policy, large) = (Policy::default(), Fleet { cpu: Some(8.0), memory: None });
-        let next = |metric, fleet: &Fleet| walk(&s, metric, &policy, fleet).held.next.unwrap();
+        let next = |metric, fleet: &Fleet| walk(&days(&s), metric, &policy, fleet).held.next.unwrap();
         assert!(next(Metric::CpuUsage, &large) > 1.1 * next(Metric::CpuUsage, &Fleet::default()));
         assert_eq!(next(Metric::CpuUtilization, &large), next(Metric::CpuUtilization, &Fleet::default()));
     }

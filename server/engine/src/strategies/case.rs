@@ -4,12 +4,13 @@ use super::cpu::SATURATED;
 use super::gain::{Gain, gain, gain_of_part, latency};
 use super::resize::{round_bytes, round_cores};
 use crate::analysis::Input;
-use crate::features::{Features, Profile, clean};
+use crate::features::{Features, Profile, by_quarter};
 use crate::replay::{Question, replay};
 use crate::rightsize::confidence::{Confidence, Record, Relation};
-use crate::rightsize::{Needs, Now, Resource, Walk, needs, walk};
+use crate::rightsize::{Day, Needs, Now, Resource, Walk, days, needs, walk};
 use crate::risk::Risks;
 use crate::samples::Samples;
+use crate::sketch::{Kept, Past, starting, unthrottled};
 use crate::words;
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
@@ -23,8 +24,10 @@ use std::collections::BTreeMap;
 pub(crate) struct Demand<'a> {
     /// The metric it was taken from.
     pub metric: Metric,
-    /// Demand per replica; where throttling hid a part of it, with that part estimated, and without what starting up takes.
+    /// Demand per replica by the quarter of an hour; where throttling hid a part of it, with that part estimated, and without what starting up takes.
     pub samples: Samples,
+    /// The same of every sample, a day at a time.
+    kept: Vec<Kept>,
     /// The largest use while starting up, where that was left out; else 0.
     pub start_up: f64,
     /// What its days needed.
@@ -44,6 +47,7 @@ pub struct Case<'a> {
     pub input: &'a Input<'a>,
     /// What is known of the service.
     pub features: Features,
+    /// By the quarter of an hour.
     pub(crate) samples: BTreeMap<Metric, Samples>,
     pub(crate) cpu: Option<Demand<'a>>,
     pub(crate) memory: Option<Demand<'a>>,
@@ -70,42 +74,52 @@ pub(crate) struct Draft {
     pub cure: bool,
 }
 
+impl Demand<'_> {
+    /// What its days were like, oldest first.
+    pub fn days(&self) -> Vec<Day<'_>> {
+        self.kept.iter().map(Kept::day).collect()
+    }
+}
+
 impl<'a> Case<'a> {
-    /// Cleans the history and learns from it.
+    /// Puts the days together and learns from them.
     #[must_use]
     pub fn new(input: &'a Input<'a>) -> Self {
-        let samples = clean(input.history);
-        let features = Features::from_samples(&samples);
+        let past = Past::of(input.days);
+        let samples = by_quarter(past);
+        let features = Features::from_past(past, &samples);
         let mut case = Self { input, features, samples, cpu: None, memory: None };
         let (cpu, memory) = (case.features.cpu().map(|c| c.0), case.features.memory().map(|m| m.0));
         case.cpu = cpu.map(|m| {
-            let (demand, start_up) = without_start_up(unthrottled(&case.samples, m), case.samples.get(&Metric::Restarts));
+            let wanted = past.demanded(m);
+            let demand = demanded(&case.samples, m, wanted.cut);
             let now = case.cpu_request().filter(|_| m == Metric::CpuUsage);
             let month = now.and_then(|cores| case.input.prices.cpu_month(cores, case.replicas()));
-            Demand { start_up, ..case.sized("cpu", m, demand, now.map(|cores| case.now(cores, month, round_cores))) }
+            let now = now.map(|cores| case.now(cores, month, round_cores));
+            Demand { start_up: wanted.start_up, ..case.sized("cpu", m, demand, wanted.days, now) }
         });
         case.memory = memory.map(|m| {
             let now = case.memory_request().filter(|_| m == Metric::MemoryWorkingSet);
             let month = now.and_then(|bytes| case.input.prices.memory_month(bytes, case.replicas()));
-            case.sized("memory", m, case.samples[&m].clone(), now.map(|bytes| case.now(bytes, month, round_bytes)))
+            case.sized("memory", m, case.samples[&m].clone(), past.kept(m), now.map(|bytes| case.now(bytes, month, round_bytes)))
         });
         case
     }
 
     /// The walk through the days of a demand.
     pub(crate) fn walk<'d>(&self, demand: &'d Demand<'_>) -> &'d Walk {
-        demand.walk.get_or_init(|| walk(&demand.samples, demand.metric, self.input.policy, &self.input.fleet))
+        demand.walk.get_or_init(|| walk(&demand.days(), demand.metric, self.input.policy, &self.input.fleet))
     }
 
-    fn sized(&self, strategy: &str, metric: Metric, samples: Samples, now: Option<Now>) -> Demand<'a> {
-        let needs = needs(&samples, metric, self.input.policy);
+    fn sized(&self, strategy: &str, metric: Metric, samples: Samples, kept: Vec<Kept>, now: Option<Now>) -> Demand<'a> {
+        let needs = needs(&kept.iter().map(Kept::day).collect::<Vec<_>>(), metric, self.input.policy);
         let value = needs.decide(now.as_ref(), &self.record(strategy));
-        Demand { metric, samples, start_up: 0.0, needs, value, walk: OnceCell::new() }
+        Demand { metric, samples, kept, start_up: 0.0, needs, value, walk: OnceCell::new() }
     }
 
     /// What right-sizing asks for of a demand, whatever is asked for today; `None` where nothing was used.
     pub(crate) fn right_size(&self, strategy: &str, metric: Metric, samples: &Samples) -> Option<f64> {
-        self.decided(strategy, &needs(samples, metric, self.input.policy))
+        self.decided(strategy, &needs(&days(samples), metric, self.input.policy))
     }
 
     /// The same of what CPU each day needed (cores, how much of the day is known), without what policy puts under it.
@@ -270,6 +284,7 @@ impl<'a> Case<'a> {
         Some(replay(&Question {
             metric: Metric::CpuUsage,
             samples: &total,
+            days: &days(&total),
             daily: None,
             proposal: Some(("headroom", request * replicas)),
             today: Some(request * self.replicas()),
@@ -285,7 +300,7 @@ impl<'a> Case<'a> {
         price: &dyn Fn(f64) -> Option<Money>,
     ) -> Replay {
         let daily = Some(&self.walk(demand).held);
-        replay(&Question { metric: demand.metric, samples: &demand.samples, proposal, daily, today, price })
+        replay(&Question { metric: demand.metric, samples: &demand.samples, days: &demand.days(), proposal, daily, today, price })
     }
 
     /// CPU demand of all replicas together, cores.
@@ -390,32 +405,14 @@ fn finite(value: f64) -> f64 {
     if value.is_finite() { value + 0.0 } else { 0.0 } // −0 becomes 0
 }
 
-/// Demand behind throttling: a container stopped in a share `s` of its periods would have used about `use / (1 − s)`, at most three times as much.
-fn unthrottled(samples: &BTreeMap<Metric, Samples>, metric: Metric) -> Samples {
+/// What was wanted of CPU by the quarter of an hour. `cut`: without starting up.
+fn demanded(samples: &BTreeMap<Metric, Samples>, metric: Metric, cut: bool) -> Samples {
     let used = &samples[&metric];
-    match samples.get(&Metric::CpuThrottled) {
-        Some(throttled) if throttled.peak() > 0.0 => used.map(|t, v| v / (1.0 - throttled.at(t).unwrap_or(0.0)).clamp(1.0 / 3.0, 1.0)),
+    let all = match samples.get(&Metric::CpuThrottled) {
+        Some(throttled) if throttled.peak() > 0.0 => unthrottled(used, throttled),
         _ => used.clone(),
-    }
-}
-
-/// Seconds from the begin of the interval of a restart in which a service starts up.
-const START_UP_SECS: i64 = 900;
-/// Where starting up takes more of the time than this share, it is a part of the demand.
-const RARE: f64 = 0.05;
-
-/// Demand without the bursts of starting up, which the limit serves, not the request; and the largest of them.
-fn without_start_up(demand: Samples, restarts: Option<&Samples>) -> (Samples, f64) {
-    let Some(restarts) = restarts.filter(|r| r.peak() > 0.0) else { return (demand, 0.0) };
-    let starts: Vec<i64> = restarts.points().filter(|(_, n)| *n > 0.0).map(|(t, _)| t).collect();
-    let starting = |t: i64| {
-        let before = starts.partition_point(|s| *s <= t);
-        before > 0 && t - starts[before - 1] < START_UP_SECS
     };
-    let cut = demand.map(|t, v| if starting(t) { f64::NAN } else { v });
-    if (cut.count as f64) < (1.0 - RARE) * demand.count as f64 {
-        return (demand, 0.0);
-    }
-    let largest = demand.points().filter(|(t, _)| starting(*t)).fold(0.0, |m: f64, (_, v)| m.max(v));
-    (cut, largest)
+    let Some(restarts) = samples.get(&Metric::Restarts).filter(|_| cut) else { return all };
+    let starts: Vec<i64> = restarts.points().filter(|(_, n)| *n > 0.0).map(|(t, _)| t).collect();
+    all.map(|t, v| if starting(&starts, t) { f64::NAN } else { v })
 }

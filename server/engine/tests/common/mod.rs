@@ -2,7 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use headroom_engine::rightsize::Fleet;
-use headroom_engine::{Analysis, Input, analyze, prices::PriceBook};
+use headroom_engine::{Analysis, DaySketch, Input, analyze, prices::PriceBook};
 use headroom_model::ids::ServiceId;
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
@@ -79,7 +79,8 @@ impl World {
     pub fn input<'a>(&'a self, prices: &'a PriceBook) -> Input<'a> {
         Input {
             service: &self.service,
-            history: &self.history,
+            // Made anew each time, because tests change the history; a world is small and short-lived.
+            days: Vec::leak(DaySketch::of(&self.history)),
             policy: &self.policy,
             prices,
             types: &self.types,

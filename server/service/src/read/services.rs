@@ -1,15 +1,16 @@
 //! The list of services, and one service whole.
 
 use crate::analyze::{Analysed, words};
+use crate::days::Known;
 use crate::read::changes::progress;
 use crate::read::charts;
 use crate::{Error, Headroom, Result};
 use async_recursion::async_recursion as boxed;
+use headroom_engine::sketch;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::chart::ChartModel;
 use headroom_model::metric::{Aggregation, Metric};
 use headroom_model::recommendation::UseBar;
-use headroom_model::series::ServiceHistory;
 use headroom_model::time::{DAY, Span, Timestamp};
 use headroom_model::view::{PageOf, ServicePage, ServiceQuery, ServiceRow};
 use headroom_store::ServiceSummary;
@@ -21,7 +22,7 @@ const NEWEST: u32 = 50;
 
 /// What lists show of a service, from its newest analysis.
 pub(crate) fn summary(one: &Analysed) -> ServiceSummary {
-    let latest = |metric| one.history.get(metric).and_then(|s| s.last()).map(|(_, v)| v);
+    let latest = |metric| sketch::newest(&one.known.days, metric);
     let bar = |metrics: [Metric; 2]| one.analysis.bars.iter().find(|b| metrics.contains(&b.metric)).cloned();
     let cpu = bar([Metric::CpuUsage, Metric::CpuUtilization]);
     let memory = bar([Metric::MemoryWorkingSet, Metric::MemoryUtilization]);
@@ -34,10 +35,10 @@ pub(crate) fn summary(one: &Analysed) -> ServiceSummary {
         latency_p99_ms: latest(Metric::LatencyP99),
         request_rate: latest(Metric::RequestRate),
         cost_month: one.analysis.cost_month,
-        spark: spark(&one.history, one.now),
+        spark: spark(&one.known),
         findings: one.analysis.findings.clone(),
         no_action: one.analysis.reason.as_ref().map(words),
-        analysed_at: one.now,
+        analysed_at: one.known.now,
     }
 }
 
@@ -47,9 +48,10 @@ pub(crate) fn idle(bars: &[UseBar]) -> Option<f64> {
     (!unused.is_empty()).then(|| unused.iter().sum::<f64>() / unused.len() as f64)
 }
 
-fn spark(history: &ServiceHistory, now: Timestamp) -> Vec<Option<f32>> {
-    let Some(series) = history.get(Metric::CpuUsage).or_else(|| history.get(Metric::CpuUtilization)) else { return Vec::new() };
-    let day = series.slice(now.secs() - DAY, now.secs() + 1);
+fn spark(known: &Known) -> Vec<Option<f32>> {
+    let cpu = [Metric::CpuUsage, Metric::CpuUtilization].into_iter().find_map(|metric| sketch::quarters(&known.days, metric));
+    let Some(series) = cpu else { return Vec::new() };
+    let day = series.slice(known.now.secs() - DAY, known.now.secs() + 1);
     let coarse = day.coarsen(day.values.len().div_ceil(SPARK).max(1), Aggregation::Mean);
     coarse.values.iter().map(|v| (!v.is_nan()).then_some(*v)).collect()
 }

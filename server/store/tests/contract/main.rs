@@ -131,6 +131,7 @@ contract! {
         steps_are_merged_on_the_coarsest_grid,
         a_fleet_is_streamed_in_batches,
         old_samples_are_forgotten_in_whole_days,
+        what_was_kept_of_a_day_goes_when_its_samples_change,
         the_newest_values_are_known,
         an_aborted_frame_leaves_no_series,
     }

@@ -214,7 +214,6 @@ pub async fn jobs_come_back_and_unfinished_ones_are_found(store: &Store) {
 
 pub async fn outcomes_make_a_track_record(store: &Store) {
     let (service, recommendation, change) = stored_change(store, "a", Substate::Applied).await;
-    assert_eq!(store.track_record("cpu_right_size").await.unwrap(), None);
     assert!(store.track_records().await.unwrap().is_empty());
     let mut outcome = Outcome {
         change_id: change.id,
@@ -236,14 +235,13 @@ pub async fn outcomes_make_a_track_record(store: &Store) {
         tx.commit().await
     };
     put(&outcome).await.unwrap();
-    assert_eq!(store.track_record("cpu_right_size").await.unwrap(), None, "what is inconclusive does not count");
+    assert!(store.track_records().await.unwrap().is_empty(), "what is inconclusive does not count");
     outcome.kept = Some(true);
     outcome.achieved_month = Some(usd(39.0));
     put(&outcome).await.unwrap();
     let (_, _, broken) = stored_change(store, "b", Substate::RolledBack).await;
     let failed = Outcome { change_id: broken.id, kept: Some(false), at: at(700), ..outcome.clone() };
     put(&failed).await.unwrap();
-    assert_eq!(store.track_record("cpu_right_size").await.unwrap(), Some((1, 2)));
     let all = store.track_records().await.unwrap();
     assert_eq!(all, [TrackRecord { strategy: "cpu_right_size".into(), judged: 2, kept: 1, said: 1.8 }]);
     assert_eq!(store.outcomes(Some("cpu_right_size")).await.unwrap(), [outcome.clone(), failed]);

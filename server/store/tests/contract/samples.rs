@@ -5,7 +5,7 @@ use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
 use headroom_model::series::{Series, ServiceHistory};
 use headroom_model::time::DAY;
-use headroom_store::{Column, Compacted, Store};
+use headroom_store::{Column, Compacted, ServiceDay, Store};
 
 const CPU: Metric = Metric::CpuUsage;
 const STEP: i64 = 300;
@@ -127,6 +127,8 @@ pub async fn old_samples_are_forgotten_in_whole_days(store: &Store) {
     let left = history(store, id, 0, 9 * DAY).await;
     assert_eq!((left.metrics[&CPU].start, left.metrics[&CPU].values.len()), (DAY, 48));
     assert_eq!(store.forget_samples_before("elsewhere", 9 * DAY).await.unwrap(), 0);
+    let days: Vec<i64> = store.service_days(&[id], 0, 9).await.unwrap().iter().map(|d| d.day).collect();
+    assert_eq!(days, [1, 2], "and what was kept of them");
 }
 
 pub async fn the_newest_values_are_known(store: &Store) {
@@ -153,4 +155,41 @@ pub async fn an_aborted_frame_leaves_no_series(store: &Store) {
     let history = history(store, id, 0, DAY).await;
     same(&history.metrics[&CPU], 0, 300, &[3.0]);
     same(&history.metrics[&Metric::LatencyP99], 0, 300, &[2.0]);
+}
+
+async fn keep(store: &Store, days: &[ServiceDay]) {
+    let mut tx = store.begin().await.unwrap();
+    tx.keep_days(days).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+pub async fn what_was_kept_of_a_day_goes_when_its_samples_change(store: &Store) {
+    let services = [service("a"), service("b")];
+    with_services(store, &services).await;
+    let [a, b] = [services[0].id, services[1].id];
+    columns(store, 0, 3600, &[(a, CPU, vec![1.0; 48]), (a, Metric::RequestRate, vec![1.0; 24]), (b, CPU, vec![1.0; 24])]).await;
+    let days = async |from, to| store.service_days(&[a, b], from, to).await.unwrap();
+    let found = days(0, 9).await;
+    let mut places: Vec<_> = found.iter().map(|d| (d.service, d.day, d.version, d.sketch.is_some())).collect();
+    places.sort_unstable();
+    let mut expected = [(a, 0, 1, false), (a, 1, 1, false), (b, 0, 1, false)];
+    expected.sort_unstable();
+    assert_eq!(places, expected);
+    let kept: Vec<ServiceDay> = found.into_iter().map(|d| ServiceDay { sketch: Some(vec![d.day as u8, 7]), ..d }).collect();
+    keep(store, &kept).await;
+    assert_eq!(days(0, 9).await, kept);
+    assert_eq!(days(1, 1).await, kept.iter().filter(|d| d.day == 1).cloned().collect::<Vec<_>>());
+
+    // A late sample: once it is in the day's chunk, what was kept of that day is gone, and what was made of the day before cannot come back.
+    frame(store, DAY + 600, &[(a, Metric::RequestRate, 5.0)]).await;
+    assert_eq!(store.open_since(&[a, b], 0).await.unwrap().get(&a), Some(&(DAY + 600)));
+    assert_eq!(store.open_since(&[a, b], 2 * DAY).await.unwrap().len(), 0);
+    store.compact(CLUSTER, 3 * DAY).await.unwrap();
+    assert!(store.open_since(&[a, b], 0).await.unwrap().is_empty());
+    let of = |days: &[ServiceDay], service, day| days.iter().find(|d| d.service == service && d.day == day).cloned().unwrap();
+    let after = days(0, 9).await;
+    assert_eq!((of(&after, a, 1).version, of(&after, a, 1).sketch), (2, None));
+    assert_eq!((of(&after, a, 0), of(&after, b, 0)), (of(&kept, a, 0), of(&kept, b, 0)), "others stay");
+    keep(store, &kept).await;
+    assert_eq!(of(&days(0, 9).await, a, 1).sketch, None, "it was made of the samples before");
 }

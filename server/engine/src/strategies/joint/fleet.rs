@@ -1,11 +1,13 @@
 //! What all replicas of a service do together, and what another number of them would carry each.
 
-use super::super::Case;
+use super::super::{Case, Demand};
 use super::relation::Relation;
+use crate::rightsize::{self, Day};
 use crate::samples::Samples;
 use crate::stats;
 use headroom_model::metric::Metric;
 use headroom_model::time::{DAY, HOUR};
+use std::collections::BTreeMap;
 
 /// A regression of CPU on requests that explains this share of the variance tells what a replica uses with nothing to do.
 const BELIEVED: f64 = 0.5;
@@ -32,8 +34,10 @@ pub(super) enum Count {
 
 /// All replicas over the window.
 pub(super) struct Fleet {
-    /// (seconds since 1970, cores that all replicas use together beyond what they use with nothing to do), gaps left out.
+    /// (seconds since 1970, cores that all replicas use together beyond what they use with nothing to do) by the quarter of an hour, gaps left out.
     pub work: Vec<(i64, f64)>,
+    /// Per UTC day: how many times the level of its quarters the level of its samples was.
+    finer: BTreeMap<i64, f64>,
     /// Per UTC day, oldest first: the work that all but the share of time that policy lets throttle stays below, and how much of the day is known.
     days: Vec<(f64, f64)>,
     /// (hour of the day, work): few points that stand for all.
@@ -82,12 +86,15 @@ impl Fleet {
         let work: Vec<(i64, f64)> = total.points().map(|(t, cores)| (t, (cores - idle * count(t)).max(0.0))).collect();
         let mut each: Vec<f64> = used.present().collect();
         let shown = stats::quantile(&mut each, 0.99)?;
+        let calm = 1.0 - case.input.policy.max_throttled_ratio;
+        let finer = finer(case.cpu.as_ref()?, calm);
         let latency = case.samples.get(&Metric::LatencyP95).or_else(|| case.samples.get(&Metric::LatencyP99));
         let with = |of: &Samples| sparse(used).filter_map(|(t, x)| Some((x, of.at(t)?))).collect();
         Some(Self {
             points: points(&work),
-            days: days(&work, total.per_day(), 1.0 - case.input.policy.max_throttled_ratio),
+            days: days(&work, total.per_day(), calm, &finer),
             work,
+            finer,
             idle,
             shown,
             relation: latency.map(with).and_then(Relation::learn),
@@ -105,7 +112,7 @@ impl Fleet {
         let (now, serving) = (case.replicas(), case.samples.get(&Metric::Replicas));
         used.map(|t, cores| {
             let work = ((cores - self.idle) * serving.and_then(|s| s.at(t)).unwrap_or(now)).max(0.0);
-            self.idle + work / self.replicas(count, work)
+            self.idle + work / self.replicas(count, work) * finer_on(&self.finer, t)
         })
     }
 
@@ -165,10 +172,22 @@ fn idle(case: &Case) -> f64 {
     (y - slope * x).clamp(0.0, case.profile(Metric::CpuUsage).map_or(0.0, |p| p.p05))
 }
 
-/// A quantile of each UTC day, and the share of its samples that are there.
-fn days(work: &[(i64, f64)], per_day: usize, q: f64) -> Vec<(f64, f64)> {
+/// How many times the level of its quarters the level of a day's samples was: quarters hide the shortest bursts.
+fn finer(demand: &Demand<'_>, q: f64) -> BTreeMap<i64, f64> {
+    let level = |day: &Day<'_>| stats::quantile(&mut day.present().map(f64::from).collect::<Vec<_>>(), q).map(|level| (day.day, level));
+    let quarters: BTreeMap<i64, f64> = rightsize::days(&demand.samples).iter().filter_map(level).collect();
+    let ratio = |(day, level): (i64, f64)| Some((day, (level / quarters.get(&day).filter(|l| **l > 0.0)?).max(1.0)));
+    demand.days().iter().filter_map(level).filter_map(ratio).collect()
+}
+
+fn finer_on(finer: &BTreeMap<i64, f64>, time: i64) -> f64 {
+    finer.get(&time.div_euclid(DAY)).copied().unwrap_or(1.0)
+}
+
+/// What a quantile of the samples of each UTC day would be, and the share of the day that is known.
+fn days(work: &[(i64, f64)], per_day: usize, q: f64, finer: &BTreeMap<i64, f64>) -> Vec<(f64, f64)> {
     let one = |day: &[(i64, f64)]| {
-        let level = stats::quantile(&mut day.iter().map(|p| p.1).collect::<Vec<_>>(), q)?;
+        let level = stats::quantile(&mut day.iter().map(|p| p.1).collect::<Vec<_>>(), q)? * finer_on(finer, day[0].0);
         Some((level, (day.len() as f64 / per_day as f64).min(1.0)))
     };
     work.chunk_by(|a, b| a.0.div_euclid(DAY) == b.0.div_euclid(DAY)).filter_map(one).collect()

@@ -6,6 +6,8 @@ use crate::stats;
 const PARTS: usize = 24;
 /// Fewest samples of which something is learnt.
 const FEWEST: usize = 4 * PARTS;
+/// A rise over all loads by less than this share of the mean is none.
+const FELT: f64 = 0.01;
 
 /// Latency as a function of load that never falls.
 #[derive(Debug, Clone, PartialEq)]
@@ -86,8 +88,8 @@ impl Relation {
     }
 }
 
-/// The least-squares slope of latency on load, 0 where it is less than twice its standard error: what chance alone may have drawn is
-/// not carried on.
+/// The least-squares slope of latency on load, 0 where it is less than twice its standard error or not felt: what chance alone may have drawn
+/// is not carried on.
 fn rise(medians: &[(f64, f64)]) -> f64 {
     let n = medians.len() as f64;
     let (mx, my) = (medians.iter().map(|p| p.0).sum::<f64>() / n, medians.iter().map(|p| p.1).sum::<f64>() / n);
@@ -95,7 +97,8 @@ fn rise(medians: &[(f64, f64)]) -> f64 {
     let slope = medians.iter().map(|p| (p.0 - mx) * (p.1 - my)).sum::<f64>() / xx;
     let rest: f64 = medians.iter().map(|p| (p.1 - my - slope * (p.0 - mx)).powi(2)).sum();
     let error = (rest / (n - 2.0).max(1.0) / xx).sqrt();
-    if slope.is_finite() && slope > 2.0 * error { slope } else { 0.0 }
+    let (first, last) = (medians.first().map_or(0.0, |p| p.0), medians.last().map_or(0.0, |p| p.0));
+    if slope.is_finite() && slope > 2.0 * error && slope * (last - first) > FELT * my { slope } else { 0.0 }
 }
 
 /// Pools neighbours until nothing falls; loads that are equal become one.
