@@ -12,6 +12,9 @@ const POINTS: usize = 360;
 /// The newest changes of a service that are marked in its charts and told of its anomalies.
 pub const MARKED: u32 = 200;
 
+/// Share of a chart's width that the name of a mark takes.
+const NAME: f64 = 0.25;
+
 /// A line that a chart shows, and what it means.
 struct Line {
     metric: Metric,
@@ -136,7 +139,12 @@ fn build(
     for (i, line) in lines.iter().enumerate() {
         let Some(series) = history.get(line.metric) else { continue };
         let steps = line.metric.aggregation() == Aggregation::Last;
-        model.series.push(ChartSeries { label: line.label.into(), ink: line.ink, steps, points: points(series, line.metric, steps) });
+        let points = points(series, line.metric, steps);
+        // A request that equals its limit is one line with two names, not two lines whose names cover each other.
+        match model.series.iter_mut().find(|drawn| steps && drawn.steps && drawn.points == points) {
+            Some(same) => same.label = format!("{} and {}", same.label, line.label),
+            None => model.series.push(ChartSeries { label: line.label.into(), ink: line.ink, steps, points }),
+        }
         if band && i == 0 {
             model.bands.push(ChartBand { label: "range".into(), ink: Ink::Use, points: range(series, line.metric) });
         }
@@ -145,7 +153,8 @@ fn build(
         model.thresholds.push(self::proposed(line.metric, value));
     }
     if let Some((from, to)) = model.time_range() {
-        model.marks = changes.iter().flat_map(marks).filter(|m| (from..=to).contains(&m.at)).collect();
+        let shown = changes.iter().flat_map(marks).filter(|m| (from..=to).contains(&m.at)).collect();
+        model.marks = apart(shown, ((to - from) as f64 * NAME) as i64);
     }
     model
 }
@@ -164,6 +173,26 @@ fn marks(change: &ChangeRow) -> Vec<Mark> {
     let applied = change.applied_at.map(|at| mark("applied", Ink::Applied, at));
     let rolled_back = change.rolled_back_at.map(|at| mark("rolled back", Ink::Bad, at));
     applied.into_iter().chain(rolled_back).collect()
+}
+
+/// Marks in the order of time, of which those that stand nearer than this (seconds) to a later one have no name: it would cover the other. The later
+/// mark of the same change is named for both.
+fn apart(mut marks: Vec<Mark>, near: i64) -> Vec<Mark> {
+    marks.sort_by_key(|m| m.at);
+    let mut named: Option<usize> = None;
+    for i in (0..marks.len()).rev() {
+        let Some(later) = named.filter(|later| marks[*later].at - marks[i].at < near) else {
+            named = Some(i);
+            continue;
+        };
+        let name = std::mem::take(&mut marks[i].label);
+        if let (Some((what, id)), Some((_, of))) = (name.split_once(" · "), marks[later].label.split_once(" · "))
+            && id == of
+        {
+            marks[later].label = format!("{what}, {}", marks[later].label);
+        }
+    }
+    marks
 }
 
 /// From a metric's unit to the one that charts show.
@@ -250,6 +279,28 @@ mod tests {
         mark_anomalies(&mut chart, &all, &[Metric::LatencyP95, Metric::LatencyP99]);
         let marks: Vec<(i64, &str)> = chart.marks.iter().map(|m| (m.at, m.label.as_str())).collect();
         assert_eq!(marks, [(9000, "anomaly"), (300, "")]);
+    }
+
+    #[test]
+    fn names_of_marks_do_not_cover_each_other() {
+        let mark = |label: &str, at| Mark { label: label.into(), ink: Ink::Applied, at };
+        let marks =
+            vec![mark("rolled back · CHG-2", 900), mark("applied · CHG-1", 0), mark("applied · CHG-2", 890), mark("applied · CHG-3", 850)];
+        let names: Vec<(i64, String)> = apart(marks, 100).into_iter().map(|m| (m.at, m.label)).collect();
+        let expected = [(0, "applied · CHG-1"), (850, ""), (890, ""), (900, "applied, rolled back · CHG-2")];
+        assert_eq!(names, expected.map(|(at, name)| (at, name.to_owned())));
+    }
+
+    #[test]
+    fn a_request_that_equals_its_limit_is_one_line() {
+        let series = |value: f32| Series { start: 0, step: 300, values: vec![value; 9] };
+        let metrics = [(Metric::MemoryWorkingSet, series(1e9)), (Metric::MemoryRequest, series(2e9)), (Metric::MemoryLimit, series(2e9))];
+        let labels = |history: &ServiceHistory| memory(history, None, &[]).series.into_iter().map(|s| s.label).collect::<Vec<_>>();
+        let mut history = ServiceHistory { metrics: metrics.into() };
+        assert_eq!(labels(&history).last().map(String::as_str), Some("request and limit"));
+        assert_eq!(labels(&history).len(), 2);
+        history.metrics.insert(Metric::MemoryLimit, series(3e9));
+        assert_eq!(labels(&history).len(), 3);
     }
 
     #[test]
