@@ -12,8 +12,12 @@ use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
+
+/// How long an answer may take: a story that waits for ever tells nothing.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running Headroom with one user per role; it ends when the story does.
 pub struct TestApp {
@@ -62,7 +66,7 @@ impl TestApp {
         let router = routes::router(&AppState::new(headroom.clone(), config, ending));
         tokio::spawn(async move { axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await });
         headroom_infra::install_tls();
-        let client = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
+        let client = reqwest::Client::builder().redirect(Policy::none()).timeout(PATIENCE).build().unwrap();
         Self { address, headroom, database, _dir: dir, _stop, client }
     }
 
