@@ -96,15 +96,24 @@ impl Door {
     /// # Errors
     /// Those of the work; `key-reused` if the key belongs to another form.
     pub async fn once(&self, key: &str, request: &str, work: impl Future<Output = Result<Done, AppError>>) -> Result<Done, AppError> {
-        if let Some((_, body)) = self.service.replayed(&self.ctx, key, request).await?
-            && let Ok(done) = serde_json::from_slice(&body)
-        {
-            return Ok(done);
+        if let Some(known) = self.known(key, request).await? {
+            return Ok(known);
         }
-        let done = self.service.claimed(&self.ctx, key, request, work).await?;
+        let (done, claim) = self.service.claimed(&self.ctx, key, request, work).await;
+        let done = match done {
+            Ok(done) => done,
+            // Sent twice at the same time: what came of the other one is the answer, if that is known already.
+            Err(error) => return self.known(key, request).await?.ok_or(error),
+        };
         let body = serde_json::to_vec(&without_secret(&done)).unwrap_or_default();
-        self.service.remember(&self.ctx, key, request, 200, &body).await?;
+        self.service.remember(&claim, 200, &body).await?;
         Ok(done)
+    }
+
+    /// What this form was answered when it was sent before.
+    async fn known(&self, key: &str, request: &str) -> Result<Option<Done>, AppError> {
+        let answer = self.service.replayed(&self.ctx, key, request).await?;
+        Ok(answer.and_then(|(_, body)| serde_json::from_slice(&body).ok()))
     }
 }
 

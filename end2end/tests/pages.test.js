@@ -169,6 +169,31 @@ for (const [mode, options] of Object.entries(MODES)) {
   });
 }
 
+test('a recommendation shows what it stands on, and so does its service', async () => {
+  const page = await open(browser, demo.address, { session: sessions.engineer });
+  const sized = (await demo.api('engineer').openSavings()).find((r) => /^(CPU|Memory) /i.test(r.title));
+  await visit(page, `/recommendations/${sized.recommendation_id}`);
+  const panel = (title) => page.locator('section.panel', { has: page.getByRole('heading', { level: 2, name: title }) });
+  const standsOn = async (where) => {
+    const replay = where.getByRole('region', { name: /^Replay of / }).first();
+    await replay.waitFor();
+    const policies = await replay.locator('tbody th').allInnerTexts();
+    for (const policy of ['Headroom', 'Today', 'VPA']) assert.ok(policies.includes(policy), `${policy} is not among ${policies}`);
+    const drivers = where.getByRole('list', { name: 'What drives the confidence' }).first().getByRole('listitem');
+    assert.match((await drivers.allInnerTexts()).join('\n'), /[+−][\d.]+/);
+  };
+  await standsOn(page);
+  await panel(/the days ahead$/).locator('.chart-host svg').first().waitFor();
+  await page.getByRole('heading', { level: 2, name: 'What else is known of this service' }).waitFor();
+  await panel('Anomalies').getByText(/UTC|Nothing odd/).first().waitFor();
+  await panel('Among its like').getByText(/behaves? like it/).waitFor();
+  await page.locator('h1 a').click();
+  await page.waitForURL('**/services/*');
+  await standsOn(panel(`Behind ${sized.title}`));
+  clean(page);
+  await page.close();
+});
+
 test('benchmarks: what has stepped comes first, and a step is told', async () => {
   const page = await open(browser, demo.address, { session: sessions.engineer });
   await visit(page, '/benchmarks');
@@ -178,6 +203,8 @@ test('benchmarks: what has stepped comes first, and a step is told', async () =>
   await page.getByRole('heading', { level: 1, name: 'parse/large' }).waitFor();
   assert.match(await page.getByRole('navigation', { name: 'Where you are' }).innerText(), /BM-/);
   await page.getByRole('region', { name: 'Steps' }).getByText('worse').waitFor();
+  const against = page.locator('.fig', { hasText: 'Against the baseline' });
+  assert.match(await against.innerText(), /Cannot be told[^]*fewer than four values[^]*the baseline is the 10 runs from/);
   clean(page);
   await page.close();
 });

@@ -4,6 +4,7 @@ use clap::{Args, Parser, Subcommand};
 use headroom_engine::benchmarks::Format;
 use headroom_model::auth::{Permission, Role, Teams};
 use headroom_model::time::Timestamp;
+use headroom_offline::benchmarks;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -29,7 +30,7 @@ pub enum Command {
     Migrate(Database),
     /// Bring in an observed cluster from a CSV file (time,service,metric,value); recommend only
     Import(Import),
-    /// Take in runs of benchmarks that tools have written
+    /// Take in runs of benchmarks that tools have written, or compare two files of them
     Benchmarks(Benchmarks),
     /// The engine on a file, without a server
     #[command(flatten)]
@@ -151,18 +152,22 @@ pub struct Benchmarks {
 pub enum BenchmarksAct {
     /// Take in runs from files of criterion, hyperfine, k6, wrk, JMH, `go test -bench`, or plain JSON or CSV
     Import(BenchmarksImport),
+    /// Compare a file of runs with a file from before, without a server; writes JSON
+    Compare(benchmarks::Compare),
 }
 
 /// `headroom benchmarks import`
 #[derive(Debug, Args)]
 pub struct BenchmarksImport {
-    /// The files; `-` reads standard input
+    /// The files, plain or gzip; `-` reads standard input. Runs that have one name, unit, commit and file time are kept a second apart,
+    /// in the order of the files
     #[arg(required = true)]
     pub files: Vec<PathBuf>,
     /// What wrote them: criterion, hyperfine, k6, wrk, jmh, go, json or csv [default: found out from the content]
-    #[arg(long, value_parser = benchmark_format)]
+    #[arg(long, value_parser = benchmarks::format)]
     pub format: Option<Format>,
-    /// The benchmark's name, where the file does not say (criterion's sample.json, wrk) [default: the file's name]
+    /// The benchmark's name, where the file does not say (criterion's sample.json, wrk) [default: criterion's folders, or
+    /// the file's name]
     #[arg(long)]
     pub name: Option<String>,
     /// What the benchmarks are part of, such as a repository's name
@@ -174,17 +179,12 @@ pub struct BenchmarksImport {
     /// The commit that was measured, where the file does not say
     #[arg(long)]
     pub commit: Option<String>,
-    /// When, RFC 3339, where the file does not say [default: now]
+    /// When, RFC 3339, where the file does not say [default: when the file was written; now, of standard input]
     #[arg(long)]
     pub at: Option<Timestamp>,
     /// The database
     #[command(flatten)]
     pub database: Database,
-}
-
-fn benchmark_format(text: &str) -> Result<Format, String> {
-    let value = serde_json::Value::String(text.to_owned());
-    serde_json::from_value(value).map_err(|_| "one of criterion, hyperfine, k6, wrk, jmh, go, json, csv".to_owned())
 }
 
 /// `headroom user`

@@ -268,8 +268,8 @@ impl Config {
         {
             return fault("public_url", format!("{url:?} is not an address without a path: write it like https://headroom.example.com"));
         }
-        if !(2..=600).contains(&self.lease_secs) {
-            return fault("lease_secs", format!("{} is not allowed: from 2 to 600", self.lease_secs));
+        if !(2..=60).contains(&self.lease_secs) {
+            return fault("lease_secs", format!("{} is not allowed: from 2 to 60", self.lease_secs));
         }
         if let Some(url) = &self.database.url
             && !url.starts_with("sqlite:")
@@ -343,6 +343,18 @@ impl Config {
     #[must_use]
     pub fn secure(&self) -> bool {
         self.public_url.as_deref().is_some_and(|u| u.starts_with("https://"))
+    }
+
+    /// What is wrong with where Headroom can be reached: from elsewhere, and as far as it knows without TLS.
+    #[must_use]
+    pub fn exposed(&self) -> Option<String> {
+        (!self.bind.ip().to_canonical().is_loopback() && !self.secure()).then(|| {
+            format!(
+                "{} can be reached from elsewhere, where passwords and sessions must not travel in the open: put a proxy with TLS in front, \
+                 and set public_url to its https:// address",
+                self.bind
+            )
+        })
     }
 
     /// The address that people use, without a slash at its end.
@@ -440,6 +452,18 @@ mod tests {
         let config = Config::read("f", "public_url = \"https://h.example/\"").unwrap();
         assert!(config.secure());
         assert_eq!(config.address(config.bind), "https://h.example");
+    }
+
+    #[test]
+    fn an_address_that_others_reach_wants_tls() {
+        let exposed = |text: &str| Config::read("f", text).unwrap().exposed().is_some();
+        for loopback in ["bind = \"127.0.0.1:3000\"", "bind = \"[::1]:3000\"", "bind = \"[::ffff:127.0.0.1]:3000\""] {
+            assert!(!exposed(loopback), "{loopback}");
+        }
+        for reached in ["bind = \"0.0.0.0:3000\"", "bind = \"[::]:3000\"", "bind = \"10.0.0.1:3000\""] {
+            assert!(exposed(reached) && exposed(&format!("{reached}\npublic_url = \"http://h.example\"")), "{reached}");
+            assert!(!exposed(&format!("{reached}\npublic_url = \"https://h.example\"")), "{reached}");
+        }
     }
 
     #[test]

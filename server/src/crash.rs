@@ -1,7 +1,7 @@
 //! Crash points, for tests: `HEADROOM_CRASH_AT` makes the process kill itself (SIGKILL) at a moment of its choice.
 //!
 //! The moments are `before` and `after` each `commit` of a transaction and each call to a cluster (`clock`, `inventory`, `read`,
-//! `preview`, `apply`, `restore`, `mutations`). `HEADROOM_CRASH_AT=40` is the fortieth of all, `HEADROOM_CRASH_AT="after apply 1"` the
+//! `preview`, `apply`, `restore`, `shut-out`, `mutations`). `HEADROOM_CRASH_AT=40` is the fortieth of all, `HEADROOM_CRASH_AT="after apply 1"` the
 //! first of its name.
 
 use crate::error::Failure;
@@ -99,6 +99,9 @@ impl Infrastructure for Watched {
             Purpose::Restore => "restore",
         };
         self.call(name, self.inner.apply(change, plan, changes, purpose)).await
+    }
+    async fn shut_out(&self, change: ChangeId, target: &ServiceKey) -> Result<()> {
+        self.call("shut-out", self.inner.shut_out(change, target)).await
     }
     async fn mutations(&self, change: ChangeId) -> Result<Vec<Mutation>> {
         self.call("mutations", self.inner.mutations(change)).await

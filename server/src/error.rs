@@ -43,6 +43,7 @@ impl From<headroom_service::Error> for Failure {
     fn from(error: headroom_service::Error) -> Self {
         match error {
             headroom_service::Error::Store(source) => source.into(),
+            headroom_service::Error::Invalid { .. } => Self::BadInput(error.to_string()),
             other => Self::Fault(other.to_string()),
         }
     }

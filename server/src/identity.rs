@@ -13,8 +13,10 @@ use tower_sessions::Session;
 
 /// The session's key for the user's name.
 pub const USER: &str = "user";
-/// The session's key for whether a second factor was shown, or an identity provider vouches.
+/// The session's key for whether a second factor was shown.
 pub const PROVEN: &str = "proven";
+/// The session's key for whether an identity provider vouches.
+pub const VOUCHED: &str = "vouched";
 /// The session's key for when it began, microseconds of wall time.
 pub const BEGAN: &str = "began";
 /// The session's key for where it began.
@@ -91,7 +93,10 @@ async fn session_user(state: &AppState, session: &Session) -> Result<Proof, Refu
         }
     };
     let asked = known.second_factor || state.config.sign_in.second_factor.asks(known.person.role);
-    let proven = !asked || session.get::<bool>(PROVEN).await.map_err(broken)?.unwrap_or(false);
+    let mut proven = !asked;
+    for key in [PROVEN, VOUCHED] {
+        proven = proven || session.get::<bool>(key).await.map_err(broken)?.unwrap_or(false);
+    }
     Ok(if proven { Proof::Whole(known.person) } else { Proof::Half(known.person) })
 }
 

@@ -7,6 +7,7 @@ pub mod address;
 pub mod cli;
 mod commands;
 pub mod config;
+pub mod connections;
 mod crash;
 pub mod demo;
 mod error;
@@ -29,7 +30,7 @@ pub mod traces;
 
 pub use error::Failure;
 
-use cli::{BenchmarksAct, Command, TokenAct};
+use cli::{Benchmarks, BenchmarksAct, Command, TokenAct};
 
 /// Does what the command line asks.
 ///
@@ -40,6 +41,9 @@ pub fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Metrics => commands::metrics::list(),
         Command::Offline(command) => Ok(headroom_offline::run(&command, &mut std::io::stdout().lock())?),
+        Command::Benchmarks(Benchmarks { act: BenchmarksAct::Compare(arguments) }) => {
+            Ok(headroom_offline::benchmarks::compare(&arguments, &mut std::io::stdout().lock())?)
+        }
         other => tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
@@ -57,6 +61,7 @@ async fn run_async(command: Command) -> Result<(), Failure> {
         Command::Import(arguments) => commands::import::run(&arguments).await,
         Command::Benchmarks(arguments) => match arguments.act {
             BenchmarksAct::Import(arguments) => commands::benchmarks::import(&arguments).await,
+            BenchmarksAct::Compare(_) => Ok(()),
         },
         Command::User(arguments) => commands::user::run(arguments).await,
         Command::Token(arguments) => match arguments.act {

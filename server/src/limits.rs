@@ -1,7 +1,7 @@
 //! How many requests are answered: a second's worth per user and per address, more after a pause. What is beyond gets 429 and is told
 //! when to come again.
 
-use crate::address::address;
+use crate::address::{address, network};
 use crate::config;
 use crate::problem::Refusal;
 use crate::state::AppState;
@@ -67,7 +67,7 @@ fn counted(limiter: &DefaultKeyedRateLimiter<String>, key: &str) -> Result<(), B
 /// Counts every request by where it comes from, before anything is done for it.
 pub async fn by_address(State(state): State<AppState>, request: Request, next: Next) -> Response {
     let from = address(request.headers(), request.extensions(), state.config.trusted_proxy);
-    match counted(&state.limits.addresses, &from) {
+    match counted(&state.limits.addresses, &network(&from)) {
         Ok(()) => next.run(request).await,
         Err(refusal) => *refusal,
     }

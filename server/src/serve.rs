@@ -2,6 +2,7 @@
 
 use crate::cli::{self, Serve};
 use crate::config::{Config, LogFormat};
+use crate::connections;
 use crate::crash;
 use crate::error::Failure;
 use crate::routes;
@@ -12,7 +13,6 @@ use headroom_infra::simulator::Client;
 use headroom_model::time::Timestamp;
 use headroom_service::{Cluster, Headroom, WorkerOptions};
 use headroom_store::Store;
-use std::future::IntoFuture;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -40,6 +40,9 @@ pub async fn run(arguments: &Serve) -> Result<(), Failure> {
         config.bind = bind;
     }
     let traces = start_log(&config)?;
+    if let Some(fault) = config.exposed() {
+        tracing::warn!("{fault}");
+    }
     let boundary = crash::from_environment()?;
     let mut clusters = match &config.simulator.url {
         Some(url) => vec![simulated(url).await?.0],
@@ -140,12 +143,7 @@ pub async fn run_until_signal(config: Config, headroom: Arc<Headroom>, listener:
     let state = AppState::new(headroom.clone(), config, ending.clone());
     let workers = tokio::spawn(headroom.clone().run(options, ending.clone()));
     tokio::spawn(tidy(headroom.clone(), state.clone()));
-    let service = routes::router(&state).into_make_service_with_connect_info::<SocketAddr>();
-    let mut seen = ending.clone();
-    let server = axum::serve(listener, service).with_graceful_shutdown(async move {
-        let _ = seen.wait_for(|ended| *ended).await;
-    });
-    let mut server = tokio::spawn(server.into_future());
+    let mut server = tokio::spawn(connections::serve(listener, routes::router(&state), state.patience, ending));
     let broken = tokio::select! {
         name = signalled => { tracing::info!("{name}: finishing what is under way"); None }
         result = &mut server => Some(result),

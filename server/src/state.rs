@@ -1,6 +1,7 @@
 //! What every route shares.
 
 use crate::config::Config;
+use crate::connections::Patience;
 use crate::limits::Limits;
 use crate::oidc::Provider;
 use crate::telemetry::Telemetry;
@@ -23,7 +24,9 @@ pub struct Shared {
     pub headroom: Arc<Headroom>,
     /// How Headroom runs.
     pub config: Config,
-    /// Failed sign-ins.
+    /// How long is waited.
+    pub patience: Patience,
+    /// Attempts to sign in.
     pub throttle: Throttle,
     /// How many requests are answered.
     pub limits: Limits,
@@ -43,6 +46,12 @@ impl AppState {
     /// Joins the parts.
     #[must_use]
     pub fn new(headroom: Arc<Headroom>, config: Config, ending: watch::Receiver<bool>) -> Self {
+        Self::patient(headroom, config, Patience::default(), ending)
+    }
+
+    /// The same, with a patience of one's own.
+    #[must_use]
+    pub fn patient(headroom: Arc<Headroom>, config: Config, patience: Patience, ending: watch::Receiver<bool>) -> Self {
         let assets = crate::site::assets().unwrap_or_else(|| {
             tracing::warn!("the site was not built (make site): pages come without style and script");
             Assets::default()
@@ -51,7 +60,7 @@ impl AppState {
         let (throttle, telemetry) = (Throttle::default(), Telemetry::default());
         let limits = Limits::new(config.limits);
         let provider = config.oidc.clone().map(|oidc| Provider::new(oidc, config.address(config.bind)));
-        Self(Arc::new(Shared { headroom, config, throttle, limits, provider, telemetry, assets, leptos, ending }))
+        Self(Arc::new(Shared { headroom, config, patience, throttle, limits, provider, telemetry, assets, leptos, ending }))
     }
 }
 

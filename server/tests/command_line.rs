@@ -2,8 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
+use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
@@ -149,6 +152,31 @@ async fn a_newer_schema_is_refused_by_every_command_and_left_alone() {
 }
 
 #[test]
+fn an_address_that_others_reach_without_tls_is_warned_of() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("headroom.toml"), "bind = \"0.0.0.0:0\"\n").unwrap();
+    let output = headroom(&["doctor", "--data-dir", "d"], dir.path());
+    assert!(output.status.success(), "{}", said(&output));
+    let found = String::from_utf8(output.stdout).unwrap();
+    assert!(found.lines().any(|line| line.starts_with("DOUBT address") && line.contains("public_url")), "{found}");
+    let mut serving = Command::new(env!("CARGO_BIN_EXE_headroom"))
+        .args(["serve", "--data-dir", "d"])
+        .current_dir(dir.path())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let lines = BufReader::new(serving.stderr.take().unwrap()).lines().map_while(Result::ok);
+    let log: Vec<String> = lines.take_while(|line| !line.contains("Headroom listens")).collect();
+    serving.kill().unwrap();
+    serving.wait().unwrap();
+    assert!(log.iter().any(|line| line.contains("WARN") && line.contains("0.0.0.0:0 can be reached from elsewhere")), "{log:?}");
+
+    std::fs::write(dir.path().join("headroom.toml"), "bind = \"0.0.0.0:0\"\npublic_url = \"https://h.example\"\n").unwrap();
+    let found = String::from_utf8(headroom(&["doctor", "--data-dir", "d"], dir.path()).stdout).unwrap();
+    assert!(!found.contains("DOUBT"), "{found}");
+}
+
+#[test]
 fn a_file_is_analysed_without_a_server() {
     let dir = tempfile::tempdir().unwrap();
     let mut text = String::from("time,service,metric,value\n");
@@ -175,6 +203,146 @@ fn a_file_is_analysed_without_a_server() {
     let service = &json["services"][0];
     assert_eq!(service["reason"]["kind"], "INSUFFICIENT_DATA", "{service}");
     assert_eq!(service["recommendations"].as_array().unwrap().len(), 0);
+}
+
+/// How many runs of benchmarks are kept in a data directory.
+async fn runs_kept(dir: &Path) -> i64 {
+    let mut on = SqliteConnection::connect(&format!("sqlite:{}", dir.join("headroom.db").display())).await.unwrap();
+    sqlx::query_scalar("SELECT COUNT(*) FROM benchmark_runs").fetch_one(&mut on).await.unwrap()
+}
+
+#[tokio::test]
+async fn every_run_of_a_benchmark_is_kept_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    for (name, mean) in [("a.json", 1.0), ("b.json", 1.1), ("c.json", 1.2)] {
+        write(name, &format!("\u{feff}{{\"results\":[{{\"command\":\"cd x &&\\n make\",\"mean\":{mean}}}]}}"));
+    }
+    let import = |suite: &str, files: &[&str]| {
+        let arguments = [&["benchmarks", "import", "--suite", suite, "--data-dir", "d"], files].concat();
+        let output = headroom(&arguments, dir.path());
+        (output.status.code(), String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, out, said) = import("s", &["a.json", "b.json", "c.json"]);
+    assert_eq!((code, out.as_str()), (Some(0), "s: 3 runs of 1 benchmarks\n"), "{said}");
+    assert_eq!(runs_kept(&dir.path().join("d")).await, 3);
+    import("s", &["a.json", "b.json", "c.json"]);
+    assert_eq!(runs_kept(&dir.path().join("d")).await, 3, "what is taken in again replaces itself");
+    let long = "x".repeat(300);
+    write("long.json", &format!("[{{\"benchmark\":\"parse\",\"values\":[1],\"commit\":\"{long}\"}}]"));
+    let (code, out, said) = import("s", &["a.json", "long.json"]);
+    assert_eq!((code, out.as_str(), said.lines().count()), (Some(2), "", 1), "{said}");
+    assert!(said.contains("long.json: benchmark \"parse\": the commit is longer"), "{said}");
+    let (code, _, said) = import(" ", &["a.json"]);
+    assert_eq!((code, said.lines().count()), (Some(2), 1), "{said}");
+    assert_eq!(runs_kept(&dir.path().join("d")).await, 3, "what is refused changes nothing");
+}
+
+#[test]
+fn two_files_of_benchmarks_are_compared_without_a_server() {
+    let dir = tempfile::tempdir().unwrap();
+    let bench = |ns: u32| (0..10).fold(String::new(), |text, i| text + &format!("BenchmarkSort-8 \t 1000\t {} ns/op\n", ns + i));
+    std::fs::write(dir.path().join("old.txt"), bench(1000)).unwrap();
+    std::fs::write(dir.path().join("new.txt"), bench(1100)).unwrap();
+    let output = headroom(&["benchmarks", "compare", "old.txt", "new.txt", "--threshold", "2"], dir.path());
+    assert!(output.status.success(), "{}", said(&output));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let sort = &json["benchmarks"][0];
+    assert_eq!((&sort["benchmark"], &sort["verdict"], &sort["cliffs_delta"]), (&"Sort".into(), &"slower".into(), &1.0.into()));
+    std::fs::write(dir.path().join("bad.txt"), "BenchmarkSort-8 1000 x ns/op\n").unwrap();
+    assert!(refused(&["benchmarks", "compare", "old.txt", "bad.txt"], dir.path()).contains("bad.txt: line 1: \"x\" is not a number"));
+    assert!(refused(&["benchmarks", "compare", "old.txt", "new.txt", "--threshold", "-1"], dir.path()).contains("--threshold"));
+}
+
+/// A command on a file, and the file: good as it is, and bad with a last line that it does not understand.
+struct OnFile {
+    /// `F` is the file.
+    arguments: &'static [&'static str],
+    good: String,
+    bad_line: &'static str,
+    /// What the answer to the good file holds.
+    says: &'static str,
+}
+
+/// Rows of a series: header, then `row(i)` for each.
+fn rows(header: &str, n: i64, row: impl Fn(i64) -> String) -> String {
+    (0..n).fold(format!("{header}\n"), |text, i| text + &row(i) + "\n")
+}
+
+/// Five-minute samples of a service that uses about this much CPU.
+fn usage(days: i64, cores: f64) -> String {
+    rows("time,service,metric,value", days * 288, |i| {
+        format!("{},api,cpu_usage_cores,{}", 1_790_035_200 + i * 300, cores + (i * 7919 % 13) as f64 / 100.0)
+    })
+}
+
+fn on_files() -> Vec<OnFile> {
+    let step = |i: i64| if i < 150 { 10 + i % 3 } else { 20 + i % 3 };
+    let usage_row = "1790035200,api,cpu_usage_cores,much";
+    vec![
+        OnFile {
+            arguments: &["forecast", "F", "--horizon", "3"],
+            good: rows("series,step,value", 60, |i| format!("a,{i},{}", 10 + i % 7)),
+            bad_line: "a,60,many",
+            says: "a,62,",
+        },
+        OnFile {
+            arguments: &["changepoints", "F"],
+            good: rows("series,index,value", 300, |i| format!("a,{i},{}", step(i))),
+            bad_line: "a,soon,1",
+            says: "\"index\": 150",
+        },
+        OnFile {
+            arguments: &["anomalies", "F"],
+            good: rows("series,time,value", 300, |i| format!("a,{},{}", i * 300, if i == 250 { 900 } else { 10 + i * 7919 % 13 })),
+            bad_line: "a,90000,x",
+            says: "a,75000,1.0000",
+        },
+        OnFile { arguments: &["replay", "F"], good: usage(3, 0.5), bad_line: usage_row, says: "\"service\":\"api\"" },
+        OnFile { arguments: &["judge", "F", "after.csv"], good: usage(3, 0.5), bad_line: usage_row, says: "\"verdict\": \"worse\"" },
+        OnFile {
+            arguments: &["rootcause", "F", "--at", "3600"],
+            good: rows("time,service,metric,value", 140, |i| {
+                let (minute, service) = (i / 2, if i % 2 == 0 { "db" } else { "web" });
+                let busy = if service == "db" && minute >= 60 { 95 } else { 10 };
+                format!("{},{service},cpu,{}", minute * 60, busy + minute % 3)
+            }),
+            bad_line: "4200,db,cpu,many",
+            says: "\"service\": \"db\"",
+        },
+    ]
+}
+
+#[test]
+fn the_engine_reads_standard_input_and_gzip_and_names_what_is_wrong() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("after.csv"), usage(3, 0.9)).unwrap();
+    for OnFile { arguments, good, bad_line, says } in on_files() {
+        let on = |file: &'static str| arguments.iter().map(|a| if *a == "F" { file } else { a }).collect::<Vec<_>>();
+        let mut zipped = GzEncoder::new(Vec::new(), Compression::fast());
+        zipped.write_all(good.as_bytes()).unwrap();
+        std::fs::write(dir.path().join("good.csv.gz"), zipped.finish().unwrap()).unwrap();
+        let read = headroom(&on("good.csv.gz"), dir.path());
+        assert!(read.status.success(), "{arguments:?}: {}", said(&read));
+        let text = String::from_utf8(read.stdout).unwrap();
+        assert!(text.contains(says), "{arguments:?}: {text}");
+        let piped = piped(&on("-"), &good, dir.path());
+        assert!(piped.status.success(), "{arguments:?}: {}", said(&piped));
+        assert!(piped.stdout == text.as_bytes(), "{arguments:?}: the same from standard input");
+
+        std::fs::write(dir.path().join("bad.csv"), format!("{good}{bad_line}\n")).unwrap();
+        let fault = refused(&on("bad.csv"), dir.path());
+        assert!(fault.starts_with(&format!("headroom: bad.csv: line {}: ", good.lines().count() + 1)), "{arguments:?}: {fault}");
+    }
+}
+
+/// The command with this on its standard input.
+fn piped(arguments: &[&str], text: &str, dir: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
+    let mut child =
+        command.args(arguments).current_dir(dir).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(text.as_bytes()).unwrap();
+    child.wait_with_output().unwrap()
 }
 
 #[test]

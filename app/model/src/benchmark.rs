@@ -41,13 +41,13 @@ impl BenchmarkRun {
             name("commit", commit)?;
         }
         if self.values.is_empty() {
-            return Err(("values", format!("{} has no values: send at least one number", self.benchmark)));
+            return Err(("values", "there are no values: send at least one number".to_owned()));
         }
         if self.values.len() > MOST_VALUES {
-            return Err(("values", format!("{} has {} values: send at most {MOST_VALUES}", self.benchmark, self.values.len())));
+            return Err(("values", format!("{} values are too many: send at most {MOST_VALUES}", self.values.len())));
         }
         match self.values.iter().find(|v| !v.is_finite()) {
-            Some(odd) => Err(("values", format!("{} has the value {odd}: leave out what was not measured", self.benchmark))),
+            Some(odd) => Err(("values", format!("the value {odd} is not finite: leave out what was not measured"))),
             None => Ok(()),
         }
     }
@@ -55,14 +55,20 @@ impl BenchmarkRun {
     /// The middle of its values; 0 without any.
     #[must_use]
     pub fn centre(&self) -> f64 {
-        let mut sorted = self.values.clone();
-        sorted.sort_by(f64::total_cmp);
-        let n = sorted.len();
-        match n {
-            0 => 0.0,
-            _ if n % 2 == 1 => sorted[n / 2],
-            _ => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
-        }
+        middle(&self.values)
+    }
+}
+
+/// The median of values; 0 without any.
+#[must_use]
+pub fn middle(values: &[f64]) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let n = sorted.len();
+    match n {
+        0 => 0.0,
+        _ if n % 2 == 1 => sorted[n / 2],
+        _ => f64::midpoint(sorted[n / 2 - 1], sorted[n / 2]),
     }
 }
 
@@ -99,6 +105,62 @@ pub struct BenchmarkStep {
     pub worse: bool,
     /// What changed in the service shortly before, if something did.
     pub cause: Option<String>,
+}
+
+/// What a comparison of a run with its baseline concludes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Better than the baseline, by more than noise and than what matters.
+    Faster,
+    /// Worse than the baseline, by more than noise and than what matters.
+    Slower,
+    /// The whole interval is too small to matter.
+    Same,
+    /// Neither: more values would tell.
+    Unclear,
+}
+
+/// A run's values against a baseline's.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Comparison {
+    /// The typical shift (Hodges–Lehmann), percent of the baseline's median.
+    pub shift_percent: f64,
+    /// Low end of its 99 % interval, percent.
+    pub low_percent: f64,
+    /// High end of its 99 % interval, percent.
+    pub high_percent: f64,
+    /// Mann–Whitney, two-sided.
+    pub p_value: f64,
+    /// Cliff's delta, `[-1, 1]`: how much more often a new value is above an old one than below.
+    pub cliffs_delta: f64,
+    /// The chance that a new value is above an old one, ties counting half (common-language effect size).
+    pub chance_above: f64,
+    /// What follows.
+    pub verdict: Verdict,
+}
+
+/// The newest run of a benchmark against the runs before it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AgainstBaseline {
+    /// How many runs before it the baseline is made of: the newest, and none from before the last step of the level.
+    pub runs: u32,
+    /// The first of them.
+    pub from: Timestamp,
+    /// The last of them.
+    pub to: Timestamp,
+    /// How many values they have together.
+    pub baseline_values: u32,
+    /// The median of those.
+    pub baseline_median: f64,
+    /// How many values the newest run has.
+    pub new_values: u32,
+    /// The median of those.
+    pub new_median: f64,
+    /// Shifts of less than this many percent do not matter.
+    pub matters_percent: f64,
+    /// What the values say; `None` where the baseline's median is 0, of which nothing can be said in percent.
+    pub comparison: Option<Comparison>,
 }
 
 #[cfg(test)]

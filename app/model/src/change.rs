@@ -72,7 +72,7 @@ impl Substate {
             S::PendingApproval => &[S::Approved, S::Rejected, S::ChangesRequested, S::Withdrawn, S::Expired, S::Stale],
             S::Approved => &[S::Scheduled, S::HeldByFreeze, S::Preflight, S::Stale, S::Withdrawn, S::Expired],
             S::Scheduled | S::HeldByFreeze => &[S::Scheduled, S::HeldByFreeze, S::Preflight, S::Stale, S::Withdrawn, S::Expired],
-            S::Preflight => &[S::Applying, S::Stale, S::PreflightFailed, S::Aborting],
+            S::Preflight => &[S::Applying, S::HeldByFreeze, S::Stale, S::PreflightFailed, S::Aborting],
             S::Applying => &[S::Observing, S::OutcomeUnknown, S::Failed, S::Partial, S::Aborting],
             S::OutcomeUnknown => &[S::Applying, S::Observing, S::Failed, S::Partial, S::Aborting],
             S::Observing => &[S::Applied, S::Drifted, S::Aborting],
@@ -104,11 +104,17 @@ impl Substate {
         use Substate as S;
         matches!(self, S::Preflight | S::Applying | S::OutcomeUnknown | S::Observing | S::Aborting | S::RollbackRequested | S::RollingBack)
     }
+    /// Whether it waits for a decision or for its time: nothing has been asked of the target yet.
+    #[must_use]
+    pub const fn waits(self) -> bool {
+        use Substate as S;
+        matches!(self, S::PendingApproval | S::Approved | S::Scheduled | S::HeldByFreeze)
+    }
     /// Whether it holds its target: no other change of the service may start.
     #[must_use]
     pub const fn holds_target(self) -> bool {
         use Substate as S;
-        self.active() || matches!(self, S::PendingApproval | S::Approved | S::Scheduled | S::HeldByFreeze | S::Partial | S::RollbackFailed)
+        self.active() || self.waits() || matches!(self, S::Partial | S::RollbackFailed)
     }
     /// Whether the change ended without a trace, so that its recommendation is open again.
     #[must_use]
@@ -192,7 +198,7 @@ pub struct Change {
     pub version: u64,
     /// Wall time.
     pub submitted_at: Timestamp,
-    /// Cluster time at which it expires without a decision.
+    /// Cluster time at which it expires, unless it has begun.
     pub expires_at: Timestamp,
     /// Cluster time before which it is not applied.
     pub not_before: Timestamp,
@@ -317,8 +323,8 @@ impl Change {
     /// # Errors
     /// [`Refusal::Expired`].
     pub fn in_time(&self, cluster: Timestamp) -> Result<(), Refusal> {
-        let waits = matches!(self.state, Substate::PendingApproval | Substate::Approved) && self.apply_requested_by.is_none();
-        if self.state == Substate::Expired || (waits && cluster >= self.expires_at) { Err(Refusal::Expired) } else { Ok(()) }
+        let late = self.state.waits() && cluster >= self.expires_at;
+        if self.state == Substate::Expired || late { Err(Refusal::Expired) } else { Ok(()) }
     }
 
     /// Checked again at apply: the plan still has its hash, and enough people other than the requester approved it.

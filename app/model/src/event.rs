@@ -14,7 +14,7 @@ pub struct Event {
     pub at: Clocks,
     /// The request that caused it.
     pub request_id: String,
-    /// What it is about: `change`, `recommendation`, `job`, `policy`, `user`, `service`, `session`.
+    /// What it is about: `change`, `recommendation`, `job`, `policy`, `user`, `service`, `session`, `audit`.
     pub subject_kind: String,
     /// The id of what it is about.
     pub subject: String,

@@ -69,7 +69,10 @@ macro_rules! policies {
             /// These rules with those of a narrower scope laid over them.
             #[must_use]
             pub fn overlaid(mut self, patch: &PolicyPatch) -> Self {
+                let wider = self.change_windows.clone();
                 $(if let Some(value) = &patch.$key { self.$key = value.clone(); })*
+                // A freeze is not a value that a narrower scope may choose differently.
+                self.change_windows = patch.change_windows.as_ref().map_or(wider.clone(), |own| own.within(&wider));
                 self
             }
         }
@@ -92,7 +95,7 @@ policies! {
     holidays: Holidays = Holidays::default(), "Days without work, such as 2026-12-25, 2026-12-26: a schedule of replicas takes them for Sundays.";
     auto_implementation: bool = false, "Apply low-risk recommendations of the allowed types without a person; policy is then the recorded approver.";
     auto_implementation_types: Vec<OptimizationType> = Vec::new(), "The types that may be applied without a person.";
-    change_windows: ChangeWindows = ChangeWindows::default(), "When changes may be carried out; empty: always. A freeze outweighs a window; roll-backs are always allowed.";
+    change_windows: ChangeWindows = ChangeWindows::default(), "When changes may be carried out; empty: always. A freeze outweighs a window, and a wider scope's freezes hold in a narrower one; roll-backs are always allowed.";
     implementation_delay: Span = Span(0), "How long an approved change waits before it is applied, in cluster time.";
     rollback_threshold: f64 = -10.0, "Change of a guard metric in percent at which a change is rolled back (negative: worse).";
     observation: Span = Span::hours(2), "How long a change is watched before its verdict, in cluster time.";
@@ -100,7 +103,7 @@ policies! {
     observation_min_samples: u32 = 12, "Fewest samples for a verdict.";
     guard_period: Span = Span::days(7), "How long the guards stay armed after a change is verified.";
     approvals_required: u32 = 1, "How many people other than the requester must approve a change.";
-    approval_expiry: Span = Span::days(7), "How long a submitted change waits for approval before it expires.";
+    approval_expiry: Span = Span::days(7), "How long a submitted change waits for approval, and an approved one for its beginning, before it expires.";
     enable_optimization_alerts: bool = true, "Tell people about recommendations, rollbacks and failures.";
 }
 

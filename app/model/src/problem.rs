@@ -38,7 +38,7 @@ impl Problem {
 }
 
 /// Every kind with its HTTP status and its title.
-pub const KINDS: [(&str, u16, &str); 18] = [
+pub const KINDS: [(&str, u16, &str); 19] = [
     ("invalid", 422, "A value is not allowed"),
     ("malformed", 400, "The request could not be read"),
     ("unauthenticated", 401, "Sign in first"),
@@ -55,6 +55,7 @@ pub const KINDS: [(&str, u16, &str); 18] = [
     ("too-large", 413, "The request is too large"),
     ("unsupported-media-type", 415, "The request is not in a form that is read here"),
     ("too-many", 429, "Too many requests"),
+    ("timeout", 503, "It took too long"),
     ("unavailable", 503, "A part that is needed does not answer"),
     ("internal", 500, "Something broke"),
 ];

@@ -163,8 +163,40 @@ pub struct Driver {
 pub struct RiskNote {
     /// The overall level: the highest of its dimensions.
     pub level: Risk,
-    /// What drives it, in words.
+    /// What drives it, in words, the gravest first.
     pub reasons: Vec<String>,
+    /// The same with what each is about and how grave it is.
+    #[serde(default)]
+    pub dimensions: Vec<RiskOf>,
+}
+
+/// A risk in one dimension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RiskOf {
+    /// What it is about.
+    pub kind: RiskKind,
+    /// How grave it is.
+    pub level: Risk,
+    /// Why, in words.
+    pub reason: String,
+}
+
+words! {
+    /// What a risk is about.
+    RiskKind, "a kind of risk" {
+        /// How much is taken away at once.
+        Step = "step", "Size of the step";
+        /// It may have too little: throttling, kills, saturation.
+        Shortage = "shortage", "Shortage";
+        /// Pods are replaced.
+        Restart = "restart", "Restart";
+        /// How little it rests on.
+        Data = "data", "Data";
+        /// Whether the cluster has room for it.
+        Room = "room", "Room in the cluster";
+        /// What else it does.
+        SideEffect = "side_effect", "Side effects";
+    }
 }
 
 /// A proposal as the engine makes it, before it has an id.

@@ -24,6 +24,17 @@ pub struct ChangeWindow {
 #[serde(try_from = "String", into = "String")]
 pub struct ChangeWindows(pub Vec<ChangeWindow>);
 
+impl ChangeWindows {
+    /// These windows of a narrower scope within those of a wider one: every freeze holds, and the narrower scope's windows, where it has
+    /// any, take the place of the wider one's.
+    #[must_use]
+    pub fn within(&self, wider: &Self) -> Self {
+        let own = self.0.iter().any(|w| w.allows);
+        let held = wider.0.iter().filter(|w| (!w.allows || !own) && !self.0.contains(w));
+        Self(held.chain(&self.0).cloned().collect())
+    }
+}
+
 /// A text that is no list of windows.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is not a window: write allow or deny, five cron fields, for a length, in a zone: deny 0 18 * * 5 for 62h in Europe/Berlin")]
@@ -90,6 +101,19 @@ impl From<ChangeWindows> for String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_freeze_holds_whatever_a_narrower_scope_allows() {
+        let within = |narrow: &str, wide: &str| {
+            let read = |text: &str| text.parse::<ChangeWindows>().unwrap();
+            read(narrow).within(&read(wide)).to_string()
+        };
+        let (freeze, office, night) = ("deny 0 18 * * 5 for 62h", "allow 0 9 * * 1-5 for 8h", "allow 0 2 * * * for 3h");
+        assert_eq!(within(night, &format!("{freeze}; {office}")), format!("{freeze}; {night}"));
+        assert_eq!(within("deny 0 0 24 12 * for 8d", office), format!("{office}; deny 0 0 24 12 * for 8d"));
+        assert_eq!(within(freeze, freeze), freeze);
+        assert_eq!(within("", freeze), freeze);
+    }
 
     #[test]
     fn windows_read_back() {

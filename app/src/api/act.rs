@@ -15,7 +15,7 @@ use crate::doorway::{answer, doorway, set_cookie};
 #[cfg(feature = "ssr")]
 use headroom_model::view::{AnalyzeRequest, ProposeRequest};
 #[cfg(feature = "ssr")]
-use headroom_service::parse_plan_hash;
+use headroom_service::{parse_minute, parse_plan_hash};
 
 /// The id in an address.
 ///
@@ -187,11 +187,12 @@ pub async fn comment(id: String, text: String, key: String) -> Result<Done, AppE
 
 /// Starts an approved change; a worker carries it out.
 #[server(prefix = "/fn", endpoint = "recommendation/apply", output = Json)]
-pub async fn apply(id: String, plan_hash: String, key: String) -> Result<Done, AppError> {
+pub async fn apply(id: String, plan_hash: String, #[server(default)] not_before: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
-        door.once(&key, &format!("apply {id} {plan_hash}"), async {
-            door.service.apply(&door.ctx, parse_id(&id)?, &parse_plan_hash(&plan_hash)?).await?;
+        door.once(&key, &format!("apply {id} {plan_hash} {not_before}"), async {
+            let at = parse_minute("not_before", &not_before)?;
+            door.service.apply_at(&door.ctx, parse_id(&id)?, &parse_plan_hash(&plan_hash)?, at).await?;
             Ok(Done::said("Applying was asked for. This page follows it."))
         })
         .await

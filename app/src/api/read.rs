@@ -95,6 +95,15 @@ pub async fn insights(name: String, at: Option<i64>) -> Result<InsightsView, App
     Ok(InsightsView { insights, charts: super::draw_all(&charts, "f") })
 }
 
+/// What is seen in the service of a recommendation beyond its size, without its forecasts: they are among the recommendation's charts.
+#[server(prefix = "/fn", endpoint = "recommendation/insights", input = Json, output = Json)]
+pub async fn recommendation_insights(id: RecommendationId) -> Result<InsightsView, AppError> {
+    let door = doorway().await?;
+    let mut insights = door.service.recommendation_insights(&door.ctx, id).await?;
+    insights.forecasts.clear();
+    Ok(InsightsView { insights, charts: Vec::new() })
+}
+
 /// A page of recommendations.
 #[server(prefix = "/fn", endpoint = "recommendations", input = Json, output = Json)]
 pub async fn recommendations(query: RecommendationQuery) -> Result<PageOf<RecommendationRow>, AppError> {

@@ -1,14 +1,16 @@
-//! One benchmark: its runs, the level between steps, and what came shortly before each step.
+//! One benchmark: its newest run against its baseline, its runs, the level between steps, and what came shortly before each step.
 
 use super::benchmarks::step;
 use crate::api::{ChartView, read};
 use crate::components::chart::Chart;
+use crate::components::figure::Figure;
 use crate::components::icon::Icon;
+use crate::components::notice::note;
 use crate::components::panel::{Shape, empty, load, load_page};
 use crate::format;
 use crate::link;
 use crate::live::Live;
-use headroom_model::benchmark::BenchmarkStep;
+use headroom_model::benchmark::{AgainstBaseline, BenchmarkStep, Comparison, Verdict};
 use headroom_model::view::{BenchmarkPage, BenchmarkPoint};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -31,6 +33,7 @@ pub fn BenchmarkDetail() -> impl IntoView {
             view! {
                 <Title text=title />
                 {head(&page)}
+                {newest(&page)}
                 <section class="panel">
                     <header><h2>"Runs"</h2></header>
                     {load(chart, "The chart", Shape::Chart, |chart: ChartView| view! { <Chart chart /> })}
@@ -57,6 +60,71 @@ fn head(page: &BenchmarkPage) -> impl IntoView + use<> {
     }
 }
 
+/// The newest run against the runs before it.
+fn newest(page: &BenchmarkPage) -> AnyView {
+    let Some(against) = &page.against else {
+        let why = if page.steps.is_empty() { "It is the only one so far." } else { "It is the first since the level stepped." };
+        return note("", Icon::Info, "Nothing to compare the newest run with yet".to_owned(), why.to_owned()).into_any();
+    };
+    let unit = page.row.unit.clone();
+    let before = format!("median of {}; baseline {}", values(against.new_values), format::number(against.baseline_median));
+    let runs = if against.runs == 1 {
+        format!("the baseline is the run of {}", format::time(against.to))
+    } else {
+        format!("the baseline is the {} runs from {} to {}", against.runs, format::time(against.from), format::time(against.to))
+    };
+    let (word, tone, why) = verdict(against);
+    view! {
+        <dl class="figs">
+            <Figure title="Newest run" value=format::number(against.new_median) unit=unit detail=before
+                how=format!("The baseline is made of {} of up to ten runs before it, back to the last step of the level.", values(against.baseline_values)) />
+            {against.comparison.map(|c| shift(&c))}
+            <Figure title="Against the baseline" value=word tone=tone detail=format!("{why}; {runs}")
+                how="Better or worse where chance alone would show such values at most once in a hundred times, and the shift matters. It tells this run from those; that the level is another, a step tells." />
+        </dl>
+    }
+    .into_any()
+}
+
+fn shift(c: &Comparison) -> impl IntoView + use<> {
+    let interval = format!("99 % sure: {} to {}", format::signed_percent(c.low_percent), format::signed_percent(c.high_percent));
+    let above = format!("{}: of two values, the new one is the larger in {}", size(c.cliffs_delta), format::share(c.chance_above));
+    view! {
+        <Figure title="Shift" value=format::signed_percent(c.shift_percent) detail=interval
+            how="The middle of all differences between a new and an old value, in percent of the baseline's median (Hodges–Lehmann)." />
+        <Figure title="Effect size" value=format::number(c.cliffs_delta) detail=above
+            how="Cliff's delta: how much more often a new value is above an old one than below. 1 is always, 0 as often, −1 never." />
+    }
+}
+
+/// How large a Cliff's delta is. Source: Romano et al., Appropriate statistics for ordinal level data, 2006.
+fn size(delta: f64) -> &'static str {
+    match delta.abs() {
+        d if d < 0.147 => "negligible",
+        d if d < 0.33 => "small",
+        d if d < 0.474 => "medium",
+        _ => "large",
+    }
+}
+
+/// What the comparison says, its tone, and why.
+fn verdict(a: &AgainstBaseline) -> (&'static str, &'static str, String) {
+    let matters = format::percent(a.matters_percent);
+    let few = a.new_values.min(a.baseline_values) < 4;
+    match a.comparison.map(|c| c.verdict) {
+        Some(Verdict::Faster) => ("Better", "good", format!("by more than noise and {matters}")),
+        Some(Verdict::Slower) => ("Worse", "bad", format!("by more than noise and {matters}")),
+        Some(Verdict::Same) => ("The same", "", format!("within {matters}, for sure")),
+        Some(Verdict::Unclear) if few => ("Cannot be told", "", "fewer than four values exclude nothing".to_owned()),
+        Some(Verdict::Unclear) => ("Cannot be told", "", "neither surely another nor surely the same".to_owned()),
+        None => ("Cannot be told", "", "the baseline's median is 0".to_owned()),
+    }
+}
+
+fn values(n: u32) -> String {
+    format::count(u64::from(n), "value", "values")
+}
+
 fn steps(page: &BenchmarkPage) -> impl IntoView + use<> {
     let unit = page.row.unit.clone();
     let rows = page.steps.iter().rev().map(|s| step_row(s, &unit)).collect_view();
@@ -76,6 +144,7 @@ fn steps(page: &BenchmarkPage) -> impl IntoView + use<> {
                     <tbody>{rows}</tbody>
                 </table>
             </div>
+            <footer>"Shortly before: what Headroom changed in the service within three days. It is not told of deploys; the commit says what was measured."</footer>
         }
         .into_any()
     };

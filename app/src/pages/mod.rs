@@ -6,6 +6,7 @@ pub mod benchmark;
 pub mod benchmarks;
 pub mod changes;
 pub mod first_run;
+pub mod grounds;
 pub mod not_found;
 pub mod overview;
 pub mod recommendation;

@@ -1,7 +1,9 @@
 //! One recommendation, read top to bottom as an argument: what, where it stands, what it is worth, the evidence, exactly what will
-//! change, what others would have done, why, what if it goes wrong, who said what.
+//! change, what others would have done, why, what if it goes wrong, who said what, what else is known of the service.
 
+use super::grounds::{drivers, is_memory, replay};
 use super::recommendation_acts::{Acts, action_bar, comment_form};
+use super::service_insights::{self, among_its_like, anomalies};
 use crate::api::{ChartView, Entry, read};
 use crate::components::chart::Chart;
 use crate::components::diff::{diff, drift};
@@ -17,8 +19,7 @@ use crate::link;
 use crate::live::Live;
 use headroom_model::effect::{Effect as Measured, Judgement, MetricEffect};
 use headroom_model::job::OptimizationStatus;
-use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Driver, Evidence, RecommendationState, Replay, ReplayRow};
+use headroom_model::recommendation::{Evidence, RecommendationState, Replay, ReplayRow, Risk, RiskOf};
 use headroom_model::view::{DiffObject, RecommendationPage};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -39,15 +40,21 @@ pub fn RecommendationDetail() -> impl IntoView {
         move || (id.get(), live.rev(&["changes"])),
         |(id, _)| async move { read::recommendation_charts(crate::api::act::parse_id(&id)?).await },
     );
+    // Not with every sample: what somebody reads before deciding keeps its place.
+    let insights = Resource::new_blocking(
+        move || (id.get(), live.rev(&["changes", "jobs"])),
+        |(id, _)| async move { read::recommendation_insights(crate::api::act::parse_id(&id)?).await },
+    );
     view! {
         {acts.notice()}
-        {load_page(data, move |p: RecommendationPage| page(&p, charts, acts, &entry))}
+        {load_page(data, move |p: RecommendationPage| page(&p, charts, insights, acts, &entry))}
     }
 }
 
 fn page(
     p: &RecommendationPage,
     charts: Resource<Result<Vec<ChartView>, crate::AppError>>,
+    insights: service_insights::Data,
     acts: Acts,
     entry: &Entry,
 ) -> impl IntoView + use<> {
@@ -69,6 +76,11 @@ fn page(
                 {p.recommendation.proposal.replays.iter().map(replay).collect_view()}
             </div>
             <div>{why(p)}{if_wrong(p)}{discussion(p, acts, entry)}{events(p)}</div>
+        </div>
+        <h2>"What else is known of this service"</h2>
+        <div class="two">
+            <div>{anomalies(insights, &p.row.service_name, "7d")}</div>
+            <div>{among_its_like(insights)}</div>
         </div>
         {action_bar(p, acts, entry)}
     }
@@ -192,10 +204,6 @@ fn replayed(replays: &[Replay]) -> Option<AnyView> {
     Some(view! { <Figure title value=show(ours) detail=was how=format!("The proposal, laid over the service's own last {days}: the share of samples that would have passed it.") /> }.into_any())
 }
 
-fn is_memory(metric: Metric) -> bool {
-    matches!(metric, Metric::MemoryWorkingSet | Metric::MemoryUtilization)
-}
-
 fn chart_panels(charts: Vec<ChartView>) -> impl IntoView + use<> {
     let panel = |(i, chart): (usize, ChartView)| {
         let size = if i == 0 { "chart-host" } else { "chart-host short" };
@@ -218,55 +226,6 @@ fn plan(p: &RecommendationPage) -> impl IntoView + use<> {
     }
 }
 
-fn replay(r: &Replay) -> impl IntoView + use<> {
-    let memory = is_memory(r.metric);
-    let days = format::duration(r.to.secs_since(r.from));
-    let (asked, fault, worst) = if memory { ("Memory limit", "Above it", "Days above") } else { ("CPU asked", "Throttled", "Worst day") };
-    let metric = r.metric;
-    let row = move |row: &ReplayRow| {
-        let name = match row.policy.as_str() {
-            "headroom" => "Headroom",
-            "proposed" => "These values",
-            "today" => "Today",
-            "daily" => "Headroom, day by day",
-            "vpa" => "VPA",
-            "krr" => "KRR",
-            "autopilot" => "Autopilot window",
-            "aws" => "AWS style",
-            other => other,
-        };
-        let bad = if row.breached > 0.01 || (memory && row.breached_days > 0) { "n bad" } else { "n" };
-        let last = if memory { row.breached_days.to_string() } else { format::share(row.worst_day) };
-        view! {
-            <tr class=matches!(row.policy.as_str(), "headroom" | "proposed").then_some("on")>
-                <th scope="row">{name.to_owned()}</th>
-                <td class="n" data-label=asked>{format::value(metric, row.asked)}</td>
-                <td class="n" data-label="Slack">{format::share(row.slack)}</td>
-                <td class=bad data-label=fault>{format::share(row.breached)}</td>
-                <td class=bad data-label=worst>{last}</td>
-                <td class="n" data-label="Changes a week">{format::number(row.changes_per_week)}</td>
-                <td class="n" data-label="Cost a month">{format::money(row.cost_month)}</td>
-            </tr>
-        }
-    };
-    view! {
-        <section class="panel">
-            <header><h2>{format!("{}: the same {days}, replayed", if memory { "Memory" } else { "CPU" })}</h2><div class="right">"what each policy would have asked for, and what it would have done"</div></header>
-            <div class="table-wrap" tabindex="0" role="region" aria-label=format!("Replay of {}", format::metric(metric))>
-                <table class="cards replay">
-                    <thead>
-                        <tr>
-                            <th scope="col">"Policy"</th><th scope="col" class="n">{asked}</th><th scope="col" class="n">"Slack"</th><th scope="col" class="n">{fault}</th>
-                            <th scope="col" class="n">{worst}</th><th scope="col" class="n">"Changes a week"</th><th scope="col" class="n">"Cost a month"</th>
-                        </tr>
-                    </thead>
-                    <tbody>{r.rows.iter().map(row).collect_view()}</tbody>
-                </table>
-            </div>
-        </section>
-    }
-}
-
 fn why(p: &RecommendationPage) -> impl IntoView + use<> {
     let line = |e: &Evidence| {
         let (tone, glyph, word) = if e.supports { ("st good", Icon::Done, "for it: ") } else { ("st warn", Icon::Alert, "take care: ") };
@@ -283,25 +242,21 @@ fn why(p: &RecommendationPage) -> impl IntoView + use<> {
     }
 }
 
-/// What raises and what lowers the confidence, if the analysis said so.
-fn drivers(drivers: &[Driver]) -> impl IntoView + use<> {
-    let line = |d: &Driver| {
-        let tone = if d.effect < 0.0 { "num warn" } else { "num good" };
-        view! { <li><span class="grow">{d.text.clone()}</span><span class=tone>{format::points(d.effect)}</span></li> }
-    };
-    (!drivers.is_empty()).then(|| {
-        view! {
-            <footer>"What drives the confidence, in percentage points"</footer>
-            <ul class="rows">{drivers.iter().map(line).collect_view()}</ul>
-        }
-    })
-}
-
 fn if_wrong(p: &RecommendationPage) -> impl IntoView + use<> {
-    let expires = p.change.as_ref().map(|c| view! { <dt>"Expires undecided"</dt><dd>{format::time(c.expires_at)}</dd> });
+    let risk = |r: &RiskOf| {
+        let tone = match r.level {
+            Risk::Low => "muted",
+            Risk::Medium => "warn",
+            Risk::High => "bad",
+        };
+        view! { <li><span class="grow">{r.kind.plain()}": "{r.reason.clone()}</span><span class=tone>{r.level.plain()}</span></li> }
+    };
+    let risks = p.recommendation.proposal.risk.dimensions.iter().map(risk).collect::<Vec<_>>();
+    let expires = p.change.as_ref().map(|c| view! { <dt>"Expires unless begun"</dt><dd>{format::time(c.expires_at)}</dd> });
     view! {
         <section class="panel">
             <header><h2>"If it goes wrong"</h2></header>
+            {(!risks.is_empty()).then(|| view! { <ul class="rows">{risks}</ul> })}
             <div class="in">
                 <dl class="facts">
                     <dt>"Guards"</dt><dd>"latency, errors, throttling, kills"</dd>

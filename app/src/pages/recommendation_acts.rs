@@ -122,11 +122,12 @@ pub fn action_bar(p: &RecommendationPage, acts: Acts, entry: &Entry) -> impl Int
         {open.then(|| dismiss(&id, acts, entry))}
         {(p.recommendation.state == RecommendationState::Dismissed).then(|| reopen(&id, acts, entry))}
         {(open && p.refusal.is_none()).then(|| submit(&id, acts, entry))}
-        {can(ChangeAct::Withdraw).filter(|c| c.requested_by == entry.user).map(|_| withdraw(&id, acts))}
+        {can(ChangeAct::Withdraw).map(|_| withdraw(&id, acts))}
         {can(ChangeAct::RequestChanges).map(|_| request_changes(&id, acts, entry))}
         {can(ChangeAct::Reject).map(|_| reject(&id, acts, entry))}
         {can(ChangeAct::Approve).map(|c| approve(&id, c, acts, entry))}
         {can(ChangeAct::RollBack).map(|c| roll_back(&id, c, acts, entry))}
+        {can(ChangeAct::Apply).map(|c| schedule(&id, c, acts, entry))}
         {can(ChangeAct::Apply).map(|c| apply(&id, c, acts, entry))}
         {can(ChangeAct::BreakGlass).map(|_| break_glass(&id, acts, entry))}
     };
@@ -155,6 +156,7 @@ fn situation(p: &RecommendationPage, entry: &Entry) -> String {
             approve_refusal(change, entry).unwrap_or_else(|| format!("Plan {} waits for you.", change.plan_hash.short()))
         }
         Substate::Approved => entry.why_not(Permission::Apply).unwrap_or_else(|| "Approved. It can be applied.".to_owned()),
+        Substate::Scheduled => format!("It is carried out at {}, cluster time.", format::time(change.not_before)),
         Substate::HeldByFreeze => "It is carried out by itself when the freeze ends.".to_owned(),
         Substate::Observing => {
             change.observing_until.map_or_else(String::new, |t| format!("Watched until {}, cluster time.", format::time(t)))
@@ -229,6 +231,33 @@ fn apply(id: &str, change: &ChangePage, acts: Acts, entry: &Entry) -> impl IntoV
             <button class="btn go" type="submit" disabled=why_not.is_some() title=why_not aria-busy=busy(outcome)>{icon(Icon::Play)}"Apply"</button>
         </ActionForm>
     }
+}
+
+/// The same at a time of one's choice.
+fn schedule(id: &str, change: &ChangePage, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
+    let (action, outcome) = acts.apply;
+    let (id, hash) = (id.to_owned(), change.plan_hash.to_string());
+    let refused = outcome.problem.get_untracked().is_some();
+    entry.why_not(Permission::Apply).is_none().then(|| {
+        view! {
+            <details open=refused>
+                <summary class="btn">{icon(Icon::Clock)}"Schedule"</summary>
+                <div class="in">
+                    <ActionForm action=action attr:class="form">
+                        <OnceKey outcome />
+                        <input type="hidden" name="id" value=id />
+                        <input type="hidden" name="plan_hash" value=hash />
+                        <div class="field">
+                            <label for="not-before">"Not before, cluster time, UTC"</label>
+                            <input class="input" id="not-before" type="datetime-local" name="not_before" required=true />
+                        </div>
+                        <FormError outcome fields=Vec::new() />
+                        <button class="btn go" type="submit" aria-busy=busy(outcome)>"Apply then"</button>
+                    </ActionForm>
+                </div>
+            </details>
+        }
+    })
 }
 
 /// A button that asks for a reason first. It opens without JavaScript, too, and stays open when the reason was refused.

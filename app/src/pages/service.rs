@@ -1,5 +1,6 @@
 //! One service: use against what is asked for, latency, traffic, what was found, what was changed, what it calls.
 
+use super::grounds::grounds;
 use super::query;
 use super::recommendations::analyse_button;
 use super::service_insights::{among_its_like, anomalies, days_ahead};
@@ -66,6 +67,7 @@ pub fn ServiceDetail() -> impl IntoView {
                         {anomalies(insights, &p.row.service_name, &range.get())}
                         {days_ahead(insights)}
                         {proposals(&p.recommendations, &p)}
+                        {p.grounds.iter().map(grounds).collect_view()}
                         {changes(&p.changes)}
                     </div>
                     <div>

@@ -131,7 +131,7 @@ fn insufficient(case: &Case) -> Option<String> {
             words::number(f.span_hours, if f.span_hours < 10.0 { 1 } else { 0 })
         ));
     }
-    let least = case.input.policy.min_data_points;
+    let least = case.fewest_samples();
     (f.samples < least).then(|| format!("not enough data: {} of {} samples", f.samples, least))
 }
 

@@ -9,7 +9,7 @@ use crate::words::{bytes, bytes_step, cores_step, of_cores, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
 use headroom_model::plan::{FieldChange, Plan};
-use headroom_model::recommendation::{Evidence, Proposal, Replay, Risk};
+use headroom_model::recommendation::{Evidence, Proposal, Replay, Risk, RiskKind};
 use headroom_model::service::ResourceState;
 
 /// Evaluates the state that a person wants: strategy `person`, the held value's replay row is called `proposed`.
@@ -31,7 +31,7 @@ pub fn evaluate_own(input: &Input, wanted: &ResourceState) -> Proposal {
     view.others(&changes);
     if let Some(why) = case.refusal(wanted) {
         view.evidence.push(says(false, &why));
-        view.risks.add(Risk::High, format!("the cluster would refuse it: {why}"));
+        view.risks.add(RiskKind::Room, Risk::High, format!("the cluster would refuse it: {why}"));
     }
     view.evidence.push(case.data_evidence());
     // The least certain part decides; without a part that history can speak for, nobody knows.
@@ -123,12 +123,20 @@ impl View<'_> {
         let Some(replay) = self.case.replay_memory("proposed", Some(limit)) else { return };
         let peak = demand.days().iter().fold(0.0, |most: f64, day| most.max(f64::from(day.peak())));
         if limit < peak {
-            self.risks.add(Risk::High, format!("memory reached {}, above the {} proposed: it would be killed", bytes(peak), bytes(limit)));
+            self.risks.add(
+                RiskKind::Shortage,
+                Risk::High,
+                format!("memory reached {}, above the {} proposed: it would be killed", bytes(peak), bytes(limit)),
+            );
         } else if limit < peak * (1.0 + self.case.input.policy.memory_margin / 2.0) {
-            self.risks.add(Risk::Medium, format!("memory reached {}, close to the {} proposed", bytes(peak), bytes(limit)));
+            self.risks.add(
+                RiskKind::Shortage,
+                Risk::Medium,
+                format!("memory reached {}, close to the {} proposed", bytes(peak), bytes(limit)),
+            );
         }
         if self.case.features.leak.is_some() {
-            self.risks.add(Risk::Medium, "memory grows between restarts, so the size will not last");
+            self.risks.add(RiskKind::Shortage, Risk::Medium, "memory grows between restarts, so the size will not last");
         }
         self.evidence
             .push(says(limit >= peak, format!("the peak was {}, {} of the {} proposed", bytes(peak), percent(peak / limit), bytes(limit))));
@@ -149,17 +157,18 @@ impl View<'_> {
         for change in changes.iter().filter(|c| !c.field.starts_with("containers.")) {
             let (from, to) = (change.from.as_deref().unwrap_or("none"), change.to.as_deref().unwrap_or("none"));
             if change.field == "replicas" && self.case.state().autoscaler.is_some() {
-                self.risks.add(Risk::Medium, "an autoscaler decides on replicas here and will overrule the number");
+                self.risks.add(RiskKind::SideEffect, Risk::Medium, "an autoscaler decides on replicas here and will overrule the number");
             } else if change.field == "replicas" {
                 match self.wanted.replicas {
-                    Some(0) => self.risks.add(Risk::High, "without replicas nothing serves"),
+                    Some(0) => self.risks.add(RiskKind::Shortage, Risk::High, "without replicas nothing serves"),
                     Some(1) if self.case.replicas() > 1.0 => {
-                        self.risks.add(Risk::Medium, "one replica is left: when it fails, nothing serves")
+                        self.risks.add(RiskKind::Shortage, Risk::Medium, "one replica is left: when it fails, nothing serves")
                     }
                     _ => {}
                 }
             } else {
                 self.risks.add(
+                    RiskKind::Data,
                     Risk::Medium,
                     format!("its history knows {} at {from} only; what {to} does is seen after the change", change.field),
                 );
@@ -176,8 +185,7 @@ fn held_before(sure: Confidence, kept: u32, judged: u32) -> Confidence {
 }
 
 fn share_above(days: &[Day<'_>], value: f64) -> f64 {
-    let (above, all) =
-        days.iter().flat_map(Day::present).fold((0u32, 0u32), |(above, all), v| (above + u32::from(f64::from(v) > value), all + 1));
+    let (above, all) = days.iter().fold((0u32, 0u32), |(above, all), day| (above + day.above(value), all + day.count()));
     f64::from(above) / f64::from(all.max(1))
 }
 

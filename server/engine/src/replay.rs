@@ -35,7 +35,7 @@ pub(crate) fn replay(q: &Question) -> Replay {
     let held = [q.proposal, q.today.map(|v| ("today", v))];
     for (name, value) in held.into_iter().flatten() {
         let mut score = Score::default();
-        scored.iter().for_each(|day| score.day(day.values, value));
+        scored.iter().for_each(|day| score.day(day, value));
         rows.push(score.row(name, value, 0.0, (q.price)(value)));
     }
     if days.len() >= 2 {
@@ -58,7 +58,7 @@ fn row(name: &str, held: &Followed, days: &[Day<'_>], taught: usize, q: &Questio
         let Some(value) = *value else { continue };
         changes += u32::from(before.is_some_and(|old| (value - old).abs() > 0.001 * old));
         before = Some(value);
-        score.day(day.values, value);
+        score.day(day, value);
     }
     let asked = held.next?;
     let weeks = ((days.len() - taught) as f64 / 7.0).max(1.0 / 7.0);
@@ -77,17 +77,14 @@ struct Score {
 }
 
 impl Score {
-    fn day(&mut self, values: &[f32], value: f64) {
+    fn day(&mut self, day: &Day<'_>, value: f64) {
         let (mut n, mut above, mut used) = (0u32, 0u32, 0.0);
-        for v in values {
-            let v = f64::from(*v);
-            if v.is_nan() {
-                continue;
-            }
-            n += 1;
-            above += u32::from(v > value);
-            used += v.min(value);
-        }
+        day.each(|v, times| {
+            let v = f64::from(v);
+            n += times;
+            above += if v > value { times } else { 0 };
+            used += v.min(value) * f64::from(times);
+        });
         self.samples += u64::from(n);
         self.above += u64::from(above);
         self.asked += value * f64::from(n);

@@ -7,6 +7,17 @@ use headroom_model::time::DAY;
 /// Times beyond this many seconds from 1970 (about the year 5138) are not believed.
 const FAR: i64 = 100_000_000_000;
 
+/// A part of samples that lies in one UTC day; at least one value is no gap.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct DayPart<'a> {
+    /// Days since 1970.
+    pub day: i64,
+    /// Seconds from midnight to the begin of the first value.
+    pub offset: i64,
+    /// With gaps.
+    pub values: &'a [f32],
+}
+
 /// Clean samples on a regular grid; `NaN` is a gap, everything else is finite and not negative.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Samples {
@@ -93,17 +104,16 @@ impl Samples {
         }
     }
 
-    /// Parts that lie in one UTC day each, oldest first, days without any sample left out: (day since 1970, values with gaps).
-    pub fn days(&self) -> Vec<(i64, &[f32])> {
+    /// Parts that lie in one UTC day each, oldest first, days without any sample left out.
+    pub fn days(&self) -> Vec<DayPart<'_>> {
         let mut out = Vec::new();
         let mut from = 0;
         while from < self.values.len() {
-            let day = self.time(from).div_euclid(DAY);
-            let left = (day + 1) * DAY - self.time(from);
-            let to = (from + ((left + self.step - 1) / self.step).max(1) as usize).min(self.values.len());
+            let (day, offset) = (self.time(from).div_euclid(DAY), self.time(from).rem_euclid(DAY));
+            let to = (from + ((DAY - offset + self.step - 1) / self.step).max(1) as usize).min(self.values.len());
             let values = &self.values[from..to];
             if values.iter().any(|v| !v.is_nan()) {
-                out.push((day, values));
+                out.push(DayPart { day, offset, values });
             }
             from = to;
         }
@@ -153,7 +163,7 @@ mod tests {
     fn days_are_cut_at_midnight() {
         let series = Series { start: 86_400 - 600, step: 300, values: vec![1.0; 2 + 288 + 1] };
         let clean = Samples::clean(&series, Metric::CpuUsage).unwrap();
-        let days: Vec<(i64, usize)> = clean.days().iter().map(|(d, v)| (*d, v.len())).collect();
+        let days: Vec<(i64, usize)> = clean.days().iter().map(|part| (part.day, part.values.len())).collect();
         assert_eq!(days, [(0, 2), (1, 288), (2, 1)]);
         let slow = Series { start: 0, step: 200_000, values: vec![1.0; 3] };
         assert_eq!(Samples::clean(&slow, Metric::CpuUsage).unwrap().days().len(), 3);

@@ -12,8 +12,7 @@ pub(crate) use past::{Kept, Past};
 pub(crate) use spread::Spread;
 
 use crate::features::clean;
-use crate::rightsize::{Day, days};
-use crate::samples::Samples;
+use crate::samples::{DayPart, Samples};
 use headroom_model::metric::{Aggregation, Metric};
 use headroom_model::series::{Series, ServiceHistory, merged};
 use headroom_model::time::DAY;
@@ -86,9 +85,9 @@ impl DaySketch {
         let samples = clean(history);
         let mut out: BTreeMap<i64, Self> = BTreeMap::new();
         for (metric, s) in &samples {
-            for day in days(s) {
+            for day in s.days() {
                 let sketch = out.entry(day.day).or_insert_with(|| Self { day: day.day, metrics: BTreeMap::new() });
-                sketch.metrics.insert(*metric, MetricDay::of(&day, metric.aggregation()));
+                sketch.metrics.insert(*metric, MetricDay::of(&day, s.step, metric.aggregation()));
             }
         }
         for metric in [Metric::CpuUsage, Metric::CpuUtilization] {
@@ -169,18 +168,18 @@ impl MetricDay {
             && i64::from(self.last.max(quarters.first)) < DAY
     }
 
-    fn of(day: &Day<'_>, rule: Aggregation) -> Self {
+    fn of(day: &DayPart<'_>, step: i64, rule: Aggregation) -> Self {
         let present = |i: usize| !day.values[i].is_nan();
         let first = (0..day.values.len()).find(|i| present(*i)).unwrap_or(0);
         let last = (0..day.values.len()).rev().find(|i| present(*i)).unwrap_or(0);
-        let begin = |i: usize| day.offset + i as i64 * day.step;
+        let begin = |i: usize| day.offset + i as i64 * step;
         let values = &day.values[first..=last];
         let (sum, squares) = values.iter().filter(|v| !v.is_nan()).fold((0.0, 0.0), |(sum, squares), v| {
             let v = f64::from(*v);
             (sum + v, squares + v * v)
         });
         Self {
-            step: u32::try_from(day.step).unwrap_or(u32::MAX),
+            step: u32::try_from(step).unwrap_or(u32::MAX),
             first: begin(first) as u32,
             last: begin(last) as u32,
             newest: day.values[last],
@@ -188,7 +187,7 @@ impl MetricDay {
             squares,
             seen: Spread::of(values),
             wanted: None,
-            quarters: Quarters::of(begin(first), day.step, values, rule),
+            quarters: Quarters::of(begin(first), step, values, rule),
         }
     }
 }
@@ -237,9 +236,9 @@ fn wanted(samples: &BTreeMap<Metric, Samples>, metric: Metric) -> Vec<(i64, Want
         let some = |s: Option<&Samples>| s.is_some_and(|s| s.points().any(|(t, v)| t.div_euclid(DAY) == day && v > 0.0));
         some(throttled) || some(restarts)
     };
-    let running: BTreeMap<i64, Spread> = days(&running).iter().map(|day| (day.day, Spread::of(day.values))).collect();
-    let of_day = |day: &Day<'_>| {
-        let begin = |i: usize| day.day * DAY + day.offset + i as i64 * day.step;
+    let running: BTreeMap<i64, Spread> = running.days().iter().map(|day| (day.day, Spread::of(day.values))).collect();
+    let of_day = |day: &DayPart<'_>| {
+        let begin = |i: usize| day.day * DAY + day.offset + i as i64 * all.step;
         let start_up = day.values.iter().enumerate().filter(|(i, v)| !v.is_nan() && starting(&starts, begin(*i)));
         Wanted {
             all: Spread::of(day.values),
@@ -247,7 +246,7 @@ fn wanted(samples: &BTreeMap<Metric, Samples>, metric: Metric) -> Vec<(i64, Want
             start_up: start_up.fold(0.0, |most, (_, v)| most.max(*v)),
         }
     };
-    days(&all).iter().filter(|day| hidden(day.day)).map(|day| (day.day, of_day(day))).collect()
+    all.days().iter().filter(|day| hidden(day.day)).map(|day| (day.day, of_day(day))).collect()
 }
 
 /// Demand behind throttling: a container stopped in a share `s` of its periods would have used about `use / (1 − s)`, at most three times as much.

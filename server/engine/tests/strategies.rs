@@ -411,3 +411,15 @@ fn a_persons_values_are_held_against_the_room_too() {
     assert_eq!(p.risk.level, Risk::High);
     assert!(p.risk.reasons.iter().any(|r| r.starts_with("the cluster would refuse it: the quota of shop")), "{:?}", p.risk);
 }
+
+#[test]
+fn a_short_job_is_sized_by_its_runs() {
+    let at_night = |value: f64| move |i: usize| if (24..28).contains(&(i % 288)) { value } else { f64::NAN };
+    let job = |days| World::new(days).with(Metric::CpuUsage, 0.1, at_night(1.0)).with(Metric::MemoryWorkingSet, 0.05, at_night(2.0 * G));
+    let p = job(14).proposal("cpu");
+    let request = p.recommended.cpu_request().unwrap().get();
+    assert!((1.05..2.0).contains(&request), "{request}");
+    assert!(p.evidence.iter().any(|e| e.text.starts_with("it runs for about 20 minutes a day, known from 14 days")), "{:?}", p.evidence);
+    let young = job(5).analyze();
+    assert_eq!(young.reason, Some(Reason::InsufficientData("not enough data: 20 of 24 samples".to_owned())));
+}

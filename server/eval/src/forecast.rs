@@ -186,7 +186,7 @@ fn days(file: &Path) -> Result<Vec<Series>, String> {
                 series.values.push(value);
                 series.last = time;
             }
-            _ => out.push(Series { name: name.to_owned(), last: time, stride: 1, values: vec![value] }),
+            _ => out.push(Series { name: name.to_owned(), line: 0, last: time, stride: 1, values: vec![value] }),
         }
     }
     Ok(out)

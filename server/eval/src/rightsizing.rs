@@ -213,7 +213,8 @@ What each method would have held per UTC day, decided at 00:00 from what came be
 Samples are pooled over all series, each weighing as long as it covers. Slack is the share of what was held that was not used; breach the share of
 samples above the value; shortfall what they lacked, of all use; a change is more than 0.1 % between one day and the next. slack@b: all values of
 a method are scaled by one factor until b of the samples lie above, so that methods are compared at equal risk. Floors are off. A series that is
-never used at all is left out. Repeat: `make eval`; a file's values: `headroom replay USAGE.csv --policy headroom|vpa|krr|autopilot|aws`.
+never used at all is left out. This is the learner that decides every day, shown as *day by day* beside each recommendation. What is recommended is held
+for longer, and chosen by how sure it is to hold for a week: the table of accuracy below is about that. Repeat: `make eval`; a file's values: `headroom replay USAGE.csv --policy headroom|vpa|krr|autopilot|aws`.
 
 Peers: Kubernetes VPA 1.7 (90th percentile decaying by half a day, + 15 %, updated when 10 % off), Robusta KRR (95th percentile of 14 days; memory: peak
 + 15 %), Autopilot's window recommender (load-weighted 95th percentile decaying by half in 12 h; memory: 98th, 48 h; + 15 %), in the style of AWS Compute
@@ -233,8 +234,8 @@ every value is scaled down to 1 %. Tried without gain: heavier and lighter tails
 half-lives of 1 to 14 days, prices wholly absolute and wholly in proportion to the fleet.";
 
 const MEMORY_BAR: &str = "
-Bar: at most 0.5 % unclean days at a slack of at most .30, and slack@0.1 % of at most .52. The slack is missed by two thousandths: each service holds what costs least at one price for a
-day past the limit, and half of that price brings about a tenth of a per cent more of such days.";
+Bar: at most 0.5 % unclean days at a slack of at most .30, and slack@0.1 % of at most .52. Each service holds what costs least at one price for a
+day past the limit; half of that price brings about a tenth of a per cent more of such days, a fourteenth more of it two thousandths of slack.";
 
 const ON_CONTAINERS: &str = "Containers of a shared OpenShift cluster at five minutes, 4.4 days. The first 2 days of a series only teach.";
 

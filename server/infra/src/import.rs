@@ -1,13 +1,14 @@
 //! Usage files that people bring: `time,service,metric,value`, and optionally cluster, namespace, workload, container and unit.
 //!
 //! Plain or gzip; times as RFC 3339 or seconds since the epoch, in any order. Of two samples of one series at one time the later
-//! line wins (counted in [`Imported::repeated`]); samples of several containers of one service at one time add up. Each series is put
-//! on a regular grid whose step is the median distance of its samples; where the file has nothing the grid has a gap.
+//! line wins (counted in [`Imported::repeated`]). Each series is put on a regular grid whose step is the median distance of its samples;
+//! samples of one interval are merged by the metric's rule, and where the file has nothing the grid has a gap. Several containers of one
+//! service add up; of a ratio, a latency or a number of replicas, of which there is no sum, the largest counts.
 
 use crate::infrastructure::service_id;
 use crate::rows::{self, ImportError, Rows};
-use headroom_model::metric::{Metric, Unit};
-use headroom_model::series::{Series, ServiceHistory};
+use headroom_model::metric::{Kind, Metric, Unit};
+use headroom_model::series::{Series, ServiceHistory, merged};
 use headroom_model::service::{Container, Managed, ResourceState, Service, ServiceKey};
 use headroom_model::time::Timestamp;
 use headroom_model::units::{Bytes, Cores};
@@ -24,8 +25,34 @@ pub struct Imported {
     pub rows: u64,
     /// Rows that a later row for the same series and time replaced.
     pub repeated: u64,
+    /// Series of events that were running totals and were taken as their increases.
+    pub totals: u64,
     /// Columns that were not understood and left out.
     pub ignored_columns: Vec<String>,
+}
+
+impl Imported {
+    /// What of the file is not in it as it stands there: a line each, for whoever reads.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if !self.ignored_columns.is_empty() {
+            notes.push(format!("left out: the columns {}", self.ignored_columns.join(", ")));
+        }
+        if self.repeated > 0 {
+            notes.push(format!(
+                "{} of {} rows were replaced by a later row of the same time, service, container and metric: give what differs names of its own",
+                self.repeated, self.rows
+            ));
+        }
+        if self.totals > 0 {
+            notes.push(format!(
+                "{} series of events hardly ever fall: they are taken for running totals, and their increases are used",
+                self.totals
+            ));
+        }
+        notes
+    }
 }
 
 /// One service of a file.
@@ -195,10 +222,14 @@ impl Gathering {
             let mut history = ServiceHistory::default();
             let steps: Vec<(i64, bool)> = series.values().map(|points| step(points)).collect();
             let finest = steps.iter().filter(|(_, even)| *even).map(|(s, _)| *s).min();
-            for ((metric, points), (own, even)) in series.into_iter().zip(steps) {
+            for ((metric, mut points), (own, even)) in series.into_iter().zip(steps) {
+                if metric.kind() == Kind::Counter && is_running_total(&mut points) {
+                    take_increases(&mut points);
+                    out.totals += 1;
+                }
                 // A series without a rhythm of its own takes that of its service, with gaps.
                 let step = if even { own } else { finest.map_or(own, |f| f.min(own)) };
-                let (series, repeated) = regular(points, origin, step).map_err(|fault| format!("{name}, {metric}: {fault}"))?;
+                let (series, repeated) = regular(metric, points, origin, step).map_err(|fault| format!("{name}, {metric}: {fault}"))?;
                 out.repeated += repeated;
                 history.metrics.insert(metric, series);
             }
@@ -245,7 +276,7 @@ fn state(history: &ServiceHistory, container: &str) -> ResourceState {
 }
 
 /// Points on a grid that contains `origin`, and how many points were replaced by a later line.
-fn regular(mut points: Vec<Point>, origin: i64, step: i64) -> Result<(Series, u64), String> {
+fn regular(metric: Metric, mut points: Vec<Point>, origin: i64, step: i64) -> Result<(Series, u64), String> {
     points.sort_by_key(|(t, container, line, _)| (*t, *container, *line));
     let before = points.len();
     points.dedup_by(|later, earlier| {
@@ -255,12 +286,6 @@ fn regular(mut points: Vec<Point>, origin: i64, step: i64) -> Result<(Series, u6
         }
     });
     let repeated = (before - points.len()) as u64;
-    points.dedup_by(|later, earlier| {
-        later.0 == earlier.0 && {
-            earlier.3 += later.3;
-            true
-        }
-    });
     let slot = |t: i64| (t - origin + step / 2).div_euclid(step);
     let (first, last) = (slot(points[0].0), slot(points[points.len() - 1].0));
     if last - first >= LONGEST {
@@ -271,18 +296,71 @@ fn regular(mut points: Vec<Point>, origin: i64, step: i64) -> Result<(Series, u6
         ));
     }
     let mut values = vec![f32::NAN; (last - first + 1) as usize];
-    for (t, _, _, value) in &points {
-        values[(slot(*t) - first) as usize] = *value;
+    for interval in points.chunk_by_mut(|a, b| slot(a.0) == slot(b.0)) {
+        values[(slot(interval[0].0) - first) as usize] = together(metric, interval);
     }
-    Ok((Series { start: origin + first * step, step: step as u32, values }, repeated))
+    let step_secs = u32::try_from(step).map_err(|_| format!("its samples are {step} s apart, which is too far"))?;
+    Ok((Series { start: origin + first * step, step: step_secs, values }, repeated))
 }
 
-/// The median distance between times, taken as a usual step when it is within 1.5 % of one, and whether most distances are about it.
+/// Whether events are counted from the beginning rather than per interval: more than half of the values are above nothing, and they rise and
+/// hardly ever fall. Sorts the points by container and time.
+fn is_running_total(points: &mut [Point]) -> bool {
+    points.sort_by_key(|(t, container, line, _)| (*container, *t, *line));
+    let steps = || points.windows(2).filter(|w| w[0].1 == w[1].1);
+    let (rises, falls) = (steps().filter(|w| w[1].3 > w[0].3).count(), steps().filter(|w| w[1].3 < w[0].3).count());
+    let some = points.iter().filter(|p| p.3 > 0.0).count();
+    let most = points.iter().fold(0.0f32, |most, p| most.max(p.3));
+    points.len() >= 6 && 2 * some > points.len() && most >= 2.0 && rises > 0 && 20 * falls <= points.len()
+}
+
+/// Makes running totals, sorted by container and time, into what was added since the sample before; after a fall it has begun anew. What was
+/// before the first sample is not known, and counts as nothing.
+fn take_increases(points: &mut [Point]) {
+    let mut before: Option<(u16, f32)> = None;
+    for point in points {
+        let total = point.3;
+        point.3 = match before {
+            Some((container, old)) if container == point.1 => {
+                if total >= old {
+                    total - old
+                } else {
+                    total
+                }
+            }
+            _ => 0.0,
+        };
+        before = Some((point.1, total));
+    }
+}
+
+/// One value for the samples of one interval: of each container merged in the order of time, then of all containers.
+fn together(metric: Metric, interval: &mut [Point]) -> f32 {
+    if let [only] = interval {
+        return only.3;
+    }
+    interval.sort_by_key(|p| (p.1, p.0));
+    let of = |container: &[Point]| merged(&container.iter().map(|p| p.3).collect::<Vec<_>>(), metric.aggregation());
+    let containers = interval.chunk_by(|a, b| a.1 == b.1).map(of);
+    if adds_up(metric) { containers.sum() } else { containers.fold(f32::NEG_INFINITY, f32::max) }
+}
+
+/// Whether what containers have of a metric adds up to what their service has.
+fn adds_up(metric: Metric) -> bool {
+    match metric.unit() {
+        Unit::Ratio | Unit::Milliseconds => false,
+        Unit::Count => metric.kind() == Kind::Counter,
+        Unit::Cores | Unit::Bytes | Unit::BytesPerSecond | Unit::PerSecond => true,
+    }
+}
+
+/// The median distance between times of a container, taken as a usual step when it is within 1.5 % of one, and whether most distances are about it.
 fn step(points: &[Point]) -> (i64, bool) {
-    let mut times: Vec<i64> = points.iter().map(|p| p.0).collect();
+    // Containers are measured at moments of their own.
+    let mut times: Vec<(u16, i64)> = points.iter().map(|p| (p.1, p.0)).collect();
     times.sort_unstable();
     times.dedup();
-    let mut distances: Vec<i64> = times.windows(2).map(|w| w[1] - w[0]).collect();
+    let mut distances: Vec<i64> = times.windows(2).filter(|w| w[0].0 == w[1].0).map(|w| w[1].1 - w[0].1).collect();
     if distances.is_empty() {
         return (300, false);
     }
@@ -397,8 +475,58 @@ mod tests {
             0,a,cpu_usage_cores,1,n,x\n0,a,cpu_usage_cores,2,n,x\n0,a,cpu_usage_cores,5,n,y\n60,a,cpu_usage_cores,4,n,x\n";
         let imported = read(text).unwrap();
         assert_eq!(imported.repeated, 1);
+        assert!(imported.notes()[0].starts_with("1 of 4 rows"), "{:?}", imported.notes());
         assert_eq!(imported.services[0].history.get(Metric::CpuUsage).unwrap().values, [7.0, 4.0]);
         assert_eq!(imported.services[0].service.key.namespace, "n");
+    }
+
+    #[test]
+    fn samples_of_one_interval_are_merged_by_the_rule_of_their_metric() {
+        let mut text = "time,service,metric,value\n".to_owned();
+        let mut put = |t: i64, value: i64| {
+            for metric in ["cpu_usage_cores", "memory_working_set_bytes", "restarts"] {
+                text += &format!("{t},a,{metric},{value}\n");
+            }
+        };
+        (0..10).for_each(|i| put(i * 300, 1));
+        (0..5).for_each(|i| put(3000 + i * 60, if i == 1 { 11 } else { 1 }));
+        let imported = read(&text).unwrap();
+        let last = |metric| imported.services[0].history.get(metric).unwrap().values[10];
+        // A grid point stands for what is nearest to it: 3000, 3060 and 3120.
+        assert_eq!((last(Metric::CpuUsage), last(Metric::MemoryWorkingSet), last(Metric::Restarts)), (13.0 / 3.0, 11.0, 13.0));
+        assert_eq!(imported.repeated, 0);
+    }
+
+    #[test]
+    fn containers_measured_at_moments_of_their_own_add_up_and_shares_do_not() {
+        let mut text = "time,service,metric,value,container\n".to_owned();
+        for i in 0..10 {
+            for (container, late) in [("x", 0), ("y", 7), ("z", 29)] {
+                text += &format!("{},a,cpu_usage_cores,1,{container}\n", i * 60 + late);
+                text += &format!("{},a,cpu_throttled_ratio,0.{late},{container}\n", i * 60 + late);
+                text += &format!("{},a,replicas,3,{container}\n", i * 60 + late);
+            }
+        }
+        let imported = read(&text).unwrap();
+        let series = |metric| imported.services[0].history.get(metric).unwrap();
+        assert_eq!((series(Metric::CpuUsage).step, &series(Metric::CpuUsage).values), (60, &vec![3.0; 10]));
+        assert_eq!((&series(Metric::CpuThrottled).values, &series(Metric::Replicas).values), (&vec![0.7; 10], &vec![3.0; 10]));
+    }
+
+    #[test]
+    fn running_totals_of_events_become_increases_and_counts_stay() {
+        let rows = |values: &[i64]| -> String {
+            let row = |(i, v): (usize, &i64)| format!("{},a,restarts,{v}\n", i * 300);
+            "time,service,metric,value\n".to_owned() + &values.iter().enumerate().map(row).collect::<String>()
+        };
+        let restarts = |values: &[i64]| read(&rows(values)).unwrap().services[0].history.get(Metric::Restarts).unwrap().values.clone();
+        let total = [7, 7, 8, 8, 8, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 1, 1];
+        let increases = [0, 0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0].map(|v| v as f32);
+        assert_eq!(restarts(&total), increases);
+        assert_eq!(read(&rows(&total)).unwrap().notes().len(), 1);
+        for counts in [&[0, 0, 1, 0, 0, 2, 0, 0, 0][..], &[1; 9], &[1, 2, 1, 3, 1, 1, 2, 1, 1]] {
+            assert_eq!(restarts(counts), counts.iter().map(|v| *v as f32).collect::<Vec<_>>());
+        }
     }
 
     #[test]

@@ -135,6 +135,9 @@ pub trait Infrastructure: Send + Sync {
     /// # Errors
     /// [`Error::Conflict`] if the uid or a base value (`from`) differs, [`Error::Timeout`] when the outcome is unknown.
     async fn apply(&self, change: ChangeId, plan: &Plan, changes: &[FieldChange], purpose: Purpose) -> Result<Written>;
+    /// Makes the target take no [`Purpose::Apply`] of a change any more, so that one which is still on its way comes to nothing. What was
+    /// written before stays, and may be restored. Idempotent.
+    async fn shut_out(&self, change: ChangeId, target: &ServiceKey) -> Result<()>;
     /// What the target recorded for a change, oldest first: read it before every retry.
     async fn mutations(&self, change: ChangeId) -> Result<Vec<Mutation>>;
 }

@@ -1,7 +1,7 @@
 //! `headroom anomalies`: a score for every sample of a file, each from the samples before it.
 
-use crate::{Failure, Table};
-use headroom_engine::anomalies::scores;
+use crate::{Failure, Table, quoted};
+use headroom_engine::anomalies::{WARM_UP, scores};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::Write;
@@ -29,13 +29,21 @@ struct Series {
 pub fn run(arguments: &Anomalies, out: &mut impl Write) -> Result<(), Failure> {
     let mut table = Table::open(&arguments.file, &["series", "time", "value"])?;
     let mut text = String::from("series,time,score\n");
+    let mut short = 0;
     for series in read(&mut table)? {
+        short += usize::from(series.rows.len() as u64 <= WARM_UP);
         let samples: Vec<(i64, f64)> = series.rows.iter().map(|r| (r.0, r.2)).collect();
         let name = quoted(&series.name);
         for ((_, time, _), score) in series.rows.iter().zip(scores(&samples)) {
             // The write into a string cannot fail.
             let _ = writeln!(text, "{name},{time},{score:.4}");
         }
+    }
+    if short > 0 {
+        eprintln!(
+            "{}: not enough data: the first {WARM_UP} rows of a series only teach, and {short} series have no more",
+            arguments.file.display()
+        );
     }
     crate::write(out, &text)
 }
@@ -54,11 +62,6 @@ fn read(table: &mut Table<'_>) -> Result<Vec<Series>, Failure> {
     }
     all.iter_mut().for_each(|s| s.rows.sort_by_key(|r| r.0));
     Ok(all)
-}
-
-/// A field of a CSV file, in quotes where it needs them.
-fn quoted(field: &str) -> String {
-    if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::{Failure, Table};
 use clap::Args;
-use headroom_engine::changepoints::{ChangePoint, changepoints};
+use headroom_engine::changepoints::{ChangePoint, FEWEST, changepoints};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -26,7 +26,15 @@ type Samples = BTreeMap<i64, f64>;
 /// [`Failure::BadInput`] names file, row and fault.
 pub fn run(arguments: &ChangePoints, out: &mut impl Write) -> Result<(), Failure> {
     let mut table = Table::open(&arguments.file, &["series", "index", "value"])?;
-    let answer: Map<String, Value> = read(&mut table)?.iter().map(|(name, samples)| (name.clone(), answer(samples))).collect();
+    let series = read(&mut table)?;
+    let short = series.values().filter(|samples| samples.values().filter(|v| v.is_finite()).count() < FEWEST).count();
+    if short > 0 {
+        eprintln!(
+            "{}: not enough data: {short} series have fewer than {FEWEST} values, of which nothing can be told",
+            arguments.file.display()
+        );
+    }
+    let answer: Map<String, Value> = series.iter().map(|(name, samples)| (name.clone(), answer(samples))).collect();
     crate::write_json(out, &Value::Object(answer))
 }
 

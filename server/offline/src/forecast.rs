@@ -1,8 +1,8 @@
 //! `headroom forecast`: what comes next in each series of a file, with intervals.
 
-use crate::{Failure, Table};
+use crate::{Failure, Table, quoted};
 use clap::Args;
-use headroom_engine::forecast::{self, detect_seasons};
+use headroom_engine::forecast::{self, Refusal, detect_seasons};
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::io::Write;
@@ -26,6 +26,8 @@ pub struct Forecast {
 pub struct Series {
     /// Its name.
     pub name: String,
+    /// The line of its first row.
+    pub line: u64,
     /// The last step of the file.
     pub last: i64,
     /// The distance between steps.
@@ -37,28 +39,27 @@ pub struct Series {
 /// Forecasts every series of a file and writes CSV. A series that cannot be forecast is named on standard error and left out.
 ///
 /// # Errors
-/// [`Failure::BadInput`] names file, row and fault, or that no series can be forecast.
+/// [`Failure::BadInput`] names file, row and fault, or says that no series can be forecast.
 pub fn run(arguments: &Forecast, out: &mut impl Write) -> Result<(), Failure> {
     let file = arguments.file.display();
     let mut text = "series,step,mean,lo95,hi95\n".to_owned();
-    let (mut done, mut refused) = (0, None);
-    for series in read(&arguments.file)? {
-        match ahead(&series, &arguments.season, arguments.horizon) {
-            Ok(found) => {
-                append(&mut text, &series, &found);
-                done += 1;
-            }
-            Err(refusal) => {
-                let line = format!("{file}: series {}: {refusal}", series.name);
-                eprintln!("{line}");
-                refused.get_or_insert(line);
-            }
+    let mut refused = Vec::new();
+    let all = read(&arguments.file)?;
+    for series in &all {
+        match ahead(series, &arguments.season, arguments.horizon) {
+            Ok(found) => append(&mut text, series, &found),
+            // What is asked is wrong, whatever the series.
+            Err(refusal @ (Refusal::Horizon(_) | Refusal::Season(_))) => return Err(Failure::BadInput(refusal.to_string())),
+            Err(refusal) => refused.push(format!("{file}: line {}: series {}: {refusal}", series.line, series.name)),
         }
     }
-    match refused {
-        Some(line) if done == 0 => Err(Failure::BadInput(line)),
-        _ => crate::write(out, &text),
+    if let Some(first) = refused.first().filter(|_| refused.len() == all.len()) {
+        let more =
+            if refused.len() > 1 { format!("; the other {} series cannot be forecast either", refused.len() - 1) } else { String::new() };
+        return Err(Failure::BadInput(format!("{first}{more}")));
     }
+    refused.iter().for_each(|line| eprintln!("{line}"));
+    crate::write(out, &text)
 }
 
 /// The forecast of one series; seasons are found from the data where none is given.
@@ -81,11 +82,6 @@ fn append(text: &mut String, series: &Series, found: &forecast::Forecast) {
     }
 }
 
-/// A field of a CSV file.
-fn quoted(name: &str) -> String {
-    if name.contains([',', '"', '\n', '\r']) { format!("\"{}\"", name.replace('"', "\"\"")) } else { name.to_owned() }
-}
-
 /// One measured value: its step and its value.
 type Point = (i64, f64);
 
@@ -96,28 +92,28 @@ type Point = (i64, f64);
 pub fn read(file: &Path) -> Result<Vec<Series>, Failure> {
     let mut table = Table::open(file, &["series", "step", "value"])?;
     let mut places: HashMap<String, usize> = HashMap::new();
-    let mut all: Vec<(String, Vec<Point>)> = Vec::new();
+    let mut all: Vec<(String, u64, Vec<Point>)> = Vec::new();
     let mut seen: HashSet<(usize, i64)> = HashSet::new();
     while table.advance()? {
         let point = (table.integer(1)?, table.number(2)?);
-        let name = table.text(0)?;
+        let (name, line) = (table.text(0)?, table.line());
         let place = match places.get(name) {
             Some(place) => *place,
             None => {
                 places.insert(name.to_owned(), all.len());
-                all.push((name.to_owned(), Vec::new()));
+                all.push((name.to_owned(), line, Vec::new()));
                 all.len() - 1
             }
         };
         if !seen.insert((place, point.0)) {
             return Err(table.fault(format!("the step {} of series {} is there twice", point.0, all[place].0)));
         }
-        all[place].1.push(point);
+        all[place].2.push(point);
     }
-    Ok(all.into_iter().map(|(name, points)| series(name, points)).collect())
+    Ok(all.into_iter().map(|(name, line, points)| series(name, line, points)).collect())
 }
 
-fn series(name: String, mut points: Vec<Point>) -> Series {
+fn series(name: String, line: u64, mut points: Vec<Point>) -> Series {
     points.sort_unstable_by_key(|p| p.0);
     let last = points.last().map_or(0, |p| p.0);
     let stride = points.windows(2).map(|w| w[1].0.abs_diff(w[0].0)).fold(0, divisor).clamp(1, i64::MAX as u64);
@@ -129,7 +125,7 @@ fn series(name: String, mut points: Vec<Point>) -> Series {
     for (step, value) in &points {
         values[length - 1 - (last.abs_diff(*step) / stride) as usize] = *value;
     }
-    Series { name, last, stride: i64::try_from(stride).unwrap_or(i64::MAX), values }
+    Series { name, line, last, stride: i64::try_from(stride).unwrap_or(i64::MAX), values }
 }
 
 /// The greatest common divisor.
@@ -179,7 +175,11 @@ mod tests {
             "s.csv: line 2: the value \"x\" is not a number: write for example 0.25"
         );
         let few = forecast_of("series,step,value\na,1,2\n", vec![]).unwrap_err();
-        assert_eq!(few, "s.csv: series a: 1 measured values since the last long gap: at least 3 are needed");
+        assert_eq!(few, "s.csv: line 2: series a: 1 measured values since the last long gap: at least 3 are needed");
+        let none = forecast_of("series,step,value\na,1,2\nb,1,2\nc,1,2\n", vec![]).unwrap_err();
+        assert!(none.ends_with("are needed; the other 2 series cannot be forecast either") && none.lines().count() == 1, "{none}");
+        let season = forecast_of("series,step,value\na,1,2\na,2,2\na,3,2\n", vec![1]).unwrap_err();
+        assert_eq!(season, "a season of 1 steps: it must have at least 2");
         let some = forecast_of("series,step,value\na,1,2\nb,1,2\nb,2,2\nb,3,2\n", vec![]).unwrap();
         assert_eq!(some.lines().count(), 4);
     }

@@ -3,7 +3,7 @@
 use crate::Failure;
 use clap::Args;
 use headroom_engine::judge::{self, Direction, Guards, direction};
-use headroom_infra::import::{Imported, ImportedService, read_usage_csv};
+use headroom_infra::import::{Imported, ImportedService};
 use headroom_model::effect::{Effect, Judgement, MetricEffect};
 use headroom_model::policy::Policy;
 use headroom_model::series::ServiceHistory;
@@ -21,6 +21,10 @@ pub struct Judge {
     /// Change in percent that counts as worse
     #[arg(long, value_name = "PERCENT", default_value_t = 10.0)]
     pub threshold: f64,
+    /// The first file is a control group, the second a canary at the same time: what happens to both cancels. Per-replica metrics, or
+    /// groups of equal size
+    #[arg(long)]
+    pub canary: bool,
 }
 
 /// Compares every service that is in both files and writes JSON; services that are in one only are listed as such.
@@ -33,13 +37,14 @@ pub fn run(arguments: &Judge, out: &mut impl Write) -> Result<(), Failure> {
     if stdin(&arguments.before) && stdin(&arguments.after) {
         return Err(Failure::BadInput("-: standard input can be only one of the two files".into()));
     }
-    let (before, after) = (read_usage_csv(&arguments.before)?, read_usage_csv(&arguments.after)?);
+    let (before, after) = (crate::read_usage(&arguments.before)?, crate::read_usage(&arguments.after)?);
     let pairs: Vec<(&ImportedService, &ImportedService)> = after.services.iter().filter_map(|a| Some((find(&before, a)?, a))).collect();
     if pairs.is_empty() {
         let name = arguments.after.display();
         return Err(Failure::BadInput(format!("{name}: none of its services is in {}", arguments.before.display())));
     }
-    let effects: Vec<Effect> = pairs.iter().map(|(b, a)| judge(&b.history, &a.history, &policy)).collect();
+    let compare = if arguments.canary { judge::canary } else { judge };
+    let effects: Vec<Effect> = pairs.iter().map(|(b, a)| compare(&b.history, &a.history, &policy)).collect();
     let services: Vec<Value> = pairs.iter().zip(&effects).map(|((_, a), e)| service(a, e)).collect();
     let alone = |of: &Imported, other: &Imported| -> Vec<String> {
         of.services.iter().filter(|s| find(other, s).is_none()).map(|s| s.service.key.name.clone()).collect()
@@ -117,4 +122,44 @@ fn metric(m: &MetricEffect) -> Value {
         "metric": m.metric, "verdict": m.judgement, "moved": moved, "worse_when_it": worse_when,
         "before": m.before, "after": m.after, "change_percent": m.change_percent, "lo95": m.lo95, "hi95": m.hi95,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fmt::Write as _;
+
+    /// A day of latency at five minutes, with a wave and some noise, beginning at an hour.
+    fn day(dir: &std::path::Path, name: &str, service: &str, hour: i64, level: f64) -> PathBuf {
+        let mut text = "time,service,metric,value\n".to_owned();
+        for i in 0..288_i64 {
+            let t = 1_700_006_400 + hour * 3600 + i * 300;
+            let wave = 1.0 + 0.3 * (t as f64 / 86_400.0 * std::f64::consts::TAU).sin();
+            let noise = 1.0 + 0.02 * ((i * 7919 + name.len() as i64 * 31) % 101) as f64 / 101.0;
+            writeln!(text, "{t},{service},latency_p95_ms,{}", 40.0 * level * wave * noise).unwrap();
+        }
+        let file = dir.join(name);
+        std::fs::write(&file, text).unwrap();
+        file
+    }
+
+    fn ran(before: PathBuf, after: PathBuf, canary: bool) -> Result<Value, Failure> {
+        let mut out = Vec::new();
+        run(&Judge { before, after, threshold: 10.0, canary }, &mut out)?;
+        Ok(serde_json::from_slice(&out).unwrap())
+    }
+
+    #[test]
+    fn a_day_is_judged_against_the_one_before_or_a_canary_against_its_control() {
+        let dir = tempfile::tempdir().unwrap();
+        let (path, before) = (dir.path(), day(dir.path(), "before.csv", "a", 0, 1.0));
+        let verdict = |after: PathBuf, canary| ran(before.clone(), after, canary).unwrap()["verdict"].as_str().unwrap().to_owned();
+        assert_eq!(verdict(day(path, "after.csv", "a", 24, 1.3), false), "worse");
+        assert_eq!(verdict(day(path, "same.csv", "a", 24, 1.0), false), "same");
+        assert_eq!(verdict(day(path, "canary.csv", "a", 0, 1.3), true), "worse");
+        assert_eq!(verdict(day(path, "fine.csv", "a", 0, 1.0), true), "same");
+        assert_eq!(verdict(day(path, "later.csv", "a", 240, 1.0), true), "inconclusive", "a canary runs beside its control");
+        let other = ran(before.clone(), day(path, "other.csv", "b", 24, 1.0), false).unwrap_err();
+        assert!(other.to_string().contains("none of its services is in"), "{other}");
+    }
 }

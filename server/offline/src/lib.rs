@@ -5,6 +5,7 @@
 
 pub mod analyze;
 pub mod anomalies;
+pub mod benchmarks;
 pub mod changepoints;
 pub mod forecast;
 pub mod judge;
@@ -14,8 +15,10 @@ mod table;
 
 pub use table::Table;
 
+use headroom_infra::import::{Imported, read_usage_csv};
 use headroom_infra::rows::ImportError;
 use std::io::{ErrorKind, Write};
+use std::path::Path;
 
 /// The commands.
 #[derive(Debug, clap::Subcommand)]
@@ -80,6 +83,18 @@ pub fn write(out: &mut impl Write, text: &str) -> Result<(), Failure> {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::Fault(format!("the result cannot be written: {e}"))),
         _ => Ok(()),
     }
+}
+
+/// Reads a file of usage; what was left out of it is told on standard error.
+fn read_usage(file: &Path) -> Result<Imported, Failure> {
+    let imported = read_usage_csv(file)?;
+    imported.notes().iter().for_each(|note| eprintln!("{}: {note}", file.display()));
+    Ok(imported)
+}
+
+/// A field of a CSV file, in quotes where it needs them.
+fn quoted(field: &str) -> String {
+    if field.contains([',', '"', '\n', '\r']) { format!("\"{}\"", field.replace('"', "\"\"")) } else { field.to_owned() }
 }
 
 fn write_json(out: &mut impl Write, value: &serde_json::Value) -> Result<(), Failure> {

@@ -118,10 +118,16 @@ impl<'a> Table<'a> {
         seconds(self.raw(column)).map_err(|e| self.fault(e))
     }
 
+    /// The line of the row that was read last, from 1.
+    #[must_use]
+    pub fn line(&self) -> u64 {
+        self.rows.line.max(1)
+    }
+
     /// A fault of the row that was read last.
     #[must_use]
     pub fn fault(&self, fault: String) -> Failure {
-        ImportError { file: self.file.clone(), line: self.rows.line.max(1), fault }.into()
+        ImportError { file: self.file.clone(), line: self.line(), fault }.into()
     }
 }
 

@@ -152,10 +152,7 @@ impl Headroom {
             return Ok(());
         }
         let ctx = self.own_context(format!("work-{}", id.short()));
-        job.state = JobState::Analyzing;
-        let mut tx = self.store.begin().await?;
-        tx.put_job(&job).await?;
-        tx.commit().await?;
+        self.begin_job(&ctx, &mut job).await?;
         let limit = self.fleet_policy().await?.max_analysis_duration;
         let done =
             tokio::time::timeout(std::time::Duration::from_secs(limit.secs().max(1) as u64), self.work_through(&ctx, &mut job)).await;
@@ -176,6 +173,18 @@ impl Headroom {
         self.announce("jobs");
         self.announce("recommendations");
         Ok(())
+    }
+
+    /// Notes that a job is being done. One that is taken up again after a crash was noted before.
+    async fn begin_job(&self, ctx: &OpContext, job: &mut Job) -> Result<()> {
+        if job.state == JobState::Analyzing {
+            return Ok(());
+        }
+        job.state = JobState::Analyzing;
+        let mut tx = self.store.begin().await?;
+        tx.put_job(job).await?;
+        tx.record(&event(ctx, "job.analyzing", "job", job.id)).await?;
+        Ok(tx.commit().await?)
     }
 
     async fn work_through(self: &Arc<Self>, ctx: &OpContext, job: &mut Job) -> Result<()> {

@@ -7,14 +7,30 @@ use headroom_model::auth::{OpContext, Permission};
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::RecommendationId;
 use headroom_model::plan::PlanHash;
+use headroom_model::time::{DAY, Timestamp};
+
+/// How far ahead a change may be scheduled, seconds.
+const FURTHEST: i64 = 90 * DAY;
 
 impl Headroom {
     /// Hands an approved change to the workers.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] without the approver's role; [`Error::Refusal`] without an approval of this plan, for another plan, or after its time.
-    #[boxed]
+    /// As [`Self::apply_at`].
     pub async fn apply(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash) -> Result<Change> {
+        self.apply_at(ctx, id, seen, None).await
+    }
+
+    /// Hands an approved change to the workers, to be carried out at a cluster time, or later where policy's `implementation_delay` says so.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] without the approver's role; [`Error::Refusal`] without an approval of this plan, for another plan, or after its
+    /// time; [`Error::Invalid`] for a time that is too far away.
+    #[boxed]
+    pub async fn apply_at(&self, ctx: &OpContext, id: RecommendationId, seen: &PlanHash, not_before: Option<Timestamp>) -> Result<Change> {
+        if not_before.is_some_and(|at| at > ctx.now.cluster.plus_secs(FURTHEST)) {
+            return Err(Error::invalid("not_before", format!("choose a time within {} days", FURTHEST / DAY)));
+        }
         self.require_on(ctx, Permission::Apply, id).await?;
         let mut tx = self.store.begin().await?;
         let Some(mut change) = tx.latest_change(id).await? else { return Err(self.not_submitted(id).await) };
@@ -34,7 +50,10 @@ impl Headroom {
         let policy = self.policy_of(&service).await?;
         let version = change.version;
         change.apply_requested_by = Some(ctx.actor.clone());
-        change.not_before = ctx.now.cluster.plus_secs(policy.implementation_delay.secs());
+        let delayed = ctx.now.cluster.plus_secs(policy.implementation_delay.secs());
+        change.not_before = not_before.map_or(delayed, |at| at.max(delayed));
+        // To start it is a decision, too, and is good for as long as one.
+        change.expires_at = change.not_before.plus_secs(policy.approval_expiry.secs());
         change.version += 1;
         tx.save_change(&change, version).await?;
         let mut entry = event(ctx, "change.apply_requested", "change", change.id);

@@ -42,9 +42,17 @@ impl Headroom {
             Err(error) => return Ok(Err(error.to_string())),
         };
         let policy = OpContext { actor: "policy".to_owned(), ..ctx.clone() };
-        self.approve(&policy, new.id, &change.plan_hash).await?;
-        self.apply(&policy, new.id, &change.plan_hash).await?;
-        Ok(Ok(()))
+        let approved = self.approve(&policy, new.id, &change.plan_hash).await;
+        let started = match approved {
+            Ok(_) => self.apply(&policy, new.id, &change.plan_hash).await,
+            Err(error) => Err(error),
+        };
+        match started {
+            Ok(_) => Ok(Ok(())),
+            Err(error @ (crate::Error::Store(_) | crate::Error::Infra(_))) => Err(error),
+            // Somebody was faster, or the rules have changed since: a person sees it among what waits.
+            Err(error) => Ok(Err(error.to_string())),
+        }
     }
 }
 
@@ -66,6 +74,10 @@ fn refusal(one: &Analysed, new: &Recommendation) -> Option<String> {
     }
     if !one.policy.auto_implementation_types.contains(&kind) {
         return Some(format!("auto_implementation_types does not list {kind}"));
+    }
+    if one.policy.approvals_required > 1 {
+        let need = one.policy.approvals_required;
+        return Some(format!("approvals_required is {need}: policy can give one, so people decide"));
     }
     if new.proposal.risk.level != Risk::Low {
         return Some(format!(

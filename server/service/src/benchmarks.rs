@@ -2,30 +2,33 @@
 
 use crate::{Error, Headroom, Result, event};
 use async_recursion::async_recursion as boxed;
-use headroom_engine::benchmarks::{Event, Regression, Run, Verdict, regressions};
+use headroom_engine::benchmarks::{Event, Regression, Run, Verdict, compare, regressions};
 use headroom_model::auth::{OpContext, Permission, Teams};
-use headroom_model::benchmark::{self, BenchmarkRun, BenchmarkStep};
+use headroom_model::benchmark::{self, AgainstBaseline, BenchmarkRun, BenchmarkStep};
 use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink, Mark};
 use headroom_model::ids::BenchmarkId;
 use headroom_model::service::Service;
-use headroom_model::view::{BenchmarkPage, BenchmarkPoint, BenchmarkQuery, BenchmarkRow, PageOf};
+use headroom_model::time::Timestamp;
+use headroom_model::view::{AuditRow, BenchmarkPage, BenchmarkPoint, BenchmarkQuery, BenchmarkRow, ChangeRow, PageOf};
 use headroom_store::BenchmarkKey;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Most runs of one import.
 const MOST_RUNS: usize = 10_000;
 /// The newest runs of a benchmark, among which steps are looked for.
 const LOOKED_AT: u32 = 1000;
+/// The runs before the newest one that it is compared with.
+const BASELINE: u32 = 10;
 /// Who owns a benchmark that belongs to no service.
 const NO_TEAM: &str = "unowned";
-/// Steps of less than this many percent are not told.
+/// Steps and shifts of less than this many percent are not told.
 const MATTERS: f64 = 1.0;
 /// Seconds within which a change of the service may have made a benchmark step.
 const REACH: i64 = 3 * 86_400;
 
 impl Headroom {
     /// Keeps runs of benchmarks, all of them or none, and looks for steps in the level of each benchmark that has new ones. A run of the
-    /// same time and commit replaces the one before. `service_name` may be empty. Returns the benchmarks that have new runs.
+    /// same time and commit replaces one that was kept earlier. `service_name` may be empty. Returns the benchmarks that have new runs.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the engineer's role; [`Error::NotFound`] for an unknown service; [`Error::Invalid`] names the field.
@@ -43,8 +46,9 @@ impl Headroom {
             return Err(Error::invalid("runs", format!("{} runs are not allowed: send 1 to {MOST_RUNS}", runs.len())));
         }
         for run in runs {
-            run.check().map_err(|(field, why)| Error::invalid(field, why))?;
+            run.check().map_err(|(field, why)| Error::invalid(field, format!("benchmark {:?}: {why}", run.benchmark)))?;
         }
+        once_each(runs, ctx.now.wall)?;
         let service = if service_name.is_empty() { None } else { Some(self.service_seen(ctx, service_name).await?) };
         if service.is_none() && ctx.teams != Teams::ALL {
             return Err(Error::invalid("service_name", "say which service it belongs to: you see some teams only"));
@@ -73,16 +77,23 @@ impl Headroom {
         Ok(self.store.benchmark_rows_of(&ids).await?)
     }
 
-    /// What may have made a benchmark step: changes that were carried out on its service.
+    /// What may have made a benchmark step: changes that were carried out on its service. Runs have times of the wall's clock, while a
+    /// change knows the cluster's, which may run faster: when it was written and taken back is told by the audit, which has both.
     async fn events_of(&self, service: Option<&Service>) -> Result<Vec<Event>> {
         let Some(service) = service else { return Ok(Vec::new()) };
-        let changes = self.store.changes_of(service.id, LOOKED_AT).await?;
-        let applied =
-            changes.iter().filter_map(|c| c.applied_at.map(|at| Event { time: at.secs(), name: format!("{} {}", c.id.short(), c.title) }));
-        let back = changes
-            .iter()
-            .filter_map(|c| c.rolled_back_at.map(|at| Event { time: at.secs(), name: format!("{} rolled back", c.id.short()) }));
-        Ok(applied.chain(back).collect())
+        let changes = self.store.changes_of(service.id, LOOKED_AT).await?.into_iter().map(|change| (change.id.to_string(), change));
+        let written: HashMap<String, ChangeRow> = changes.filter(|(_, c)| c.applied_at.or(c.rolled_back_at).is_some()).collect();
+        let ids: Vec<String> = written.keys().cloned().collect();
+        let event = |entry: AuditRow| {
+            let change = written.get(&entry.event.subject)?;
+            let name = match entry.event.name.as_str() {
+                "change.observing" => format!("{} {}", change.id.short(), change.title),
+                "change.rolled_back" => format!("{} rolled back", change.id.short()),
+                _ => return None,
+            };
+            Some(Event { time: entry.event.at.wall.secs(), name })
+        };
+        Ok(self.store.events_about(&ids).await?.into_iter().filter_map(event).collect())
     }
 
     /// A page of benchmarks, the one that stepped last first.
@@ -111,9 +122,17 @@ impl Headroom {
     /// [`Error::NotFound`].
     #[boxed]
     pub async fn benchmark(&self, ctx: &OpContext, id: BenchmarkId) -> Result<BenchmarkPage> {
+        let mut page = self.runs_of(ctx, id).await?;
+        let since = page.steps.last().map(|step| step.at);
+        let runs = self.store.benchmark_values(id, since, BASELINE + 1).await?;
+        page.against = against(&runs, page.row.higher_is_better);
+        Ok(page)
+    }
+
+    async fn runs_of(&self, ctx: &OpContext, id: BenchmarkId) -> Result<BenchmarkPage> {
         ctx.require(Permission::Read)?;
         let (row, steps) = self.store.benchmark_row(id, &ctx.teams).await?.ok_or_else(|| Error::not_found("benchmark", id))?;
-        Ok(BenchmarkPage { row, steps, points: self.store.benchmark_runs(id, LOOKED_AT).await? })
+        Ok(BenchmarkPage { row, steps, points: self.store.benchmark_runs(id, LOOKED_AT).await?, against: None })
     }
 
     /// A benchmark's runs with their range, the level between steps, and the steps marked.
@@ -122,8 +141,40 @@ impl Headroom {
     /// [`Error::NotFound`].
     #[boxed]
     pub async fn benchmark_chart(&self, ctx: &OpContext, id: BenchmarkId) -> Result<ChartModel> {
-        Ok(chart(&self.benchmark(ctx, id).await?))
+        Ok(chart(&self.runs_of(ctx, id).await?))
     }
+}
+
+/// Refuses runs of one benchmark, unit, commit and time: only one of them would be kept.
+fn once_each(runs: &[BenchmarkRun], now: Timestamp) -> Result<()> {
+    let mut seen = HashSet::new();
+    for run in runs {
+        let at = run.at.unwrap_or(now);
+        if !seen.insert((&run.benchmark, &run.unit, run.commit.as_deref().unwrap_or_default(), at)) {
+            let why = format!("benchmark {:?} has two runs in {} of {at} and one commit: give each its time", run.benchmark, run.unit);
+            return Err(Error::invalid("runs", why));
+        }
+    }
+    Ok(())
+}
+
+/// The last of some runs against the values of all before it; `None` without one before it.
+fn against(runs: &[(Timestamp, Vec<f64>)], higher_is_better: bool) -> Option<AgainstBaseline> {
+    let ((_, new), before) = runs.split_last()?;
+    let (first, last) = (before.first()?, before.last()?);
+    let baseline: Vec<f64> = before.iter().flat_map(|(_, values)| values).copied().collect();
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    Some(AgainstBaseline {
+        runs: count(before.len()),
+        from: first.0,
+        to: last.0,
+        baseline_values: count(baseline.len()),
+        baseline_median: benchmark::middle(&baseline),
+        new_values: count(new.len()),
+        new_median: benchmark::middle(new),
+        matters_percent: MATTERS,
+        comparison: compare(&baseline, new, higher_is_better, MATTERS),
+    })
 }
 
 /// The steps among a benchmark's runs, oldest first.

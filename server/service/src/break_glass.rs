@@ -13,7 +13,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the permission; [`Error::Invalid`] without a reason; [`Error::Conflict`] for a change that nothing
-    /// holds.
+    /// holds; [`Error::Refusal`] for one that has expired.
     #[boxed]
     pub async fn break_glass(&self, ctx: &OpContext, id: RecommendationId, reason: &str) -> Result<Change> {
         self.require_on(ctx, Permission::BreakGlass, id).await?;
@@ -23,6 +23,7 @@ impl Headroom {
         if change.state != Substate::HeldByFreeze {
             return Err(Error::Conflict(format!("this change is {}: no freeze holds it", change.state.plain().to_lowercase())));
         }
+        change.in_time(ctx.now.cluster)?;
         let version = change.version;
         change.break_glass = Some(BreakGlass { by: ctx.actor.clone(), reason: reason.clone(), at: ctx.now.wall });
         change.version += 1;

@@ -3,6 +3,7 @@
 //! Every step reads the change anew, does at most one thing to the outside world, and saves what it saw, so that a crash
 //! between any two steps leaves the change resumable. Before a write is repeated, the target is read.
 
+use crate::expire::late;
 use crate::observe::Observation;
 use crate::{Cluster, Error, Headroom, Result, event, windows};
 use headroom_infra::{Error as InfraError, Purpose};
@@ -92,6 +93,10 @@ impl Headroom {
         if change.apply_requested_by.is_none() {
             return Ok(Next::Never);
         }
+        if change.in_time(ctx.now.cluster).is_err() {
+            let why = late(change.state).to_owned();
+            return self.advance(ctx, change, Substate::Expired, Some(why)).await;
+        }
         if let Err(refusal) = change.approved_by_other() {
             return self.advance(ctx, change, Substate::Stale, Some(refusal.to_string())).await;
         }
@@ -103,13 +108,17 @@ impl Headroom {
             return Ok(soon);
         }
         if let Some(closed) = self.closed_for(ctx, &change).await? {
-            if change.state != Substate::HeldByFreeze {
-                let until = closed.until.map(|t| format!(", until {t}")).unwrap_or_default();
-                self.advance(ctx, change, Substate::HeldByFreeze, Some(format!("{}{until}", closed.why))).await?;
-            }
-            return Ok(Next::At(ctx.now.wall.plus_secs(WATCH_SECS)));
+            return self.hold(ctx, change, &closed).await;
         }
         self.begin(ctx, change).await
+    }
+
+    /// Lets a change wait for the end of a freeze or the begin of a window.
+    async fn hold(&self, ctx: &OpContext, change: Change, closed: &windows::Closed) -> Result<Next> {
+        if change.state != Substate::HeldByFreeze {
+            self.advance(ctx, change, Substate::HeldByFreeze, Some(closed.to_string())).await?;
+        }
+        Ok(Next::At(ctx.now.wall.plus_secs(WATCH_SECS)))
     }
 
     /// What keeps a change from being carried out now: policy's freezes and windows, unless somebody lifted them for it.
@@ -149,6 +158,9 @@ impl Headroom {
             let reason = "the policy that this plan was judged by has changed: submit it again".to_owned();
             return self.advance(ctx, change, Substate::Stale, Some(reason)).await;
         }
+        if let Some(closed) = self.closed_for(ctx, &change).await? {
+            return self.hold(ctx, change, &closed).await;
+        }
         let preview = cluster.infrastructure.preview(&change.plan).await?;
         if preview.problems.is_empty() {
             return self.advance(ctx, change, Substate::Applying, None).await;
@@ -162,13 +174,15 @@ impl Headroom {
         if let Some(at) = written(cluster, &change, Purpose::Apply).await? {
             return self.begin_watch(ctx, change, at).await;
         }
+        // A freeze that has begun since the checks: what has been tried, if anything was, is found out by reading.
+        if let Some(closed) = self.closed_for(ctx, &change).await? {
+            return self.advance(ctx, change, Substate::OutcomeUnknown, Some(format!("not written yet: {closed}"))).await;
+        }
         match cluster.infrastructure.apply(change.id, &change.plan, &change.plan.changes, Purpose::Apply).await {
             Ok(done) => self.begin_watch(ctx, change, done.at).await,
-            Err(InfraError::Conflict { reason, .. }) => {
-                self.advance(ctx, change, Substate::Failed, Some(format!("nothing was written: {reason}"))).await
-            }
+            Err(InfraError::Conflict { reason, .. }) => self.give_up(ctx, change, cluster, format!("nothing was written: {reason}")).await,
             Err(InfraError::Refused(detail)) => {
-                self.advance(ctx, change, Substate::Failed, Some(format!("the cluster refused, nothing was written: {detail}"))).await
+                self.give_up(ctx, change, cluster, format!("the cluster refused, nothing was written: {detail}")).await
             }
             Err(error) if error.nothing_written() && !self.tried_long_enough(ctx, &change, "change.preflight").await? => {
                 Err(Error::Infra(error))
@@ -188,11 +202,21 @@ impl Headroom {
             Some(at) => self.begin_watch(ctx, change, at).await,
             None if self.tried_long_enough(ctx, &change, "change.preflight").await? => {
                 let reason = format!("nothing was written: the cluster did not take the change in {} minutes", GIVE_UP_SECS / 60);
-                self.advance(ctx, change, Substate::Failed, Some(reason)).await
+                self.give_up(ctx, change, cluster, reason).await
             }
+            None if self.closed_for(ctx, &change).await?.is_some() => Ok(Next::At(ctx.now.wall.plus_secs(WATCH_SECS))),
             None => {
                 self.advance(ctx, change, Substate::Applying, Some("the target shows no trace of the write: trying again".to_owned())).await
             }
+        }
+    }
+
+    /// Ends a change of which nothing was written, once the target takes no write of it any more: one that is still on its way finds the door shut,
+    /// and one that has come in meanwhile is watched.
+    async fn give_up(&self, ctx: &OpContext, change: Change, cluster: &Cluster, reason: String) -> Result<Next> {
+        match shut_out(cluster, &change).await? {
+            Some(at) => self.begin_watch(ctx, change, at).await,
+            None => self.advance(ctx, change, Substate::Failed, Some(reason)).await,
         }
     }
 
@@ -249,7 +273,8 @@ impl Headroom {
         if let Some(at) = written(cluster, &change, Purpose::Restore).await? {
             return self.end_roll_back(ctx, change, at, &[]).await;
         }
-        if written(cluster, &change, Purpose::Apply).await?.is_none() {
+        // Nothing to take back, unless a write is still on its way.
+        if written(cluster, &change, Purpose::Apply).await?.is_none() && shut_out(cluster, &change).await?.is_none() {
             return self.end_roll_back(ctx, change, ctx.now.cluster, &[]).await;
         }
         let live = cluster.infrastructure.read(&service.key).await?;
@@ -303,6 +328,12 @@ impl Headroom {
     pub(crate) async fn service_of(&self, change: &Change) -> Result<Service> {
         self.store.service(change.service_id).await?.ok_or_else(|| Error::not_found("service", change.service_id))
     }
+}
+
+/// Makes the target take no write of a change any more. When one was recorded before that, if it was.
+async fn shut_out(cluster: &Cluster, change: &Change) -> Result<Option<Timestamp>> {
+    cluster.infrastructure.shut_out(change.id, &change.plan.target).await?;
+    written(cluster, change, Purpose::Apply).await
 }
 
 /// When the target recorded this change's write, if it did: what is read before every retry.

@@ -5,6 +5,7 @@ use headroom_model::change::Refusal;
 use headroom_model::plan::PlanHash;
 use headroom_model::problem::Problem;
 use headroom_model::service::FieldError;
+use headroom_model::time::Timestamp;
 
 /// The result of a use case.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -48,7 +49,7 @@ pub enum Error {
     KeyReused,
     /// The request with this idempotency key had its effect, and no answer was kept.
     #[error(
-        "this request was carried out, but Headroom ended before it had answered: look at the {0}, and take a new key for what is left"
+        "this request was carried out, and its answer is not known (yet, or any more): look at the {0}, and take a new key for what is left"
     )]
     AnswerLost(String),
     /// The database.
@@ -66,6 +67,12 @@ impl Error {
     /// A value that is not allowed.
     pub fn invalid(field: impl Into<String>, fault: impl ToString) -> Self {
         Self::Invalid { field: field.into(), fault: fault.to_string() }
+    }
+
+    /// Whether a value of this field is what is not allowed.
+    #[must_use]
+    pub fn is_about(&self, name: &str) -> bool {
+        matches!(self, Self::Invalid { field, .. } if field == name)
     }
 
     /// There is no such thing.
@@ -124,4 +131,22 @@ impl From<Error> for Problem {
 /// [`Error::Invalid`] names the field `plan_hash`.
 pub fn parse_plan_hash(text: &str) -> Result<PlanHash> {
     PlanHash::try_from(text.to_owned()).map_err(|e| Error::invalid("plan_hash", e))
+}
+
+/// A minute as a form sends it, `2026-11-29T18:00`, in UTC, or a whole time; `None` where the field was left empty.
+///
+/// # Errors
+/// [`Error::Invalid`] for anything else.
+pub fn parse_minute(field: &str, text: &str) -> Result<Option<Timestamp>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let whole = match text.len() {
+        16 => format!("{text}:00Z"),
+        19 => format!("{text}Z"),
+        _ => text.to_owned(),
+    };
+    let bad = |_| Error::invalid(field, format!("{text:?} is not a time: write one like 2026-11-29T18:00"));
+    whole.parse().map(Some).map_err(bad)
 }

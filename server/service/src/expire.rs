@@ -1,9 +1,20 @@
-//! Submitted changes that nobody decided on in time end by themselves.
+//! Changes that nobody decided on in time, or that could not begin in time, end by themselves.
 
 use crate::{Headroom, Result};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::OpContext;
 use headroom_model::change::Substate;
+
+/// What waits for a decision or for its time.
+pub(crate) const WAITING: [Substate; 4] = [Substate::PendingApproval, Substate::Approved, Substate::Scheduled, Substate::HeldByFreeze];
+
+/// Why a change that waited has expired.
+pub(crate) const fn late(from: Substate) -> &'static str {
+    match from {
+        Substate::PendingApproval | Substate::Approved => "nobody decided in time: submit it again if it is still wanted",
+        _ => "its approval is too old, and it could not begin until now: submit it again if it is still wanted",
+    }
+}
 
 impl Headroom {
     /// Expires the changes whose time is over, in cluster time. Returns how many.
@@ -13,12 +24,12 @@ impl Headroom {
     #[boxed]
     pub async fn expire(&self, ctx: &OpContext) -> Result<u32> {
         let mut expired = 0;
-        for mut change in self.store.changes_in(&[Substate::PendingApproval, Substate::Approved]).await? {
+        for mut change in self.store.changes_in(&WAITING).await? {
             let (from, version) = (change.state, change.version);
-            if ctx.now.cluster < change.expires_at || change.apply_requested_by.is_some() || change.advance(Substate::Expired).is_err() {
+            if ctx.now.cluster < change.expires_at || change.advance(Substate::Expired).is_err() {
                 continue;
             }
-            change.reason = Some("nobody decided in time: submit it again if it is still wanted".to_owned());
+            change.reason = Some(late(from).to_owned());
             self.save(ctx, &change, from, version).await?;
             expired += 1;
         }

@@ -24,22 +24,25 @@ impl Headroom {
         }
     }
 
-    /// Does the work of a request so that its key is claimed in the transaction of its effect.
-    pub async fn claimed<F: Future>(&self, ctx: &OpContext, key: &str, request: &str, work: F) -> F::Output {
-        Claim::new(&ctx.actor, key, request, ctx.now.wall).during(work).await
+    /// Does the work of a request so that its key is claimed in the transaction of its effect. The claim is for [`Self::remember`].
+    pub async fn claimed<F: Future>(&self, ctx: &OpContext, key: &str, request: &str, work: F) -> (F::Output, Claim) {
+        let claim = Claim::new(&ctx.actor, key, request, ctx.now.wall);
+        (claim.clone().during(work).await, claim)
     }
 
-    /// Remembers the answer to a key. A server's own fault is not remembered: the request may be tried again.
+    /// Remembers the answer to a key. A server's own fault is not remembered: the request may be tried again. Whether this is the answer:
+    /// where the same request came to another process at the same time, it is what [`Self::replayed`] says.
     ///
     /// # Errors
     /// [`Error::Store`].
     #[boxed]
-    pub async fn remember(&self, ctx: &OpContext, key: &str, request: &str, status: u16, body: &[u8]) -> Result<()> {
+    pub async fn remember(&self, claim: &Claim, status: u16, body: &[u8]) -> Result<bool> {
         if status >= 500 {
-            return Ok(());
+            return Ok(true);
         }
         let mut tx = self.store.begin().await?;
-        tx.remember(&ctx.actor, key, request, status, body, ctx.now.wall).await?;
-        Ok(tx.commit().await?)
+        let kept = tx.remember(claim, status, body).await?;
+        tx.commit().await?;
+        Ok(kept)
     }
 }

@@ -43,7 +43,7 @@ pub mod windows;
 mod withdraw;
 mod worker;
 
-pub use error::{Error, Result, parse_plan_hash};
+pub use error::{Error, Result, parse_minute, parse_plan_hash};
 pub use identity::{Known, OneTimeCode, Provided};
 pub use import::ImportSummary;
 pub use promises::PromiseRow;

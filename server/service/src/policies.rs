@@ -1,16 +1,14 @@
 //! Policy: what is in force for a service, and changing it at run time.
 
+use crate::expire::WAITING;
 use crate::{Error, Headroom, Result, event, windows};
 use async_recursion::async_recursion as boxed;
-use headroom_model::auth::{OpContext, Permission};
+use headroom_model::auth::{OpContext, Permission, Teams};
 use headroom_model::change::Substate;
 use headroom_model::policy::{Policy, PolicyPatch, Scope};
 use headroom_model::service::Service;
 use headroom_model::view::PolicyRow;
 use std::collections::BTreeMap;
-
-/// What waits for a decision or for its time: judged anew when the rules change.
-const PENDING: [Substate; 4] = [Substate::PendingApproval, Substate::Approved, Substate::Scheduled, Substate::HeldByFreeze];
 
 /// Every scope's rules, read once for many services.
 pub(crate) struct Patches(BTreeMap<Scope, PolicyPatch>);
@@ -56,14 +54,19 @@ impl Headroom {
         self.policy_of(&service).await
     }
 
-    /// Every scope that sets rules; the fleet always among them.
+    /// Every scope that sets rules, of teams and services those that the actor sees; the fleet always among them.
     ///
     /// # Errors
     /// [`Error::Forbidden`] when nobody is signed in.
     #[boxed]
     pub async fn policies(&self, ctx: &OpContext) -> Result<Vec<PolicyRow>> {
         ctx.require(Permission::Read)?;
-        let mut rows = self.store.policies().await?;
+        let mut rows = Vec::new();
+        for row in self.store.policies().await? {
+            if self.sees_scope(ctx, &row.scope).await? {
+                rows.push(row);
+            }
+        }
         if !rows.iter().any(|r| r.scope == "fleet") {
             let at = ctx.now.wall;
             let row =
@@ -71,6 +74,22 @@ impl Headroom {
             rows.insert(0, row);
         }
         Ok(rows)
+    }
+
+    /// Whether a scope's rules are for something that the actor sees.
+    async fn sees_scope(&self, ctx: &OpContext, scope: &str) -> Result<bool> {
+        if ctx.teams == Teams::ALL {
+            return Ok(true);
+        }
+        Ok(match scope.parse() {
+            Ok(Scope::Fleet | Scope::Environment(_)) => true,
+            Ok(Scope::Team(team)) => ctx.teams.include(&team),
+            Ok(Scope::Service(id)) => match id.parse() {
+                Ok(id) => self.store.service(id).await?.is_some_and(|service| ctx.teams.include(&service.team)),
+                Err(_) => false,
+            },
+            Err(_) => false,
+        })
     }
 
     /// Sets one rule of one scope from text; empty text inherits it again.
@@ -109,7 +128,7 @@ impl Headroom {
     /// Judges everything pending by the new rules: a plan whose rules have changed is out of date, and so is its approval.
     async fn rejudge(&self, ctx: &OpContext) -> Result<()> {
         let patches = self.policy_patches().await?;
-        for mut change in self.store.changes_in(&PENDING).await? {
+        for mut change in self.store.changes_in(&WAITING).await? {
             let Some(service) = self.store.service(change.service_id).await? else { continue };
             if patches.policy_of(&service).plan_hash() == change.plan.policy_hash {
                 continue;
@@ -117,7 +136,11 @@ impl Headroom {
             let (from, version) = (change.state, change.version);
             if change.advance(Substate::Stale).is_ok() {
                 change.reason = Some("the policy that this plan was judged by has changed: submit it again".to_owned());
-                self.save(ctx, &change, from, version).await?;
+                match self.save(ctx, &change, from, version).await {
+                    // Somebody moved it on meanwhile: before anything is written it is checked against the rules in force.
+                    Err(Error::Conflict(_)) => {}
+                    saved => saved?,
+                }
             }
         }
         Ok(())

@@ -49,19 +49,21 @@ impl Headroom {
     /// [`Error::Invalid`] for a wrong code, or one that was taken before; [`Error::Refused`] without a second factor.
     #[boxed]
     pub async fn pass_second_factor(&self, ctx: &OpContext, code: &str) -> Result<()> {
-        self.with_code(ctx, code, false).await
+        self.with_code(ctx, code, None).await
     }
 
-    /// Removes the actor's second factor, for a code of it.
+    /// Removes the actor's second factor, for a code of it. Their other sessions end with it, as what half of them had proved is no
+    /// longer asked for: `session` is the one that goes on.
     ///
     /// # Errors
     /// Those of [`Headroom::pass_second_factor`].
     #[boxed]
-    pub async fn remove_second_factor(&self, ctx: &OpContext, code: &str) -> Result<()> {
-        self.with_code(ctx, code, true).await
+    pub async fn remove_second_factor(&self, ctx: &OpContext, code: &str, session: &str) -> Result<()> {
+        self.with_code(ctx, code, Some(session)).await
     }
 
-    async fn with_code(&self, ctx: &OpContext, code: &str, remove: bool) -> Result<()> {
+    /// Takes a code; `remove` removes what it is of, and ends every session but this.
+    async fn with_code(&self, ctx: &OpContext, code: &str, remove: Option<&str>) -> Result<()> {
         let user = self.actor(ctx).await?;
         let mut tx = self.store.begin().await?;
         let Some(factor) = tx.second_factor(user.id).await? else {
@@ -70,14 +72,17 @@ impl Headroom {
         let step = matching_step(&factor, code, ctx.now.wall)?;
         let name = match step {
             None => "second_factor.refused",
-            Some(_) if remove => "second_factor.removed",
+            Some(_) if remove.is_some() => "second_factor.removed",
             Some(_) if factor.confirmed_at.is_none() => "second_factor.set_up",
             Some(_) => "second_factor.passed",
         };
-        match step {
-            None => {}
-            Some(_) if remove => tx.clear_second_factor(user.id).await?,
-            Some(last_step) => {
+        match (step, remove) {
+            (None, _) => {}
+            (Some(_), Some(session)) => {
+                tx.clear_second_factor(user.id).await?;
+                tx.delete_sessions_of(&ctx.actor, Some(session)).await?;
+            }
+            (Some(last_step), None) => {
                 let confirmed_at = factor.confirmed_at.or(Some(ctx.now.wall));
                 tx.put_second_factor(user.id, &SecondFactor { last_step, confirmed_at, ..factor }).await?;
             }

@@ -42,6 +42,17 @@ impl Headroom {
         })
     }
 
+    /// Notes that the actor has signed out: their session is gone already.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    #[boxed]
+    pub async fn signed_out(&self, ctx: &OpContext) -> Result<()> {
+        let mut tx = self.store.begin().await?;
+        tx.record(&event(ctx, "session.signed_out", "session", &ctx.actor)).await?;
+        Ok(tx.commit().await?)
+    }
+
     /// Ends one of the actor's sessions.
     ///
     /// # Errors

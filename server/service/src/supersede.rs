@@ -4,6 +4,7 @@ use crate::analyze::Analysed;
 use crate::read::services::summary;
 use crate::{Headroom, Result, event};
 use headroom_model::auth::OpContext;
+use headroom_model::event::Event;
 use headroom_model::ids::{RecommendationId, ServiceId};
 use headroom_model::job::Job;
 use headroom_model::plan::{FieldChange, Plan};
@@ -57,6 +58,7 @@ impl Headroom {
                     |n| format!("replaced by {}: {}", n.id.short(), n.proposal.title),
                 );
                 tx.set_recommendation_state(old.id, RecommendationState::Superseded, Some(&why)).await?;
+                tx.record(&superseded(ctx, old, why)).await?;
             }
         }
         tx.put_summaries(&analysed.iter().map(summary).collect::<Vec<_>>()).await?;
@@ -75,6 +77,15 @@ impl Headroom {
         tx.commit().await?;
         let still = known.into_iter().filter(|r| r.state == RecommendationState::Open && standing_ids.contains(&r.id));
         Ok(made.into_iter().chain(still).collect())
+    }
+}
+
+/// The end of a recommendation that nobody has taken up.
+fn superseded(ctx: &OpContext, old: &Recommendation, why: String) -> Event {
+    Event {
+        service_id: Some(old.service_id.to_string()),
+        reason: Some(why),
+        ..event(ctx, "recommendation.superseded", "recommendation", old.id)
     }
 }
 

@@ -6,6 +6,7 @@ use headroom_model::time::Timestamp;
 use headroom_model::windows::{ChangeWindow, ChangeWindows};
 use jiff::Zoned;
 use jiff::tz::TimeZone;
+use std::fmt;
 use std::str::FromStr;
 
 /// Why nothing may be carried out now.
@@ -15,6 +16,13 @@ pub struct Closed {
     pub why: String,
     /// When that ends, as far as this window tells.
     pub until: Option<Timestamp>,
+}
+
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)?;
+        self.until.map_or(Ok(()), |until| write!(f, ", until {until}"))
+    }
 }
 
 /// Checks that every window's cron time and zone are ones.

@@ -168,7 +168,7 @@ impl Headroom {
         let Some(leased) = self.store.lease_work(&options.owner, now, options.lease_secs, kinds).await? else { return Ok(false) };
         let lease = self.keep_lease(&leased, options);
         let span = tracing::info_span!("work", kind = %leased.kind, subject = %leased.subject, attempts = leased.attempts);
-        let done = tokio::select! { done = self.do_work(&leased).instrument(span) => done, never = lease => never };
+        let done = tokio::select! { done = leased.clone().during(self.do_work(&leased)).instrument(span) => done, never = lease => never };
         match done {
             Ok(Next::Never) => self.settle(self.finish(&leased).await, &leased),
             Ok(Next::Now) => self.settle(self.again(&leased, now).await, &leased),

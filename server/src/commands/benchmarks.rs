@@ -1,30 +1,23 @@
-//! `headroom benchmarks`: takes in what benchmark tools have written.
+//! `headroom benchmarks import`: takes in what benchmark tools have written.
 
 use super::database::headroom;
 use super::print;
 use crate::cli::BenchmarksImport;
 use crate::error::Failure;
-use headroom_engine::benchmarks::{Format, Run, parse};
+use crate::serve::wall;
 use headroom_model::benchmark::BenchmarkRun;
 use headroom_model::time::Timestamp;
+use headroom_offline::benchmarks::{name_of, read, written};
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
-use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Reads all files before anything is written; then their runs are saved, all or none.
 ///
 /// # Errors
 /// [`Failure::BadInput`] names the file, the place and the fault; nothing was changed then.
 pub async fn import(arguments: &BenchmarksImport) -> Result<(), Failure> {
-    let mut runs = Vec::new();
-    for file in &arguments.files {
-        let text = text_of(file)?;
-        let format = arguments.format.map_or_else(|| guess(file, &text), Ok)?;
-        let stem = file.file_stem().map_or_else(|| "run".to_owned(), |s| s.to_string_lossy().into_owned());
-        let name = arguments.name.as_deref().unwrap_or(&stem);
-        let read = parse(format, &text, name).map_err(|e| Failure::BadInput(format!("{}: {e}", file.display())))?;
-        runs.extend(read.into_iter().map(|run| kept(run, arguments)));
-    }
+    let runs = runs(arguments, wall())?;
     let headroom = headroom(&arguments.database).await?;
     let ctx = headroom.own_context("headroom benchmarks import");
     let rows = headroom.import_benchmarks(&ctx, &arguments.suite, &arguments.service, &runs).await?;
@@ -39,62 +32,184 @@ pub async fn import(arguments: &BenchmarksImport) -> Result<(), Failure> {
     print(&text)
 }
 
-fn kept(run: Run, arguments: &BenchmarksImport) -> BenchmarkRun {
-    BenchmarkRun {
-        benchmark: run.benchmark,
-        unit: run.unit,
-        higher_is_better: run.higher_is_better,
-        values: run.values,
-        commit: run.commit.or_else(|| arguments.commit.clone()),
-        at: run.time.map(Timestamp::from_secs).or(arguments.at),
+/// The runs of all files, each with a time.
+fn runs(arguments: &BenchmarksImport, now: Timestamp) -> Result<Vec<BenchmarkRun>, Failure> {
+    let mut times = Times::default();
+    let mut untimed = Vec::new();
+    let mut runs = Vec::new();
+    for file in once(&arguments.files)? {
+        let name = arguments.name.clone().unwrap_or_else(|| name_of(file));
+        let at = arguments.at.or_else(|| written(file)).unwrap_or(now);
+        for mut run in read(file, arguments.format, &name)? {
+            run.commit = run.commit.or_else(|| arguments.commit.clone());
+            match run.at {
+                Some(said) => times.said(file, &run, said)?,
+                None => untimed.push((runs.len(), at)),
+            }
+            runs.push(run);
+        }
     }
+    for (place, at) in untimed {
+        let free = times.free(&runs[place], at);
+        runs[place].at = Some(free);
+    }
+    Ok(runs)
 }
 
-fn text_of(file: &Path) -> Result<String, Failure> {
-    let fault = |e: std::io::Error| Failure::BadInput(format!("{}: cannot be read: {e}", file.display()));
-    if file.as_os_str() == "-" {
-        let mut text = String::new();
-        return std::io::stdin().lock().read_to_string(&mut text).map(|_| text).map_err(fault);
+/// The files, without what another of them has: criterion copies a run from `new` to `base`, and sums up `sample.json` in
+/// `estimates.json`. A copy is left out; two forms of one run are refused, since neither is a run of its own.
+fn once(files: &[PathBuf]) -> Result<Vec<&Path>, Failure> {
+    let given: HashSet<&Path> = files.iter().map(PathBuf::as_path).collect();
+    let mut taken = Vec::new();
+    for file in files {
+        let is = |name: &str| file.file_name().is_some_and(|own| own == name);
+        if is("estimates.json") && given.contains(file.with_file_name("sample.json").as_path()) {
+            let fault = format!("{}: sums up the sample.json beside it: give that alone", file.display());
+            return Err(Failure::BadInput(fault));
+        }
+        match original(file).filter(|original| given.contains(original.as_path())) {
+            Some(original) => eprintln!("{}: the same run as {}: taken once", file.display(), original.display()),
+            None => taken.push(file.as_path()),
+        }
     }
-    std::fs::read_to_string(file).map_err(fault)
+    Ok(taken)
 }
 
-/// What wrote a text, by marks that no other tool leaves.
-fn guess(file: &Path, text: &str) -> Result<Format, Failure> {
-    let has = |mark: &str| text.contains(mark);
-    let head = text.trim_start();
-    let marks = [
-        (Format::Hyperfine, has("\"results\"") && has("\"command\"")),
-        (Format::Jmh, has("\"primaryMetric\"")),
-        (Format::K6, has("\"metrics\"") || has("\"type\":\"Point\"") || has("\"type\": \"Point\"")),
-        (Format::Criterion, has("\"iters\"") || has("\"point_estimate\"") || has("\"reason\":\"benchmark-complete\"")),
-        (Format::Wrk, has("requests in") && has("Requests/sec")),
-        (Format::Go, has(" ns/op")),
-        (Format::Json, head.starts_with('[') || head.starts_with('{')),
-        (Format::Csv, head.lines().next().is_some_and(|header| header.contains("benchmark") && header.contains("value"))),
-    ];
-    let found = marks.into_iter().find(|(_, fits)| *fits).map(|(format, _)| format);
-    found.ok_or_else(|| Failure::BadInput(format!("{}: what wrote this file cannot be told from it: say it with --format", file.display())))
+/// The file in `new` that a file of criterion's in `base` was copied from.
+fn original(file: &Path) -> Option<PathBuf> {
+    let folder = file.parent().filter(|folder| folder.ends_with("base"))?;
+    let original = folder.with_file_name("new").join(file.file_name()?);
+    (std::fs::read(file).ok()? == std::fs::read(&original).ok()?).then_some(original)
+}
+
+/// What tells runs of one time apart: the benchmark, its unit and the commit.
+type Of = (String, String, Option<String>);
+
+/// The times that runs of one import have. A later run of the same benchmark, unit, commit and time would replace the one before.
+#[derive(Default)]
+struct Times {
+    /// Which file said it, if one did.
+    taken: HashMap<(Of, Timestamp), Option<PathBuf>>,
+    /// Where to look next for a free time from one on.
+    next: HashMap<(Of, Timestamp), Timestamp>,
+}
+
+impl Times {
+    fn of(run: &BenchmarkRun) -> Of {
+        (run.benchmark.clone(), run.unit.clone(), run.commit.clone())
+    }
+
+    /// Notes a time that a file says. Two that say the same contradict each other: which of them was measured is not known.
+    fn said(&mut self, file: &Path, run: &BenchmarkRun, at: Timestamp) -> Result<(), Failure> {
+        let Some(Some(before)) = self.taken.insert((Self::of(run), at), Some(file.to_owned())) else { return Ok(()) };
+        let of = if before == file { String::new() } else { format!(", the other in {}", before.display()) };
+        let (name, unit) = (&run.benchmark, &run.unit);
+        let commit = run.commit.as_deref().map_or_else(|| "no commit".to_owned(), |c| format!("commit {c}"));
+        Err(Failure::BadInput(format!("{}: benchmark {name:?} has two runs in {unit} of {at} and {commit}{of}", file.display())))
+    }
+
+    /// The first time from `at` on, by seconds, that no run of the same has. Files say no time and may have been written within one
+    /// second, or unpacked; what they measured is kept apart, in their order.
+    fn free(&mut self, run: &BenchmarkRun, at: Timestamp) -> Timestamp {
+        let of = Self::of(run);
+        let mut free = self.next.get(&(of.clone(), at)).copied().unwrap_or(at);
+        while self.taken.contains_key(&(of.clone(), free)) {
+            free = free.plus_secs(1);
+        }
+        self.next.insert((of.clone(), at), free.plus_secs(1));
+        self.taken.insert((of, free), None);
+        free
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::{BenchmarksAct, Cli, Command};
+    use clap::Parser;
+    use std::fs::{File, create_dir_all};
+    use std::time::{Duration, UNIX_EPOCH};
+
+    const NOW: Timestamp = Timestamp::from_secs(2_000_000_000);
+    const HYPERFINE: &str = r#"{"results":[{"command":"ls","mean":1.0},{"command":"ps","mean":2.0}]}"#;
+
+    /// Writes a file that was last changed this many seconds after 1970.
+    fn write(dir: &Path, name: &str, text: &str, secs: u64) {
+        let file = dir.join(name);
+        create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(&file, text).unwrap();
+        File::options().write(true).open(file).unwrap().set_modified(UNIX_EPOCH + Duration::from_secs(secs)).unwrap();
+    }
+
+    /// Name, seconds and first value of the runs of these files.
+    fn taken(dir: &Path, files: &[&str], more: &[&str]) -> Result<Vec<(String, i64, f64)>, String> {
+        let files = files.iter().map(|file| dir.join(file).to_string_lossy().into_owned());
+        let words = ["headroom", "benchmarks", "import", "--suite", "s"].map(str::to_owned).into_iter().chain(files);
+        let Command::Benchmarks(asked) = Cli::parse_from(words.chain(more.iter().map(|word| (*word).to_owned()))).command else { panic!() };
+        let BenchmarksAct::Import(asked) = asked.act else { panic!() };
+        let runs = runs(&asked, NOW).map_err(|e| e.to_string().replace(&format!("{}/", dir.display()), ""))?;
+        Ok(runs.into_iter().map(|run| (run.benchmark, run.at.unwrap().secs(), run.values[0])).collect())
+    }
+
+    fn run(name: &str, secs: i64, value: f64) -> (String, i64, f64) {
+        (name.to_owned(), secs, value)
+    }
 
     #[test]
-    fn a_tool_is_known_by_what_it_writes() {
-        for (text, format) in [
-            ("{\"results\":[{\"command\":\"ls\",\"times\":[0.1]}]}", Format::Hyperfine),
-            ("[{\"benchmark\":\"a\",\"primaryMetric\":{}}]", Format::Jmh),
-            ("BenchmarkA-2  100  12.5 ns/op\n", Format::Go),
-            ("  10 requests in 1s\nRequests/sec: 10\n", Format::Wrk),
-            ("[{\"benchmark\":\"a\",\"values\":[1]}]", Format::Json),
-            ("benchmark,value\na,1\n", Format::Csv),
-            ("{\"sampling_mode\":\"Linear\",\"iters\":[1.0],\"times\":[2.0]}", Format::Criterion),
-            ("{\"metrics\":{\"http_req_duration\":{\"avg\":1}}}", Format::K6),
-        ] {
-            assert_eq!(guess(Path::new("f"), text), Ok(format), "{text}");
+    fn a_run_without_a_time_is_of_when_its_file_was_written() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "a.json", HYPERFINE, 1_700_000_000);
+        write(dir.path(), "b.json", HYPERFINE, 1_700_000_100);
+        let wanted =
+            [run("ls", 1_700_000_000, 1.0), run("ps", 1_700_000_000, 2.0), run("ls", 1_700_000_100, 1.0), run("ps", 1_700_000_100, 2.0)];
+        assert_eq!(taken(dir.path(), &["a.json", "b.json"], &[]).unwrap(), wanted);
+        let told = taken(dir.path(), &["a.json"], &["--at", "1970-01-01T00:00:07Z"]).unwrap();
+        assert_eq!(told, [run("ls", 7, 1.0), run("ps", 7, 2.0)], "what is said on the command line counts");
+    }
+
+    #[test]
+    fn files_of_one_second_are_kept_apart_in_their_order() {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, value) in [("a.csv", 1), ("b.csv", 2), ("c.csv", 3)] {
+            write(dir.path(), name, &format!("benchmark,value\nx,{value}\n"), 50);
         }
-        assert!(guess(Path::new("f"), "hello").is_err());
+        write(dir.path(), "said.csv", "benchmark,value,time\nx,9,51\n", 50);
+        let found = taken(dir.path(), &["a.csv", "b.csv", "c.csv", "said.csv"], &[]).unwrap();
+        assert_eq!(found, [run("x", 50, 1.0), run("x", 52, 2.0), run("x", 53, 3.0), run("x", 51, 9.0)], "51 was said, and stays");
+    }
+
+    #[test]
+    fn two_runs_that_say_one_time_are_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), "a.csv", "benchmark,value,unit,time\nx,1,ms,7\n", 50);
+        write(dir.path(), "b.csv", "benchmark,value,unit,time\nx,2,ms,7\n", 50);
+        let fault = taken(dir.path(), &["a.csv", "b.csv"], &[]).unwrap_err();
+        assert_eq!(fault, "b.csv: benchmark \"x\" has two runs in ms of 1970-01-01T00:00:07Z and no commit, the other in a.csv");
+        write(
+            dir.path(),
+            "c.json",
+            "[{\"benchmark\":\"x\",\"values\":[1],\"time\":7},{\"benchmark\":\"x\",\"values\":[2],\"time\":7}]",
+            50,
+        );
+        let fault = taken(dir.path(), &["c.json"], &["--commit", "abc"]).unwrap_err();
+        assert_eq!(fault, "c.json: benchmark \"x\" has two runs in value of 1970-01-01T00:00:07Z and commit abc");
+    }
+
+    #[test]
+    fn criterions_folders_are_taken_once_and_by_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let sample = |time: f64| format!("{{\"iters\":[1.0,1.0],\"times\":[{time:.1},{time:.1}]}}");
+        write(dir.path(), "criterion/fib/20/new/sample.json", &sample(5.0), 50);
+        write(dir.path(), "criterion/fib/20/base/sample.json", &sample(5.0), 50);
+        write(dir.path(), "criterion/fib/30/new/sample.json", &sample(7.0), 50);
+        write(dir.path(), "criterion/fib/30/base/sample.json", &sample(6.0), 40);
+        write(dir.path(), "criterion/fib/30/new/estimates.json", "{}", 50);
+        let all = ["20/base", "20/new", "30/base", "30/new"].map(|of| format!("criterion/fib/{of}/sample.json"));
+        let all = all.each_ref().map(String::as_str);
+        let wanted = [run("fib/20", 50, 5.0), run("fib/30", 40, 6.0), run("fib/30", 50, 7.0)];
+        assert_eq!(taken(dir.path(), &all, &[]).unwrap(), wanted);
+        assert_eq!(taken(dir.path(), &all[..1], &["--name", "mine"]).unwrap(), [run("mine", 50, 5.0)]);
+        let fault = taken(dir.path(), &["criterion/fib/30/new/sample.json", "criterion/fib/30/new/estimates.json"], &[]).unwrap_err();
+        assert_eq!(fault, "criterion/fib/30/new/estimates.json: sums up the sample.json beside it: give that alone");
     }
 }

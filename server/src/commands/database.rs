@@ -54,7 +54,12 @@ pub async fn verify_audit(arguments: &cli::VerifyAudit) -> Result<(), Failure> {
         return Err(Failure::Fault(format!("the audit chain is broken at entry {}: {}", fault.seq, fault.what)));
     }
     let head = report.head.map_or_else(|| "empty".to_owned(), |h| format!("head {}:{}", h.seq, h.hash));
-    print(&format!("{} entries, every link holds; {head}\n", report.entries))
+    print(&format!("{} entries, every link holds; {head}\n", report.entries))?;
+    if report.unplaced > 0 {
+        let fault = "were written by an earlier Headroom, which did not hash the team and cluster that decide who sees an entry";
+        print(&format!("{} of them {fault}\n", report.unplaced))?;
+    }
+    Ok(())
 }
 
 fn head(text: &str) -> Result<AuditHead, Failure> {

@@ -1,4 +1,4 @@
-//! `headroom doctor`: looks at everything Headroom needs, and says for each what is wrong and what to do.
+//! `headroom doctor`: looks at everything Headroom needs, and says for each what is wrong, or doubtful, and what to do.
 
 use super::print;
 use crate::cli;
@@ -44,6 +44,9 @@ pub async fn run(arguments: &cli::Database) -> Result<(), Failure> {
         },
     }
     let mut text = String::new();
+    if let Some(doubt) = config.exposed() {
+        let _ = writeln!(text, "DOUBT {:<14} {doubt}", "address");
+    }
     for (name, finding) in &findings {
         let (mark, said) = match finding {
             Ok(said) => ("ok   ", said),

@@ -15,6 +15,7 @@ use std::fmt::Write as _;
 pub async fn run(arguments: &Import) -> Result<(), Failure> {
     let imported = read_usage_csv(&arguments.file).map_err(|e| Failure::BadInput(e.to_string()))?;
     let headroom = headroom(&arguments.database).await?;
+    let notes = imported.notes();
     let mut clusters = BTreeMap::<String, Imported>::new();
     for service in imported.services {
         clusters.entry(service.service.key.cluster.clone()).or_default().services.push(service);
@@ -25,9 +26,7 @@ pub async fn run(arguments: &Import) -> Result<(), Failure> {
         let newest = summary.newest.map_or_else(|| "none".to_owned(), |t| t.to_string());
         let _ = writeln!(text, "{cluster}: {} services, {} samples, the newest of {newest}", summary.services, summary.samples);
     }
-    if !imported.ignored_columns.is_empty() {
-        let _ = writeln!(text, "left out: the columns {}", imported.ignored_columns.join(", "));
-    }
+    notes.iter().for_each(|note| text.push_str(&format!("{note}\n")));
     headroom.store().close().await;
     print(&text)
 }

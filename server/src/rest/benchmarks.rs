@@ -7,7 +7,7 @@ use crate::rest::shapes::{List, ProblemAnswer};
 use crate::state::AppState;
 use axum::Json;
 use axum::extract::State;
-use headroom_model::benchmark::{BenchmarkRun, BenchmarkStep};
+use headroom_model::benchmark::{AgainstBaseline, BenchmarkRun, BenchmarkStep, Verdict};
 use headroom_model::ids::BenchmarkId;
 use headroom_model::time::Timestamp;
 use headroom_model::view::{BenchmarkPage, BenchmarkPoint, BenchmarkQuery, BenchmarkRow};
@@ -24,7 +24,7 @@ pub struct Runs {
     /// The service that they measure, if there is one.
     #[serde(default)]
     service_name: String,
-    /// At least one.
+    /// At least one, and no two of one benchmark, unit, commit and time.
     #[schema(value_type = Vec<Run>)]
     runs: Vec<BenchmarkRun>,
 }
@@ -139,11 +139,70 @@ pub struct BenchmarkWhole {
     /// The newest runs, oldest first.
     #[schema(value_type = Vec<Object>)]
     points: Vec<BenchmarkPoint>,
+    /// The newest run against the runs before it; null where none came before it since the last step.
+    baseline: Option<Baseline>,
 }
 
 impl From<BenchmarkPage> for BenchmarkWhole {
     fn from(page: BenchmarkPage) -> Self {
-        Self { item: page.row.into(), steps: page.steps, points: page.points }
+        Self { item: page.row.into(), steps: page.steps, points: page.points, baseline: page.against.map(Baseline::from) }
+    }
+}
+
+/// The newest run against its baseline: the values of up to ten runs before it, none of them from before the last step.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Baseline {
+    /// How many runs it is made of.
+    runs: u32,
+    /// Wall time of the first of them.
+    from: String,
+    /// Wall time of the last of them.
+    to: String,
+    /// How many values they have together.
+    values: u32,
+    /// The median of those.
+    median: f64,
+    /// How many values the newest run has.
+    new_values: u32,
+    /// The median of those.
+    new_median: f64,
+    /// Shifts of less than this many percent do not matter.
+    threshold_percent: f64,
+    /// The typical shift from baseline to newest run (Hodges–Lehmann), percent of the baseline's median; this and what follows is null
+    /// where that median is 0.
+    shift_percent: Option<f64>,
+    /// Low end of its 99 % interval, percent.
+    low_percent: Option<f64>,
+    /// High end of its 99 % interval, percent.
+    high_percent: Option<f64>,
+    /// Cliff's delta, -1 to 1: how much more often a new value is above an old one than below.
+    cliffs_delta: Option<f64>,
+    /// How likely such values are where nothing has changed: Mann–Whitney, two-sided.
+    p_value: Option<f64>,
+    /// `faster` is better, `slower` is worse, `same`, or `unclear`: more values would tell.
+    #[schema(value_type = String, example = "same")]
+    verdict: Verdict,
+}
+
+impl From<AgainstBaseline> for Baseline {
+    fn from(a: AgainstBaseline) -> Self {
+        let found = a.comparison;
+        Self {
+            runs: a.runs,
+            from: a.from.to_string(),
+            to: a.to.to_string(),
+            values: a.baseline_values,
+            median: a.baseline_median,
+            new_values: a.new_values,
+            new_median: a.new_median,
+            threshold_percent: a.matters_percent,
+            shift_percent: found.map(|c| c.shift_percent),
+            low_percent: found.map(|c| c.low_percent),
+            high_percent: found.map(|c| c.high_percent),
+            cliffs_delta: found.map(|c| c.cliffs_delta),
+            p_value: found.map(|c| c.p_value),
+            verdict: found.map_or(Verdict::Unclear, |c| c.verdict),
+        }
     }
 }
 

@@ -43,19 +43,25 @@ async fn answer(state: &AppState, key: String, request: Request, next: Next) -> 
     let Some(_turn) = Turn::take(format!("{} {key}", ctx.actor)) else {
         return Err(Refusal::new("conflict", "a request with this idempotency key is under way: wait for its answer"));
     };
-    if let Some((status, body)) = state.headroom.replayed(&ctx, &key, &fingerprint).await? {
-        let mut response = written(status, body);
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-        return Ok(response);
+    if let Some(known) = state.headroom.replayed(&ctx, &key, &fingerprint).await? {
+        return Ok(again(known));
     }
     let work = next.run(Request::from_parts(parts, Body::from(bytes)));
-    let response = state.headroom.claimed(&ctx, &key, &fingerprint, work).await;
+    let (response, claim) = state.headroom.claimed(&ctx, &key, &fingerprint, work).await;
     let (status, text) = text_of(response, &ctx).await?;
     // What passes by itself is not an answer to keep.
-    if !matches!(status, 401 | 429) {
-        state.headroom.remember(&ctx, &key, &fingerprint, status, &text).await?;
+    if matches!(status, 401 | 429) || state.headroom.remember(&claim, status, &text).await? {
+        return Ok(written(status, text));
     }
-    Ok(written(status, text))
+    // Another process had the same request in hand, and its answer is the answer.
+    let known = state.headroom.replayed(&ctx, &key, &fingerprint).await?;
+    Ok(known.map_or_else(|| written(status, text), again))
+}
+
+fn again((status, body): (u16, Vec<u8>)) -> Response {
+    let mut response = written(status, body);
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
 }
 
 async fn text_of(response: Response, ctx: &OpContext) -> Result<(u16, Vec<u8>), Refusal> {

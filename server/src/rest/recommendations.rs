@@ -13,6 +13,7 @@ use headroom_model::ids::RecommendationId;
 use headroom_model::job::{OptimizationStatus, OptimizationType};
 use headroom_model::plan::PlanHash;
 use headroom_model::recommendation::Risk;
+use headroom_model::time::Timestamp;
 use headroom_model::view::RecommendationQuery;
 use http::StatusCode;
 use serde::Deserialize;
@@ -54,6 +55,19 @@ pub struct Seen {
     /// `plan_hash` as the recommendation showed it.
     #[schema(value_type = String, min_length = 64, max_length = 64)]
     plan_hash: PlanHash,
+}
+
+/// The plan that was seen, and when to carry it out.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Start {
+    /// `plan_hash` as the recommendation showed it.
+    #[schema(value_type = String, min_length = 64, max_length = 64)]
+    plan_hash: PlanHash,
+    /// Cluster time before which it is not carried out; at once without.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    not_before: Option<Timestamp>,
 }
 
 /// A reason.
@@ -236,8 +250,9 @@ pub async fn comment(State(state): State<AppState>, Ctx(ctx): Ctx, Id(id): Id<Re
 
 /// Apply exactly the approved plan
 ///
-/// A worker writes it and then watches the guards; ask for the recommendation until its status is no longer `APPLYING`.
-#[utoipa::path(post, path = "/optimization/recommendations/{recommendation_id}/apply", tag = "recommendations", request_body = Seen,
+/// At once, or not before a time. A worker writes it and then watches the guards; ask for the recommendation until its status is no longer
+/// `APPLYING`.
+#[utoipa::path(post, path = "/optimization/recommendations/{recommendation_id}/apply", tag = "recommendations", request_body = Start,
     params(("recommendation_id" = String, Path, description = "Its id")), responses(
     (status = 202, description = "The job it came from", body = JobAnswer),
     (status = 409, description = "Another plan than the one seen, or not approved: nothing was changed", body = ProblemAnswer, content_type = "application/problem+json"),
@@ -246,9 +261,9 @@ pub async fn apply(
     State(state): State<AppState>,
     Ctx(ctx): Ctx,
     Id(id): Id<RecommendationId>,
-    Body(seen): Body<Seen>,
+    Body(start): Body<Start>,
 ) -> Result<impl IntoResponse, Refusal> {
-    state.headroom.apply(&ctx, id, &seen.plan_hash).await?;
+    state.headroom.apply_at(&ctx, id, &start.plan_hash, start.not_before).await?;
     with_its_job(&state, &ctx, id).await
 }
 

@@ -305,10 +305,10 @@ pub struct Recommendation {
     /// Touched fields that are no longer as the plan expects.
     #[schema(value_type = Vec<Object>)]
     pub drift: Vec<Drift>,
-    /// What was said.
+    /// What was said; in a list nothing, ask for the recommendation itself.
     #[schema(value_type = Vec<Object>)]
     pub comments: Vec<Comment>,
-    /// What happened, newest first.
+    /// What happened, newest first; in a list nothing, ask for the recommendation itself.
     #[schema(value_type = Vec<Object>)]
     pub timeline: Vec<TimelineEntry>,
     /// The analysis it came from.
@@ -544,7 +544,11 @@ pub struct AuditItem {
     /// The state after.
     #[schema(value_type = Option<Object>)]
     pub after: Option<Value>,
-    /// The entry's hash, hexadecimal.
+    /// The hash of the entry before it, hexadecimal.
+    pub prev_hash: String,
+    /// The text that is hashed, in the canonical form of RFC 8785.
+    pub hashed: String,
+    /// The entry's hash, hexadecimal: SHA-256 of `prev_hash` and `hashed`, one after the other.
     pub hash: String,
 }
 
@@ -563,6 +567,8 @@ impl From<AuditRow> for AuditItem {
             reason: event.reason,
             before: event.before,
             after: event.after,
+            prev_hash: row.prev_hash,
+            hashed: row.hashed,
             hash: row.hash,
         }
     }

@@ -4,18 +4,20 @@
 //! `no-role`, `not-here`), `field` where one is meant, and what was typed (never a password), so that the page can say it beside the field.
 
 use crate::address::address;
-use crate::identity::{ADDRESS, AGENT, BEGAN, Caller, HalfWay, PROVEN, USER, context, encode, local_path};
+use crate::identity::{ADDRESS, AGENT, BEGAN, Caller, HalfWay, PROVEN, USER, VOUCHED, context, encode, local_path};
 use crate::oidc::{Begun, Fault};
 use crate::problem::Refusal;
 use crate::request_id::RequestId;
 use crate::sessions::key;
 use crate::state::AppState;
+use crate::throttle::Attempt;
 use axum::Router;
 use axum::extract::{Form, Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use headroom_model::auth::Person;
 use headroom_model::problem::Problem;
+use headroom_service::Error;
 use http::{Extensions, header};
 use serde::Deserialize;
 use tower_sessions::Session;
@@ -51,19 +53,14 @@ async fn with_password(
 ) -> Result<Response, Refusal> {
     let now = state.headroom.clocks().wall;
     let back = |error: &str| redirect_back("/sign-in", &[("error", error), ("name", &form.name), ("next", local_path(&form.next))]);
-    if state.throttle.wait(&form.name, &origin.address, now).is_some() {
-        return Ok(back("wait"));
-    }
+    let Some(attempt) = state.throttle.attempt(&form.name, &origin.address, now).await else { return Ok(back("wait")) };
     match state.headroom.sign_in_with_password(&form.name, &form.password, &origin.request_id).await {
         Ok(signed_in) => {
-            state.throttle.succeeded(&form.name, &origin.address);
+            attempt.succeeded();
             begin(&session, &state, &origin, &signed_in, false).await?;
             Ok(Redirect::to(local_path(&form.next)).into_response())
         }
-        Err(e) => refused(e, |error| {
-            state.throttle.failed(&form.name, &origin.address, now);
-            back(if error.status == 401 { "credentials" } else { "invalid" })
-        }),
+        Err(e) => guessed(e, attempt, |error| back(if error.status == 401 { "credentials" } else { "invalid" })),
     }
 }
 
@@ -82,18 +79,14 @@ async fn with_code(
 ) -> Result<Response, Refusal> {
     let now = state.headroom.clocks().wall;
     let back = |error: &str| redirect_back("/sign-in/code", &[("error", error), ("next", local_path(&form.next))]);
-    if state.throttle.wait("a code", &origin.address, now).is_some() {
-        return Ok(back("wait"));
-    }
+    let Some(attempt) = state.throttle.attempt("a code", &origin.address, now).await else { return Ok(back("wait")) };
     match state.headroom.sign_in_with_code(&form.code, &origin.request_id).await {
         Ok(signed_in) => {
+            attempt.not_a_guess();
             begin(&session, &state, &origin, &signed_in, false).await?;
             Ok(Redirect::to(local_path(&form.next)).into_response())
         }
-        Err(e) => refused(e, |_| {
-            state.throttle.failed("a code", &origin.address, now);
-            back("code")
-        }),
+        Err(e) => guessed(e, attempt, |_| back("code")),
     }
 }
 
@@ -112,23 +105,24 @@ async fn first_run(
 ) -> Result<Response, Refusal> {
     let now = state.headroom.clocks().wall;
     let back = |error: &str, field: &str| redirect_back("/first-run", &[("error", error), ("field", field), ("name", &form.name)]);
-    if state.throttle.wait("first run", &origin.address, now).is_some() {
-        return Ok(back("wait", ""));
-    }
+    let Some(attempt) = state.throttle.attempt("first run", &origin.address, now).await else { return Ok(back("wait", "")) };
     match state.headroom.first_run(&form.code, &form.name, &form.password, &origin.request_id).await {
         Ok(signed_in) => {
+            attempt.not_a_guess();
             begin(&session, &state, &origin, &signed_in, false).await?;
             Ok(Redirect::to("/").into_response())
         }
-        Err(e) => refused(e, |error| {
-            state.throttle.failed("first run", &origin.address, now);
+        Err(e) => guessed(e, attempt, |error| {
             back(if error.status == 401 { "code" } else { "invalid" }, error.field.as_deref().unwrap_or("code"))
         }),
     }
 }
 
-async fn sign_out(session: Session) -> Result<Response, Refusal> {
+async fn sign_out(State(state): State<AppState>, session: Session, origin: Origin) -> Result<Response, Refusal> {
     session.flush().await.map_err(broken)?;
+    if let Some((person, _)) = origin.anybody() {
+        state.headroom.signed_out(&context(&state, &origin.extensions, person)).await?;
+    }
     Ok(Redirect::to("/sign-in").into_response())
 }
 
@@ -235,41 +229,43 @@ async fn second_factor(
     Form(form): Form<FactorForm>,
 ) -> Result<Response, Refusal> {
     let Some((person, page)) = origin.anybody() else { return Ok(Redirect::to("/sign-in").into_response()) };
-    let (now, guessed) = (state.headroom.clocks().wall, format!("second factor of {}", person.name));
+    let (now, name) = (state.headroom.clocks().wall, format!("second factor of {}", person.name));
     let back = |error: &str| redirect_back(page, &[("error", error), ("field", "code"), ("next", local_path(&form.next))]);
-    if state.throttle.wait(&guessed, &origin.address, now).is_some() {
-        return Ok(back("wait"));
-    }
+    let Some(attempt) = state.throttle.attempt(&name, &origin.address, now).await else { return Ok(back("wait")) };
     let ctx = context(&state, &origin.extensions, person);
     match state.headroom.pass_second_factor(&ctx, &form.code).await {
         Ok(()) => {
-            state.throttle.succeeded(&guessed, &origin.address);
+            attempt.succeeded();
             session.cycle_id().await.map_err(broken)?;
             session.insert(PROVEN, true).await.map_err(broken)?;
             let done = if page == "/account" { redirect_back(page, &[("done", "second-factor")]) } else { go(&form.next) };
             Ok(done)
         }
-        Err(e) => refused(e, |_| {
-            state.throttle.failed(&guessed, &origin.address, now);
-            back("code")
-        }),
+        Err(e) => guessed(e, attempt, |_| back("code")),
     }
 }
 
-/// Removes a second factor, for one of its codes.
-async fn remove_second_factor(State(state): State<AppState>, origin: Origin, Form(form): Form<FactorForm>) -> Result<Response, Refusal> {
+/// Removes a second factor, for one of its codes. What it had proved falls away with it, here and in every other browser.
+async fn remove_second_factor(
+    State(state): State<AppState>,
+    session: Session,
+    origin: Origin,
+    Form(form): Form<FactorForm>,
+) -> Result<Response, Refusal> {
     let Some(person) = origin.caller() else { return Ok(Redirect::to("/sign-in").into_response()) };
-    let (now, guessed) = (state.headroom.clocks().wall, format!("second factor of {}", person.name));
-    if state.throttle.wait(&guessed, &origin.address, now).is_some() {
-        return Ok(redirect_back("/account", &[("error", "wait"), ("field", "code")]));
-    }
+    let (now, name) = (state.headroom.clocks().wall, format!("second factor of {}", person.name));
+    let back = |error: &str| redirect_back("/account", &[("error", error), ("field", "code")]);
+    let Some(attempt) = state.throttle.attempt(&name, &origin.address, now).await else { return Ok(back("wait")) };
     let ctx = context(&state, &origin.extensions, person);
-    match state.headroom.remove_second_factor(&ctx, &form.code).await {
-        Ok(()) => Ok(redirect_back("/account", &[("done", "removed")])),
-        Err(e) => refused(e, |_| {
-            state.throttle.failed(&guessed, &origin.address, now);
-            redirect_back("/account", &[("error", "code"), ("field", "code")])
-        }),
+    let this = session.id().map(|id| key(&id)).unwrap_or_default();
+    match state.headroom.remove_second_factor(&ctx, &form.code, &this).await {
+        Ok(()) => {
+            attempt.succeeded();
+            session.remove::<bool>(PROVEN).await.map_err(broken)?;
+            session.cycle_id().await.map_err(broken)?;
+            Ok(redirect_back("/account", &[("done", "removed")]))
+        }
+        Err(e) => guessed(e, attempt, |_| back("code")),
     }
 }
 
@@ -287,37 +283,42 @@ async fn set_password(
     Form(form): Form<NewPassword>,
 ) -> Result<Response, Refusal> {
     let Some(person) = origin.caller() else { return Ok(Redirect::to("/sign-in").into_response()) };
-    let (now, guessed) = (state.headroom.clocks().wall, format!("password of {}", person.name));
-    if state.throttle.wait(&guessed, &origin.address, now).is_some() {
+    let (now, name) = (state.headroom.clocks().wall, format!("password of {}", person.name));
+    let Some(attempt) = state.throttle.attempt(&name, &origin.address, now).await else {
         return Ok(redirect_back("/account", &[("error", "wait"), ("field", "current")]));
-    }
+    };
     let ctx = context(&state, &origin.extensions, person);
     let this = session.id().map(|id| key(&id)).unwrap_or_default();
     match state.headroom.set_password(&ctx, &form.current, &form.password, &this).await {
         Ok(()) => {
+            attempt.succeeded();
             session.cycle_id().await.map_err(broken)?;
             Ok(redirect_back("/account", &[("done", "password")]))
         }
-        Err(e) => refused(e, |problem| {
-            let field = problem.field.as_deref().unwrap_or("password");
-            if field == "current" {
-                state.throttle.failed(&guessed, &origin.address, now);
-            }
-            redirect_back("/account", &[("error", "invalid"), ("field", field)])
-        }),
+        // What is wrong with the new password is no guess at the old one.
+        Err(e @ Error::Invalid { .. }) if !e.is_about("current") => {
+            attempt.not_a_guess();
+            refused(e, weak_or_wrong)
+        }
+        Err(e) => guessed(e, attempt, weak_or_wrong),
     }
 }
 
-/// Starts a session under a new id, so that an id known before is worth nothing. `proven` says that a second factor is not asked for here.
-async fn begin(session: &Session, state: &AppState, origin: &Origin, who: &Person, proven: bool) -> Result<(), Refusal> {
+fn weak_or_wrong(problem: &Problem) -> Response {
+    redirect_back("/account", &[("error", "invalid"), ("field", problem.field.as_deref().unwrap_or("password"))])
+}
+
+/// Starts a session under a new id, so that an id known before is worth nothing. `vouched` says that an identity provider
+/// has asked for what a second factor would prove.
+async fn begin(session: &Session, state: &AppState, origin: &Origin, who: &Person, vouched: bool) -> Result<(), Refusal> {
     session.clear().await;
     session.cycle_id().await.map_err(broken)?;
     session.insert(USER, &who.name).await.map_err(broken)?;
     session.insert(BEGAN, state.headroom.clocks().wall.micros()).await.map_err(broken)?;
     session.insert(ADDRESS, &origin.address).await.map_err(broken)?;
     session.insert(AGENT, &origin.agent).await.map_err(broken)?;
-    if proven {
-        session.insert(PROVEN, true).await.map_err(broken)?;
+    if vouched {
+        session.insert(VOUCHED, true).await.map_err(broken)?;
     }
     Ok(())
 }
@@ -332,9 +333,18 @@ fn broken(error: tower_sessions::session::Error) -> Refusal {
 }
 
 /// What the person can mend goes back to their form; the rest is a fault.
-fn refused(error: headroom_service::Error, mend: impl FnOnce(&Problem) -> Response) -> Result<Response, Refusal> {
+fn refused(error: Error, mend: impl FnOnce(&Problem) -> Response) -> Result<Response, Refusal> {
     let problem = Problem::from(error);
     if problem.status >= 500 { Err(Refusal(problem)) } else { Ok(mend(&problem)) }
+}
+
+/// The same for an attempt at a secret: a fault of Headroom's says nothing about the guess.
+fn guessed(error: Error, attempt: Attempt<'_>, mend: impl FnOnce(&Problem) -> Response) -> Result<Response, Refusal> {
+    let answer = refused(error, mend);
+    if answer.is_err() {
+        attempt.not_a_guess();
+    }
+    answer
 }
 
 fn redirect_back(page: &str, values: &[(&str, &str)]) -> Response {

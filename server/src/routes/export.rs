@@ -1,5 +1,5 @@
 //! `/audit/export.csv` and `/audit/export.json`: every entry that a search finds, newest first, as a file. Streamed page by page, so
-//! that a long chain needs no memory.
+//! that a long chain needs no memory. What is taken away is noted in the chain itself: the one look that leaves something, a note of it.
 
 use crate::identity::{self, Caller};
 use crate::problem::Refusal;
@@ -21,8 +21,22 @@ use std::sync::Arc;
 
 /// Entries per read.
 const PAGE: u32 = 200;
-const COLUMNS: [&str; 12] =
-    ["seq", "event", "actor", "wall", "cluster", "subject_kind", "subject", "reason", "before", "after", "request_id", "hash"];
+const COLUMNS: [&str; 14] = [
+    "seq",
+    "event",
+    "actor",
+    "wall",
+    "cluster",
+    "subject_kind",
+    "subject",
+    "reason",
+    "before",
+    "after",
+    "request_id",
+    "prev_hash",
+    "hashed",
+    "hash",
+];
 
 /// The routes.
 pub fn router() -> Router<AppState> {
@@ -92,6 +106,7 @@ enum Place {
 
 async fn export(state: AppState, ctx: OpContext, search: Search, form: Form) -> Result<Response, Refusal> {
     let query = AuditQuery { q: search.q, actor: search.actor, event: search.event, limit: PAGE, ..AuditQuery::default() };
+    state.headroom.audit_exported(&ctx, &query, if form == Form::Csv { "csv" } else { "json" }).await?;
     // The first page is read before the answer begins: what is refused is refused with a status.
     let first = page(&state.headroom, &ctx, &query, form, "", false).await?;
     let headroom = Arc::clone(&state.headroom);
@@ -147,6 +162,8 @@ fn record(item: &AuditItem) -> String {
         &value(&item.before),
         &value(&item.after),
         &item.request_id,
+        &item.prev_hash,
+        &item.hashed,
         &item.hash,
     ])
 }

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use headroom_model::auth::Teams;
+use headroom_service::Error;
 use http::header;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -23,7 +24,12 @@ pub fn router() -> Router<AppState> {
 async fn ready(State(state): State<AppState>) -> Result<&'static str, Refusal> {
     match tokio::time::timeout(PATIENCE, state.headroom.ready()).await {
         Ok(Ok(())) => Ok("ready\n"),
-        Ok(Err(e)) => Err(Refusal::new("unavailable", e.to_string())),
+        Ok(Err(error)) => {
+            tracing::warn!(%error, "not ready");
+            // Anybody may ask: what exactly does not answer, and where it is, is for the log.
+            let part = if matches!(error, Error::Infra(_)) { "a cluster" } else { "the database" };
+            Err(Refusal::new("unavailable", format!("{part} does not answer: the log says more")))
+        }
         Err(_) => Err(Refusal::new("unavailable", "the database or a cluster takes more than 3 s to answer")),
     }
 }
@@ -31,7 +37,7 @@ async fn ready(State(state): State<AppState>) -> Result<&'static str, Refusal> {
 async fn metrics(State(state): State<AppState>) -> Response {
     let holdings = match holdings(&state).await {
         Ok(holdings) => holdings,
-        Err(e) => return Refusal::from(headroom_service::Error::from(e)).into_response(),
+        Err(e) => return Refusal::from(Error::from(e)).into_response(),
     };
     match state.telemetry.text(&holdings) {
         Ok(text) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),

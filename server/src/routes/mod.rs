@@ -9,7 +9,7 @@ pub mod pages;
 use crate::problem::{Refusal, write_problems};
 use crate::sessions::{SESSION_DAYS, Sessions};
 use crate::state::AppState;
-use crate::{identity, limits, request_id, rest, security};
+use crate::{connections, identity, limits, request_id, rest, security};
 use axum::Router;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
@@ -37,6 +37,7 @@ pub fn router(state: &AppState) -> Router {
         .merge(rest::router(state))
         .layer(security::same_site_only(&state.config))
         .layer(CatchPanicLayer::custom(panicked))
+        .layer(from_fn_with_state(state.clone(), connections::in_time))
         .layer(from_fn_with_state(state.clone(), limits::by_address))
         .layer(from_fn_with_state(state.clone(), security::headers))
         .layer(from_fn(write_problems))

@@ -1,4 +1,7 @@
 //! The audit chain and the outbox. Every entry's hash covers the hash before it and the entry's canonical bytes (RFC 8785).
+//!
+//! These bytes are the event and, since the second form of entries, the cluster and the team of its service: they decide who sees the
+//! entry. Chains that an earlier Headroom began go on in the new form; none goes back to the old one.
 
 use crate::db::{Connection, Row, Value, beginning, containing, sql};
 use crate::error::{Error, Result};
@@ -8,11 +11,14 @@ use headroom_model::auth::Teams;
 use headroom_model::event::Event;
 use headroom_model::time::Timestamp;
 use headroom_model::view::{AuditQuery, AuditRow, PageOf};
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
 /// What the first entry is chained to.
 const GENESIS: &str = "0000000000000000000000000000000000000000000000000000000000000000";
+/// The form of entries that are written now. Entries of the first form do not name theirs.
+const FORM: u8 = 2;
 /// Entries verified per read.
 const BATCH: i64 = 1000;
 
@@ -32,6 +38,8 @@ pub struct AuditReport {
     pub entries: u64,
     /// The end of the chain; `None` while it is empty.
     pub head: Option<AuditHead>,
+    /// Entries about a service that an earlier Headroom wrote, whose team and cluster are not under the hash.
+    pub unplaced: u64,
     /// The first fault, if there is one.
     pub fault: Option<AuditFault>,
 }
@@ -49,6 +57,37 @@ fn chained(prev_hash: &str, body: &str) -> String {
     hex::encode(Sha256::new().chain_update(prev_hash).chain_update(body).finalize())
 }
 
+/// Whose an entry is, as its hashed bytes say it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+struct Place {
+    form: u8,
+    cluster: Option<String>,
+    team: Option<String>,
+}
+
+impl Place {
+    /// That of a service now; of nobody without one.
+    async fn of(service: Option<uuid::Uuid>, on: &mut Connection) -> Result<Self> {
+        let row = match service {
+            Some(id) => sql("SELECT cluster, team FROM services WHERE id = $1").uuid(id).maybe(on).await?,
+            None => None,
+        };
+        let Some(row) = row else { return Ok(Self { form: FORM, ..Self::default() }) };
+        Ok(Self { form: FORM, cluster: Some(row.text("cluster")?), team: Some(row.text("team")?) })
+    }
+}
+
+/// The bytes of an entry that are hashed.
+fn content(event: &Event, place: &Place) -> Result<String> {
+    let corrupt = |fault: serde_json::Error| Error::Corrupt { what: "event".into(), fault: fault.to_string() };
+    let mut value = serde_json::to_value(event).map_err(corrupt)?;
+    value["form"] = place.form.into();
+    value["cluster"] = place.cluster.clone().into();
+    value["team"] = place.team.clone().into();
+    serde_json_canonicalizer::to_string(&value).map_err(corrupt)
+}
+
 fn canonical(event: &Event) -> Result<String> {
     serde_json_canonicalizer::to_string(event).map_err(|fault| Error::Corrupt { what: "event".into(), fault: fault.to_string() })
 }
@@ -59,16 +98,16 @@ impl Tx {
     /// # Errors
     /// [`Error::Database`].
     pub async fn record(&mut self, event: &Event) -> Result<i64> {
-        let body = canonical(event)?;
+        let service = event.service_id.as_deref().and_then(|id| id.parse().ok());
+        let place = Place::of(service, self.on()).await?;
+        let body = content(event, &place)?;
         let newest = sql("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1").maybe(self.on()).await?;
         let (seq, prev_hash) = match newest {
             Some(row) => (row.int("seq")? + 1, row.text("hash")?),
             None => (1, GENESIS.to_owned()),
         };
-        let service = event.service_id.as_deref().and_then(|id| id.parse().ok());
         sql("INSERT INTO audit (seq, prev_hash, hash, name, actor, subject_kind, subject, service_id, cluster, team, reason, wall_at, \
-             cluster_at, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, (SELECT cluster FROM services WHERE id = $9), \
-             (SELECT team FROM services WHERE id = $9), $10, $11, $12, $13)")
+             cluster_at, body) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)")
         .int(seq)
         .text(&prev_hash)
         .text(chained(&prev_hash, &body))
@@ -77,14 +116,16 @@ impl Tx {
         .text(&event.subject_kind)
         .text(&event.subject)
         .maybe_text(event.service_id.as_deref())
-        .uuid(service)
+        .maybe_text(place.cluster)
+        .maybe_text(place.team)
         .maybe_text(event.reason.as_deref())
         .time(event.at.wall)
         .time(event.at.cluster)
-        .text(&body)
+        .text(body)
         .run(self.on())
         .await?;
-        sql("INSERT INTO outbox (seq, event, at) VALUES ($1, $2, $3)").int(seq).text(body).time(event.at.wall).run(self.on()).await?;
+        let outgoing = canonical(event)?;
+        sql("INSERT INTO outbox (seq, event, at) VALUES ($1, $2, $3)").int(seq).text(outgoing).time(event.at.wall).run(self.on()).await?;
         self.effect = Some(format!("{} {}", event.subject_kind, event.subject));
         Ok(seq)
     }
@@ -131,7 +172,8 @@ impl Store {
         // The chain has no gaps: the number of its end says how long it is.
         let count = if filter.is_empty() { "SELECT COALESCE(MAX(seq), 0) AS n FROM audit" } else { "SELECT COUNT(*) AS n FROM audit" };
         let total = filter.sql(count, "").one(on).await?.int("n")?;
-        let mut rows = page.sql("SELECT seq, hash, body FROM audit", &format!(" ORDER BY seq DESC LIMIT {}", limit + 1)).all(on).await?;
+        let mut rows =
+            page.sql("SELECT seq, prev_hash, hash, body FROM audit", &format!(" ORDER BY seq DESC LIMIT {}", limit + 1)).all(on).await?;
         let more = rows.len() > limit as usize;
         rows.truncate(limit as usize);
         let items = with_links(on, &rows).await?;
@@ -148,8 +190,10 @@ impl Store {
             return Ok(Vec::new());
         }
         let on = &mut self.read().await?;
-        let rows =
-            sql("SELECT seq, hash, body FROM audit WHERE subject AMONG $1 ORDER BY seq DESC").texts(subjects.to_vec()).all(on).await?;
+        let rows = sql("SELECT seq, prev_hash, hash, body FROM audit WHERE subject AMONG $1 ORDER BY seq DESC")
+            .texts(subjects.to_vec())
+            .all(on)
+            .await?;
         with_links(on, &rows).await
     }
 
@@ -160,16 +204,23 @@ impl Store {
     /// [`Error::Database`]. A broken chain is not an error but a [`AuditReport::fault`].
     pub async fn verify_audit(&self, known: Option<&AuditHead>) -> Result<AuditReport> {
         let on = &mut self.read().await?;
-        let mut report = AuditReport { entries: 0, head: None, fault: None };
+        let mut report = AuditReport { entries: 0, head: None, unplaced: 0, fault: None };
+        let mut form = 0;
         let mut met_known = known.is_none();
         loop {
             let after = report.head.as_ref().map_or(0, |head| head.seq);
             let rows = sql("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2").int(after).int(BATCH).all(on).await?;
             for row in &rows {
                 let (seq, hash) = (row.int("seq")?, row.text("hash")?);
-                if let Some(what) = fault_of(row, report.head.as_ref())? {
-                    report.fault = Some(AuditFault { seq, what });
-                    return Ok(report);
+                match checked(row, report.head.as_ref(), form)? {
+                    Ok(place) => {
+                        form = place.form;
+                        report.unplaced += u64::from(form < FORM && row.maybe_text("service_id")?.is_some());
+                    }
+                    Err(what) => {
+                        report.fault = Some(AuditFault { seq, what });
+                        return Ok(report);
+                    }
                 }
                 met_known |= known.is_some_and(|k| k.seq == seq && k.hash == hash);
                 report.entries += 1;
@@ -187,30 +238,46 @@ impl Store {
     }
 }
 
-/// What is wrong with an entry that follows `before`.
-fn fault_of(row: &Row, before: Option<&AuditHead>) -> Result<Option<String>> {
+/// An entry that follows `before` and one of this form: whose it is, or what is wrong with it.
+fn checked(row: &Row, before: Option<&AuditHead>, form: u8) -> Result<std::result::Result<Place, String>> {
     let expected = before.map_or(1, |head| head.seq + 1);
     let prev = before.map_or(GENESIS, |head| head.hash.as_str());
     let seq = row.int("seq")?;
     if seq != expected {
-        return Ok(Some(format!("entry {expected} is missing")));
+        return Ok(Err(format!("entry {expected} is missing")));
     }
     let body = row.text("body")?;
     if row.text("prev_hash")? != prev || row.text("hash")? != chained(prev, &body) {
-        return Ok(Some("its hash does not follow from its content and the entry before it".to_owned()));
+        return Ok(Err("its hash does not follow from its content and the entry before it".to_owned()));
     }
-    let Ok(event) = serde_json::from_str::<Event>(&body) else {
-        return Ok(Some("its content cannot be read".to_owned()));
+    let (Ok(event), Ok(place)) = (serde_json::from_str::<Event>(&body), serde_json::from_str::<Place>(&body)) else {
+        return Ok(Err("its content cannot be read".to_owned()));
     };
-    let columns = row.text("name")? == event.name
+    if place.form < form {
+        return Ok(Err("it is of an older form than the entry before it".to_owned()));
+    }
+    let same = same_event(row, &event)? && same_place(row, &place)?;
+    Ok(if same { Ok(place) } else { Err("a searchable column differs from its hashed content".to_owned()) })
+}
+
+fn same_event(row: &Row, event: &Event) -> Result<bool> {
+    Ok(row.text("name")? == event.name
         && row.text("actor")? == event.actor
         && row.text("subject_kind")? == event.subject_kind
         && row.text("subject")? == event.subject
         && row.maybe_text("service_id")? == event.service_id
         && row.maybe_text("reason")? == event.reason
         && row.time("wall_at")? == event.at.wall
-        && row.time("cluster_at")? == event.at.cluster;
-    Ok((!columns).then(|| "a searchable column differs from its hashed content".to_owned()))
+        && row.time("cluster_at")? == event.at.cluster)
+}
+
+/// Of an entry of the first form, all that is known is that one about no service is nobody's.
+fn same_place(row: &Row, place: &Place) -> Result<bool> {
+    let (cluster, team) = (row.maybe_text("cluster")?, row.maybe_text("team")?);
+    if place.form < FORM && row.maybe_text("service_id")?.is_some() {
+        return Ok(true);
+    }
+    Ok(cluster == place.cluster && team == place.team)
 }
 
 fn filter(query: &AuditQuery) -> Filter {
@@ -235,7 +302,14 @@ fn filter(query: &AuditQuery) -> Filter {
 async fn with_links(on: &mut Connection, rows: &[Row]) -> Result<Vec<AuditRow>> {
     let mut entries = Vec::with_capacity(rows.len());
     for row in rows {
-        entries.push(AuditRow { seq: row.int("seq")?, event: row.json_text("body")?, hash: row.text("hash")?, link: None });
+        entries.push(AuditRow {
+            seq: row.int("seq")?,
+            event: row.json_text("body")?,
+            prev_hash: row.text("prev_hash")?,
+            hash: row.text("hash")?,
+            hashed: row.text("body")?,
+            link: None,
+        });
     }
     let changes =
         look_up(on, &entries, "change", "SELECT id, CAST(recommendation_id AS TEXT) AS target FROM changes WHERE id AMONG $1").await?;

@@ -86,6 +86,7 @@ impl Store {
             }
             Pools::Postgres { readers, .. } => {
                 let mut from = Connection::PostgresTx(readers.begin_with("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY").await?);
+                unhurried(&mut from).await?;
                 let file = Self::open_at(&StoreConfig::sqlite(&partial), version).await?;
                 copy(&mut from, &file).await?;
                 file.close().await;
@@ -222,9 +223,18 @@ async fn has_a_schema(file: &Path) -> bool {
     sqlx::query("SELECT version FROM _sqlx_migrations").fetch_one(&mut on).await.is_ok()
 }
 
+/// Lets the statements of a transaction take the time that a whole database takes.
+async fn unhurried(on: &mut Connection) -> Result<()> {
+    if on.is_postgres() {
+        sql("SET LOCAL statement_timeout = 0").run(on).await?;
+    }
+    Ok(())
+}
+
 /// Copies every table, from the one kind of database to the other, in one transaction.
 async fn copy(from: &mut Connection, to: &Store) -> Result<()> {
     let mut tx = to.begin().await?;
+    unhurried(tx.on()).await?;
     for table in TABLES {
         if !has_table(from, table).await? {
             continue;

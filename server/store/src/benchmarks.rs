@@ -179,6 +179,21 @@ impl Store {
         points(&mut self.read().await?, id, most).await
     }
 
+    /// The newest runs of a benchmark, from an instant on if one is given, oldest first, each with all of its values.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub async fn benchmark_values(&self, id: BenchmarkId, since: Option<Timestamp>, most: u32) -> Result<Vec<(Timestamp, Vec<f64>)>> {
+        let mut filter = Filter::default();
+        filter.and("benchmark_id = ?", [crate::page::uuid(id.0)]);
+        if let Some(since) = since {
+            filter.and("at >= ?", [crate::page::time(since)]);
+        }
+        let newest = format!(" ORDER BY at DESC, commit_id DESC LIMIT {most}");
+        let rows = filter.sql("SELECT at, measured FROM benchmark_runs", &newest).all(&mut self.read().await?).await?;
+        rows.iter().rev().map(|row| Ok((row.time("at")?, row.json("measured")?))).collect()
+    }
+
     /// The suites there are, by name.
     ///
     /// # Errors

@@ -41,7 +41,9 @@ impl Claim {
         CLAIM.try_with(Clone::clone).ok()
     }
 
-    pub(crate) fn is_made(&self) -> bool {
+    /// Whether a transaction of the work has claimed it.
+    #[must_use]
+    pub fn is_made(&self) -> bool {
         self.made.load(Ordering::Relaxed)
     }
 
@@ -116,23 +118,26 @@ impl Tx {
         }
     }
 
-    /// Keeps the answer to a request, whose effect has claimed its key or which had none.
+    /// Keeps the answer to a request: one whose effect has claimed its key, or one that had no effect and whose key nobody has used
+    /// meanwhile. Whether it is kept; if not, [`Store::replayed`] says what is there.
     ///
     /// # Errors
-    /// [`Error::KeyReused`] if an answer is there already, or the key is another request's.
-    pub async fn remember(&mut self, actor: &str, key: &str, request_hash: &str, status: u16, body: &[u8], at: Timestamp) -> Result<()> {
-        let kept = sql("INSERT INTO idempotency_keys AS k (actor, key, request_hash, status, body, at) VALUES ($1, $2, $3, $4, $5, $6) \
-             ON CONFLICT (actor, key) DO UPDATE SET status = excluded.status, body = excluded.body \
-             WHERE k.status = $7 AND k.request_hash = excluded.request_hash")
-        .text(actor)
-        .text(key)
-        .text(request_hash)
-        .int(i64::from(status))
-        .blob(body.to_vec())
-        .time(at)
-        .int(NO_ANSWER)
-        .run(self.on())
-        .await?;
-        if kept == 0 { Err(Error::KeyReused { key: key.to_owned() }) } else { Ok(()) }
+    /// [`Error::Database`].
+    pub async fn remember(&mut self, claim: &Claim, status: u16, body: &[u8]) -> Result<bool> {
+        let text = if claim.is_made() {
+            "UPDATE idempotency_keys SET status = $4, body = $5, at = $6 WHERE actor = $1 AND key = $2 AND request_hash = $3 AND status = 0"
+        } else {
+            "INSERT INTO idempotency_keys (actor, key, request_hash, status, body, at) VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING"
+        };
+        let kept = sql(text)
+            .text(&claim.actor)
+            .text(&claim.key)
+            .text(&claim.request_hash)
+            .int(i64::from(status))
+            .blob(body.to_vec())
+            .time(claim.at)
+            .run(self.on())
+            .await?;
+        Ok(kept > 0)
     }
 }

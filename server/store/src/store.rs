@@ -5,6 +5,7 @@ use crate::db::{Connection, sql};
 use crate::error::{Error, Result};
 use crate::idempotency::Claim;
 use crate::series::{SeriesIds, SeriesKey};
+use crate::work::Leased;
 use async_recursion::async_recursion as boxed;
 use headroom_model::time::Timestamp;
 use sqlx::migrate::{Migrate, Migration, MigrationType, Migrator};
@@ -38,6 +39,8 @@ const POSTGRES: Migrations = &[
 const BUSY: Duration = Duration::from_secs(15);
 /// How long anyone waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long PostgreSQL works on one statement, longer than anybody waits for an answer. What goes through the whole database has no limit.
+const STATEMENT: (&str, &str) = ("statement_timeout", "300s");
 /// A connection that was used so lately is taken as alive; an older one is asked first. It is asked anyway whenever it is given back.
 const FRESH: Duration = Duration::from_secs(1);
 /// The lock that makes the writers of one PostgreSQL database take turns. Any number will do that nobody else uses.
@@ -153,7 +156,14 @@ impl Store {
         }
         match &self.pools {
             Pools::Sqlite { writer, .. } => migrate(writer, wanted).await,
-            Pools::Postgres { writers, .. } => migrate(writers, wanted).await,
+            Pools::Postgres { writers, .. } => {
+                // A connection of its own: a change of schema takes as long as the database is large.
+                let options = writers.connect_options().as_ref().clone().options([(STATEMENT.0, "0")]);
+                let unhurried = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
+                let migrated = migrate(&unhurried, wanted).await;
+                unhurried.close().await;
+                migrated
+            }
         }
     }
 
@@ -167,7 +177,7 @@ impl Store {
     /// read stays true until it ends, and none can be in another's way.
     ///
     /// # Errors
-    /// [`Error::Database`] if another writer stays busy for longer than a minute.
+    /// [`Error::Database`] if another writer stays busy for longer than a minute; [`Error::Fenced`] in work whose lease is lost.
     #[boxed]
     pub async fn begin(&self) -> Result<Tx> {
         let inner = match &self.pools {
@@ -178,7 +188,11 @@ impl Store {
                 tx
             }
         };
-        Ok(Tx { claim: Claim::current(), ..self.transaction(inner) })
+        let mut tx = Tx { claim: Claim::current(), ..self.transaction(inner) };
+        if let Some(leased) = Leased::current() {
+            tx.fence(&leased).await?;
+        }
+        Ok(tx)
     }
 
     /// Begins a write transaction that touches nothing but rows of its own, such as a lease or a session: it need not wait for its turn
@@ -309,6 +323,7 @@ async fn open_postgres(config: &StoreConfig) -> Result<Pools> {
     let options: PgConnectOptions = config.url.parse().map_err(failed)?;
     // A writer or leader that hangs, or whose machine is gone, must not hold up the others for ever.
     let options = options.application_name("headroom").options([
+        STATEMENT,
         ("idle_in_transaction_session_timeout", "60s"),
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),

@@ -45,6 +45,22 @@ pub struct Leased {
     pub lease_until: Timestamp,
 }
 
+tokio::task_local! {
+    static IN_HAND: Leased;
+}
+
+impl Leased {
+    /// Does the work: every transaction from [`Store::begin`] in it begins with [`Tx::fence`], so that a worker who has lost the lease
+    /// without knowing writes nothing any more.
+    pub async fn during<F: Future>(self, work: F) -> F::Output {
+        IN_HAND.scope(self, work).await
+    }
+
+    pub(crate) fn current() -> Option<Self> {
+        IN_HAND.try_with(Clone::clone).ok()
+    }
+}
+
 /// Work that is waiting or in hand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OpenWork {
@@ -85,7 +101,7 @@ impl Tx {
         Ok(row.uuid("id")? == id)
     }
 
-    /// Checks that a lease is still the newest: the first thing in any transaction that a worker writes in.
+    /// Checks that a lease is still the newest.
     ///
     /// # Errors
     /// [`Error::Fenced`] if the work has passed to another worker or is done.

@@ -7,6 +7,7 @@
 mod seeds;
 mod site;
 
+use headroom_engine::benchmarks::{Format, parse};
 use headroom_infra::import::read_usage;
 use headroom_model::policy::PolicyPatch;
 use headroom_model::quantity;
@@ -118,10 +119,41 @@ fn lossy(input: &[u8]) -> String {
 async fn fuzz_csv() {
     let good = [
         "time,service,metric,value\n2026-11-18T10:00:00Z,api,cpu_usage_cores,0.5\n2026-11-18T10:05:00Z,api,cpu_usage_cores,0.6\n",
-        "time,service,metric,value,cluster,namespace,workload,container,unit\n1763460000,api,memory_usage_bytes,1e9,c,n,Deployment,app,bytes\n",
-        "service,value,time,metric,unit\n\"a,b\",1,1763460000000,cpu_request,millicores\n\"a,b\",2,2026-11-18 10:05:00,cpu_request,cores\n",
+        "time,service,metric,value,cluster,namespace,workload,container,unit\n1763460000,api,memory_working_set_bytes,1e9,c,n,Deployment,app,bytes\n\
+         1763460300,api,memory_working_set_bytes,1,c,n,Deployment,app,GiB\n1763460300,api,restarts,2,c,n,Deployment,side,count\n",
+        "service,value,time,metric,unit\n\"a,b\",100,1763460000,cpu_request_cores,millicores\n\"a,b\",2,2026-11-18T10:05:00Z,cpu_request_cores,cores\n",
     ];
+    for text in good {
+        assert!(read_usage(text.as_bytes(), "usage.csv").is_ok(), "{text}");
+    }
     readers("fuzz_csv", &good, |input| drop(read_usage(input, "usage.csv"))).await;
+}
+
+#[tokio::test]
+async fn fuzz_benchmarks() {
+    let good = [
+        "{\"results\":[{\"command\":\"ls\",\"mean\":0.15,\"times\":[0.1,0.2]}]}",
+        "[{\"benchmark\":\"a.B.c\",\"mode\":\"thrpt\",\"primaryMetric\":{\"score\":1.5,\"scoreUnit\":\"ops/s\",\"rawData\":[[1.4,1.6]]}}]",
+        "goos: linux\nBenchmarkA-2  100  12.5 ns/op  3 B/op\n",
+        "Running 1s test @ http://127.0.0.1\n  Latency  1.20ms  0.5ms  9.0ms  80.00%\n  10 requests in 1.00s, 1.00MB read\nRequests/sec: 10.00\n",
+        "[{\"benchmark\":\"a\",\"values\":[1,2],\"unit\":\"ms\",\"time\":\"2026-11-18T10:00:00Z\"}]",
+        "benchmark,value,unit,commit,time\na,1.5,ms,abc,1763460000\n",
+        "{\"sampling_mode\":\"Linear\",\"iters\":[1.0,2.0],\"times\":[2.0,4.1]}",
+        "{\"metrics\":{\"http_req_duration\":{\"avg\":1,\"p(95)\":2},\"http_reqs\":{\"rate\":5}}}",
+    ];
+    let all = [Format::Hyperfine, Format::Jmh, Format::Go, Format::Wrk, Format::Json, Format::Csv, Format::Criterion, Format::K6];
+    for (text, format) in good.iter().zip(all) {
+        assert!(parse(format, text, "name").is_ok(), "{format:?}: {:?}", parse(format, text, "name"));
+    }
+    readers("fuzz_benchmarks", &good, |input| {
+        let text = lossy(input);
+        for format in all {
+            if let Ok(runs) = parse(format, &text, "name") {
+                assert!(!runs.is_empty() && runs.iter().all(|r| r.values.iter().all(|v| v.is_finite())), "{runs:?}");
+            }
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

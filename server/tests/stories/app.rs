@@ -3,6 +3,7 @@
 use crate::postgres;
 use headroom_model::auth::{Permission, Role, Teams};
 use headroom_server::config::{Config, Database, SecondFactor, SignIn};
+use headroom_server::connections::{self, Patience};
 use headroom_server::demo::USERS;
 use headroom_server::state::AppState;
 use headroom_server::{routes, serve};
@@ -51,6 +52,11 @@ impl TestApp {
 
     /// With a configuration of the story's own, but for address and directory.
     pub async fn configured(clusters: Vec<Cluster>, dir: TempDir, config: Config) -> Self {
+        Self::patient(clusters, dir, config, Patience::default()).await
+    }
+
+    /// The same, with a patience of the story's own.
+    pub async fn patient(clusters: Vec<Cluster>, dir: TempDir, config: Config, patience: Patience) -> Self {
         let listener = serve::listen(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let database = match std::env::var("STORIES_ON").as_deref() {
             Ok("postgres") => postgres::database().await,
@@ -63,8 +69,8 @@ impl TestApp {
         let address = format!("http://{}", config.bind);
         let headroom = serve::open(&config, clusters, true).await.unwrap();
         let (_stop, ending) = watch::channel(false);
-        let router = routes::router(&AppState::new(headroom.clone(), config, ending));
-        tokio::spawn(async move { axum::serve(listener, router.into_make_service_with_connect_info::<SocketAddr>()).await });
+        let router = routes::router(&AppState::patient(headroom.clone(), config, patience, ending.clone()));
+        tokio::spawn(connections::serve(listener, router, patience, ending));
         headroom_infra::install_tls();
         let client = reqwest::Client::builder().redirect(Policy::none()).timeout(PATIENCE).build().unwrap();
         Self { address, headroom, database, _dir: dir, _stop, client }

@@ -1,11 +1,14 @@
 //! Every form that changes something carries a key under which that is done once.
 
-use crate::app::TestApp;
-use crate::fleet::Fleet;
+use crate::app::{Api, TestApp, answer};
+use crate::fleet::{Fleet, Of};
 use headroom_app::App;
+use headroom_model::change::Substate;
+use headroom_model::policy::Scope;
 use reqwest::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 /// The forms of a page that call the server, as (address, fields that the page fills in).
 fn forms(page: &str) -> Vec<(String, BTreeSet<String>)> {
@@ -49,6 +52,17 @@ async fn seen(fleet: &Fleet, user: &str, found: &mut BTreeSet<String>) {
     }
 }
 
+async fn reaches(fleet: &Fleet, of: &Of, state: Substate) {
+    let id = of.recommendation.parse().unwrap();
+    for _ in 0..600 {
+        if fleet.app.headroom.store().latest_change(id).await.unwrap().unwrap().state == state {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    panic!("{} never reached {state:?}", of.service);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_form_has_its_key() {
     let fleet = Fleet::analysed().await;
@@ -71,6 +85,25 @@ async fn every_form_has_its_key() {
     let approved = approver.request(Method::POST, &format!("{own}/approve")).json(&plan).send().await.unwrap();
     assert_eq!(approved.status(), 200);
     seen(&fleet, "approver", &mut found).await;
+    // While it is watched, it can be rolled back; what a freeze holds can be carried out in spite of it.
+    let act = async |api: &Api<'_>, of: &Of, verb: &str, body: &Value| {
+        let path = format!("/optimization/recommendations/{}/{verb}", of.recommendation);
+        let (status, said) = answer(api.request(Method::POST, &path).json(body).send().await.unwrap()).await;
+        assert!(status < 300, "{verb}: {said}");
+        said
+    };
+    act(&approver, &fleet.own, "apply", &plan).await;
+    reaches(&fleet, &fleet.own, Substate::Observing).await;
+    seen(&fleet, "approver", &mut found).await;
+    let ctx = fleet.app.headroom.own_context("story");
+    fleet.app.headroom.set_policy(&ctx, &Scope::Fleet, "change_windows", "deny * * * * * for 1d").await.unwrap();
+    act(&engineer, &fleet.other, "reopen", &json!({})).await;
+    let submitted = act(&engineer, &fleet.other, "submit", &json!({})).await;
+    let plan = json!({ "plan_hash": submitted["plan_hash"] });
+    act(&approver, &fleet.other, "approve", &plan).await;
+    act(&approver, &fleet.other, "apply", &plan).await;
+    reaches(&fleet, &fleet.other, Substate::HeldByFreeze).await;
+    seen(&fleet, "approver", &mut found).await;
 
     let expected = [
         "analyze",
@@ -78,11 +111,13 @@ async fn every_form_has_its_key() {
         "propose",
         "recommendation/apply",
         "recommendation/approve",
+        "recommendation/break-glass",
         "recommendation/comment",
         "recommendation/dismiss",
         "recommendation/reject",
         "recommendation/reopen",
         "recommendation/request-changes",
+        "recommendation/roll-back",
         "recommendation/submit",
         "recommendation/withdraw",
         "recommendations/submit",

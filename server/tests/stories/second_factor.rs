@@ -100,6 +100,39 @@ async fn guessing_codes_ends_soon() {
     assert_eq!(place(&response), "/second-factor?error=wait&field=code");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn codes_that_are_guessed_together_are_no_more_than_those_that_come_one_by_one() {
+    let app = strict().await;
+    set_password(&app, "approver", Role::Approver).await;
+    let mut browser = with_password(&app, "approver").await;
+    browser.post("/second-factor/new", &[]).await;
+    let cookie = &browser.cookie;
+    let tries = (0..40).map(|_| {
+        let mut browser = Browser { app: &app, cookie: cookie.clone() };
+        async move { place(&browser.post("/second-factor", &[("code", "000000")]).await).to_owned() }
+    });
+    let places = futures::future::join_all(tries).await;
+    let refused = |word: &str| places.iter().filter(|place| **place == format!("/second-factor?error={word}&field=code")).count();
+    assert_eq!((refused("code"), refused("wait")), (8, 32), "{places:?}");
+}
+
+#[tokio::test]
+async fn what_a_second_factor_has_proved_goes_with_it() {
+    let app = strict().await;
+    set_password(&app, "approver", Role::Approver).await;
+    let (mut browser, mut elsewhere) = (with_password(&app, "approver").await, with_password(&app, "approver").await);
+    browser.post("/second-factor/new", &[]).await;
+    let code = shown_by_authenticator(&app, "approver", -1).await;
+    browser.post("/second-factor", &[("code", &code)]).await;
+    assert_eq!(browser.get("/audit").await.status(), StatusCode::OK);
+    let before = browser.cookie.clone();
+    let code = shown_by_authenticator(&app, "approver", 0).await;
+    assert_eq!(place(&browser.post("/account/second-factor/remove", &[("code", &code)]).await), "/account?done=removed");
+    assert!(place(&browser.get("/audit").await).starts_with("/second-factor"), "an approver needs another one now");
+    assert!(place(&elsewhere.get("/audit").await).starts_with("/sign-in"), "other browsers are signed out");
+    assert!(place(&Browser { app: &app, cookie: before }.get("/audit").await).starts_with("/sign-in"), "and so is the id from before");
+}
+
 #[tokio::test]
 async fn engineers_may_have_one_and_then_need_it_until_they_remove_it() {
     let app = strict().await;
@@ -115,7 +148,8 @@ async fn engineers_may_have_one_and_then_need_it_until_they_remove_it() {
     assert_eq!(place(&response), "/account?error=code&field=code");
     let code = shown_by_authenticator(&app, "engineer", 0).await;
     assert_eq!(place(&browser.post("/account/second-factor/remove", &[("code", &code)]).await), "/account?done=removed");
-    assert_eq!(second.get("/audit").await.status(), StatusCode::OK);
+    assert_eq!(browser.get("/audit").await.status(), StatusCode::OK);
+    assert!(place(&second.get("/audit").await).starts_with("/sign-in"), "what was half-way has ended");
 }
 
 #[tokio::test]

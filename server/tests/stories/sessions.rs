@@ -56,6 +56,19 @@ async fn a_new_password_takes_the_old_one_and_ends_the_other_sessions() {
     assert_eq!(place(&response), "/account?done=password");
 }
 
+/// The forms of an account need no key under which they are done once: each is of use once by itself.
+#[tokio::test]
+async fn a_form_of_the_account_that_is_sent_twice_is_done_once() {
+    let app = TestApp::start().await;
+    let mut browser = app.browser("engineer").await;
+    browser.post("/account/password", &[("password", "a long enough secret")]).await;
+    let form = [("current", "a long enough secret"), ("password", "another long secret")];
+    assert_eq!(place(&browser.post("/account/password", &form).await), "/account?done=password");
+    assert_eq!(place(&browser.post("/account/password", &form).await), "/account?error=invalid&field=current");
+    let set = headroom_model::view::AuditQuery { event: "user.password_set".into(), ..Default::default() };
+    assert_eq!(app.headroom.store().audit_rows(&set, "story", &Teams::ALL).await.unwrap().total, 2);
+}
+
 #[tokio::test]
 async fn a_session_ends_when_it_is_not_used_and_in_the_end_anyhow() {
     let app = TestApp::start().await;

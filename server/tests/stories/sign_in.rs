@@ -75,6 +75,40 @@ async fn a_password_is_set_used_and_guarded() {
     assert_eq!(guesser.cookie, "");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn guesses_that_come_together_are_no_more_than_those_that_come_one_by_one() {
+    let app = TestApp::start().await;
+    let mut browser = app.browser("engineer").await;
+    browser.post("/account/password", &[("password", "a long enough secret")]).await;
+    let all_at_once = async |password: &str| {
+        let form = [("name", "engineer"), ("password", password)];
+        let tries = (0..40).map(|_| {
+            let app = &app;
+            async move { place(&Browser { app, cookie: String::new() }.post("/sign-in", &form).await).to_owned() }
+        });
+        futures::future::join_all(tries).await
+    };
+    let right = all_at_once("a long enough secret").await;
+    assert!(right.iter().all(|place| place == "/"), "who knows it is not in their own way: {right:?}");
+    let wrong = all_at_once("a wrong long secret").await;
+    let refused = |word: &str| wrong.iter().filter(|place| **place == format!("/sign-in?error={word}&name=engineer")).count();
+    assert_eq!((refused("credentials"), refused("wait")), (8, 32), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn signing_out_is_noted() {
+    let app = TestApp::start().await;
+    let mut browser = app.browser("engineer").await;
+    assert_eq!(place(&browser.post("/sign-out", &[]).await), "/sign-in");
+    let newest = headroom_model::view::AuditQuery { limit: 1, ..Default::default() };
+    let noted =
+        async || app.headroom.store().audit_rows(&newest, "story", &headroom_model::auth::Teams::ALL).await.unwrap().items[0].clone();
+    let entry = noted().await;
+    assert_eq!((entry.event.name.as_str(), entry.event.actor.as_str()), ("session.signed_out", "engineer"));
+    Browser { app: &app, cookie: String::new() }.post("/sign-out", &[]).await;
+    assert_eq!(noted().await.seq, entry.seq, "nobody has signed out");
+}
+
 #[tokio::test]
 async fn what_another_site_sends_is_refused() {
     let app = TestApp::start().await;

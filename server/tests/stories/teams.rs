@@ -3,6 +3,7 @@
 use crate::app::{Api, TestApp, answer};
 use crate::fleet::{Fleet, Of, ROLES};
 use headroom_model::auth::{Permission, Teams};
+use headroom_model::policy::Scope;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,7 +49,7 @@ fn routes(of: &Of) -> Vec<(Method, &'static str, String, Value, Permission)> {
     ]
 }
 
-/// Routes that name no single thing; what they list is looked at in a story of its own.
+/// Routes that name no single thing; what they list is looked at in the stories below, and who may set rules in `roles`.
 const OF_NO_ONE_THING: [(&str, &str); 7] = [
     ("get", "/benchmarks"),
     ("get", "/services"),
@@ -135,6 +136,44 @@ async fn lists_sums_and_pages_are_of_ones_own_team() {
     assert!(named(&fleet.other.team).is_empty(), "{:?}", named(&fleet.other.team));
     let export = browser.get("/audit/export.csv").await.text().await.unwrap();
     assert!(!export.contains(&fleet.other.recommendation));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn changes_and_rules_are_of_ones_own_team() {
+    let fleet = Fleet::analysed().await;
+    let ctx = fleet.app.headroom.own_context("story");
+    let everybody = fleet.app.api("engineer").await;
+    let mut scopes = Vec::new();
+    for of in [&fleet.own, &fleet.other] {
+        let service = fleet.app.headroom.store().service_named(&of.service).await.unwrap().id;
+        for scope in [Scope::Team(of.team.clone()), Scope::Service(service.to_string())] {
+            fleet.app.headroom.set_policy(&ctx, &scope, "confidence_threshold", "0.5").await.unwrap();
+            scopes.push((scope.to_string(), of.team.clone()));
+        }
+        let submit = format!("/optimization/recommendations/{}/submit", of.recommendation);
+        assert_eq!(send(&everybody, &Method::POST, &submit, &json!({})).await.0, 200, "{}", of.service);
+    }
+    for (user, _) in ROLES {
+        let api = fleet.app.api(user).await;
+        let services = async |path: &str| -> Vec<String> {
+            let (_, list) = api.get(path).await;
+            list["items"].as_array().unwrap().iter().map(|i| i["service_name"].as_str().unwrap().to_owned()).collect()
+        };
+        assert_eq!(services("/changes").await, std::slice::from_ref(&fleet.own.service), "{user}");
+        for asked in [format!("team={}", fleet.other.team), format!("service_name={}", fleet.other.service)] {
+            assert!(services(&format!("/changes?{asked}")).await.is_empty(), "{user}: {asked}");
+        }
+        let (_, rules) = api.get("/policy").await;
+        let seen: BTreeSet<&str> = rules["items"].as_array().unwrap().iter().map(|i| i["scope"].as_str().unwrap()).collect();
+        for (scope, team) in &scopes {
+            assert_eq!(seen.contains(scope.as_str()), *team == fleet.own.team, "{user}: {scope}");
+        }
+        assert!(seen.contains("fleet") && !rules.to_string().contains(&fleet.other.service), "{user}: {rules}");
+    }
+    let (_, changes) = everybody.get("/changes").await;
+    assert_eq!(changes["items"].as_array().unwrap().len(), 2);
+    let (_, rules) = everybody.get("/policy").await;
+    assert!(scopes.iter().all(|(scope, _)| rules.to_string().contains(scope)), "{rules}");
 }
 
 /// A route that is added has to be looked at here, too.

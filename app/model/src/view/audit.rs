@@ -25,8 +25,14 @@ pub struct AuditRow {
     pub seq: i64,
     /// What happened.
     pub event: crate::event::Event,
-    /// The entry's hash, hexadecimal.
+    /// The entry's hash, hexadecimal: SHA-256 of `prev_hash` and `hashed`, one after the other.
     pub hash: String,
+    /// The hash of the entry before it. Pages do without.
+    #[serde(skip)]
+    pub prev_hash: String,
+    /// The text that is hashed, in the canonical form of RFC 8785. Pages do without.
+    #[serde(skip)]
+    pub hashed: String,
     /// Where it can be seen: `/recommendations/…`, `/services/…`.
     pub link: Option<String>,
 }

@@ -1,6 +1,6 @@
 //! Benchmarks in lists, and one whole.
 
-use crate::benchmark::BenchmarkStep;
+use crate::benchmark::{AgainstBaseline, BenchmarkStep};
 use crate::ids::BenchmarkId;
 use crate::time::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -76,4 +76,6 @@ pub struct BenchmarkPage {
     pub steps: Vec<BenchmarkStep>,
     /// The newest runs, oldest first.
     pub points: Vec<BenchmarkPoint>,
+    /// The newest of them against its baseline; `None` where no run came before it since the last step.
+    pub against: Option<AgainstBaseline>,
 }

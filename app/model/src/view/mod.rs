@@ -18,7 +18,7 @@ pub use people::{Account, Enrolment, SessionRow, TokenRow, UserRow};
 pub use recommendations::{
     ChangeAct, ChangePage, Comment, DiffLine, DiffObject, RecommendationPage, RecommendationQuery, RecommendationRow, TimelineEntry,
 };
-pub use services::{AnalyzeRequest, JobRow, Latest, ProposeRequest, ServicePage, ServiceQuery, ServiceRow};
+pub use services::{AnalyzeRequest, Grounds, JobRow, Latest, ProposeRequest, ServicePage, ServiceQuery, ServiceRow};
 
 use crate::auth::Role;
 use crate::recommendation::{Evidence, Replay, RiskNote};

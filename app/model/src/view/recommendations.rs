@@ -124,8 +124,10 @@ pub struct ChangePage {
     pub reason: Option<String>,
     /// What was measured.
     pub effect: Option<Effect>,
-    /// Cluster time at which it expires undecided.
+    /// Cluster time at which it expires, unless it has begun.
     pub expires_at: Timestamp,
+    /// Cluster time before which it is not carried out.
+    pub not_before: Timestamp,
     /// Cluster time of the write.
     pub applied_at: Option<Timestamp>,
     /// Cluster time until which it is watched.

@@ -1,10 +1,10 @@
 //! Services, their analyses and what is asked of them.
 
 use super::{ChangeRow, RecommendationRow};
-use crate::ids::{ChangeId, JobId, ServiceId};
+use crate::ids::{ChangeId, JobId, RecommendationId, ServiceId};
 use crate::job::{JobState, OptimizationType};
 use crate::metric::Metric;
-use crate::recommendation::{Finding, UseBar, Verdict};
+use crate::recommendation::{Driver, Finding, Proposal, Recommendation, Replay, UseBar, Verdict};
 use crate::service::{Managed, Service};
 use crate::time::{Span, Timestamp};
 use crate::units::Money;
@@ -83,6 +83,8 @@ pub struct ServicePage {
     pub analysed_at: Option<Timestamp>,
     /// Its open recommendations.
     pub recommendations: Vec<RecommendationRow>,
+    /// What each of them stands on, in the same order.
+    pub grounds: Vec<Grounds>,
     /// Its changes, newest first.
     pub changes: Vec<ChangeRow>,
     /// The services it calls: name, newest p99 latency in ms, CPU spark.
@@ -93,6 +95,26 @@ pub struct ServicePage {
     pub newest_sample: Option<Timestamp>,
     /// Now, cluster time.
     pub now: Timestamp,
+}
+
+/// What a recommendation stands on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Grounds {
+    /// The recommendation.
+    pub id: RecommendationId,
+    /// What it proposes, in a line.
+    pub title: String,
+    /// What drives its confidence, the strongest first.
+    pub drivers: Vec<Driver>,
+    /// What it would have done in the days before.
+    pub replays: Vec<Replay>,
+}
+
+impl From<Recommendation> for Grounds {
+    fn from(of: Recommendation) -> Self {
+        let Proposal { title, confidence_drivers: drivers, replays, .. } = of.proposal;
+        Self { id: of.id, title, drivers, replays }
+    }
 }
 
 /// A newest value.

@@ -16,7 +16,7 @@ use tail::Tail;
 /// A score from here on is an alarm.
 pub const ALARM: f64 = 0.5;
 /// Samples before the first score.
-const WARM_UP: u64 = 140;
+pub const WARM_UP: u64 = 140;
 /// How many of the most surprised families are averaged.
 const AGREEING: usize = 4;
 /// Surprise of an alarm, after the correction for the length of the history.

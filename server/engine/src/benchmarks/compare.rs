@@ -2,6 +2,7 @@
 
 use crate::changepoints::{mann_whitney, ranks};
 use crate::stats::median;
+use headroom_model::benchmark::{Comparison, Verdict};
 
 /// A difference is called one at this p-value or less.
 const LEVEL: f64 = 0.01;
@@ -11,39 +12,6 @@ const REACH: f64 = 2.575_829;
 
 /// More values than this per side are thinned to as many quantiles: all pairs are looked at.
 const MOST: usize = 1000;
-
-/// What a comparison concludes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Better than the baseline, by more than noise and than what matters.
-    Faster,
-    /// Worse than the baseline, by more than noise and than what matters.
-    Slower,
-    /// The whole interval is too small to matter.
-    Same,
-    /// Neither: more values would tell.
-    Unclear,
-}
-
-/// A run's values against a baseline's.
-#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
-pub struct Comparison {
-    /// The typical shift (Hodges–Lehmann), percent of the baseline's median.
-    pub shift_percent: f64,
-    /// Low end of its 99 % interval, percent.
-    pub low_percent: f64,
-    /// High end of its 99 % interval, percent.
-    pub high_percent: f64,
-    /// Mann–Whitney, two-sided.
-    pub p_value: f64,
-    /// Cliff's delta, `[-1, 1]`: how much more often a new value is above an old one than below.
-    pub cliffs_delta: f64,
-    /// The chance that a new value is above an old one, ties counting half (common-language effect size).
-    pub chance_above: f64,
-    /// What follows.
-    pub verdict: Verdict,
-}
 
 /// Compares two samples; shifts under `matters_percent` are no difference.
 ///

@@ -9,6 +9,7 @@ mod go;
 mod hyperfine;
 mod jmh;
 mod k6;
+mod names;
 mod plain;
 mod regressions;
 mod wrk;
@@ -17,17 +18,23 @@ mod wrk;
 mod tests;
 
 pub use attribute::{Attribution, Event, attribute};
-pub use compare::{Comparison, Verdict, compare};
+pub use compare::compare;
+pub use headroom_model::benchmark::{Comparison, Verdict};
 pub use regressions::{Regression, regressions};
 
 use serde::de::DeserializeOwned;
 
+/// The unit of values whose text says none: k6's trends that are not times, plain JSON and CSV without a unit.
+pub const UNSAID_UNIT: &str = "value";
+/// The newest time that a run can have, the end of the year 9999: what is later was not in seconds.
+const NEWEST: i64 = 253_402_300_799;
+
 /// One execution of one benchmark.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct Run {
-    /// Its name, parameters included, unique together with the unit.
+    /// Its name, parameters included, unique together with the unit; on one line, and not longer than is kept.
     pub benchmark: String,
-    /// What the values are in, as the tool writes it: `ns`, `s`, `ops/s`, `B/op`.
+    /// What the values are in, as the tool writes it: `ns`, `s`, `ops/s`, `B/op`; [`UNSAID_UNIT`] where it does not.
     pub unit: String,
     /// Throughputs are better when higher, times when lower.
     pub higher_is_better: bool,
@@ -82,7 +89,7 @@ impl Unreadable {
 /// # Errors
 /// [`Unreadable`] names the place; so does a text without a single measurement.
 pub fn parse(format: Format, text: &str, name: &str) -> Result<Vec<Run>, Unreadable> {
-    let runs = match format {
+    let mut runs = match format {
         Format::Criterion => criterion::parse(text, name),
         Format::Hyperfine => hyperfine::parse(text),
         Format::K6 => k6::parse(text),
@@ -95,15 +102,28 @@ pub fn parse(format: Format, text: &str, name: &str) -> Result<Vec<Run>, Unreada
     if runs.is_empty() {
         return Err(Unreadable::new("the text", "holds no measurement"));
     }
-    for run in &runs {
-        if run.values.is_empty() {
-            return Err(Unreadable::new(format!("benchmark {:?}", run.benchmark), "has no values"));
+    for run in &mut runs {
+        run.benchmark = names::kept(std::mem::take(&mut run.benchmark));
+        if run.unit.trim().is_empty() {
+            UNSAID_UNIT.clone_into(&mut run.unit);
         }
-        if let Some(odd) = run.values.iter().find(|v| !v.is_finite()) {
-            return Err(Unreadable::new(format!("benchmark {:?}", run.benchmark), format!("the value {odd} is not finite")));
-        }
+        sound(run).map_err(|fault| Unreadable::new(format!("benchmark {:?}", run.benchmark), fault))?;
     }
     Ok(runs)
+}
+
+/// What is wrong with a run, whatever wrote it.
+fn sound(run: &Run) -> Result<(), String> {
+    if run.values.is_empty() {
+        return Err("has no values".to_owned());
+    }
+    if let Some(odd) = run.values.iter().find(|v| !v.is_finite()) {
+        return Err(format!("the value {odd} is not finite"));
+    }
+    match run.time.filter(|t| !(0..=NEWEST).contains(t)) {
+        Some(odd) => Err(format!("the time {odd} is not in seconds since 1970")),
+        None => Ok(()),
+    }
 }
 
 /// A JSON text as a value of a known shape.

@@ -151,6 +151,29 @@ fn plain_json_and_csv() {
     assert_eq!(fault(Format::Go, "PASS\n"), "the text: holds no measurement");
 }
 
+#[test]
+fn what_has_no_unit_is_in_values() {
+    let json = read(Format::Json, "[{\"benchmark\":\"a\",\"values\":[1]},{\"benchmark\":\"b\",\"values\":[1],\"unit\":\" \"}]");
+    assert!(json.iter().all(|run| run.unit == UNSAID_UNIT));
+    assert_eq!(read(Format::Csv, "benchmark,value,unit\na,1,\n")[0].unit, UNSAID_UNIT);
+    let k6 = r#"{"metrics":{"queue_length":{"type":"trend","contains":"default","values":{"avg":5.5}}}}"#;
+    assert_eq!(brief(&read(Format::K6, k6)), [("queue_length avg", "value", false, &[5.5][..])]);
+}
+
+#[test]
+fn a_command_of_several_lines_is_kept_on_one() {
+    let text = r#"{"results":[{"command":"cd x &&\n  make","mean":1.0},{"command":"cd x && make","mean":2.0}]}"#;
+    let found = read(Format::Hyperfine, text);
+    assert!(found[0].benchmark.starts_with("cd x && make #"), "{}", found[0].benchmark);
+    assert_eq!(found[1].benchmark, "cd x && make");
+}
+
+#[test]
+fn a_time_in_other_units_is_refused() {
+    let fault = parse(Format::Json, "[{\"benchmark\":\"a\",\"values\":[1],\"time\":1704164645000000}]", "").unwrap_err().to_string();
+    assert_eq!(fault, "benchmark \"a\": the time 1704164645000000 is not in seconds since 1970");
+}
+
 /// Hand-computed: differences of {1,2,3,4} and {6,7,8,9} are 2..8 with median 5, of a median of 2.5.
 #[test]
 fn a_comparison_by_hand() {

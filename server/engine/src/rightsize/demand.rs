@@ -122,7 +122,7 @@ impl Demand {
 
     /// Takes in a day. Several series may bring the same day; days must not go back.
     pub fn learn(&mut self, day: &Day<'_>) {
-        let count = day.present().count();
+        let count = day.count();
         if count == 0 {
             return;
         }
@@ -130,16 +130,9 @@ impl Demand {
         // A day with few samples counts for as much as it has.
         let whole = (DAY / day.step).max(1) as f64;
         self.per_day = whole.max(288.0);
-        let weight = 1.0 / whole.max(count as f64);
+        let weight = 1.0 / whole.max(f64::from(count));
         let mut today = Buckets::default();
-        // A day that was kept has its values in order, many of them equal.
-        let (mut last, mut at) = (f32::NAN, 0);
-        for v in day.present() {
-            if v != last {
-                (last, at) = (v, bucket(f64::from(v), self.share));
-            }
-            today.add(at, weight);
-        }
+        day.each(|v, n| today.add(bucket(f64::from(v), self.share), weight * f64::from(n)));
         self.fresh.push_back((day.day, today));
         let peak = (f64::from(day.peak()) + resolution(self.share)).ln();
         if self.is_known() {
@@ -289,7 +282,7 @@ mod tests {
         let mut demand = Demand::new(share);
         for (i, peak) in peaks.iter().enumerate() {
             let values: Vec<f32> = (0..288).map(|s| if s % 24 == 0 { *peak } else { 0.5 * peak }).collect();
-            demand.learn(&Day { day: i as i64, offset: 0, step: 300, values: &values, newest: None });
+            demand.learn(&Day::timed(i as i64, 0, 300, &values));
         }
         demand
     }
@@ -330,7 +323,7 @@ mod tests {
         let (old, new) = (learnt(false, &[4.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0]), learnt(false, &[1.0, 1.0, 1.0, 1.0, 1.0, 4.0, 1.0]));
         assert!(above(&old, 3.0) < 0.3 * above(&new, 3.0));
         let mut gap = learnt(false, &[4.0]);
-        gap.learn(&Day { day: 365, offset: 0, step: 300, values: &[1.0; 288], newest: None });
+        gap.learn(&Day::timed(365, 0, 300, &[1.0; 288]));
         assert!(above(&gap, 3.0) < 0.05);
     }
 
@@ -345,9 +338,9 @@ mod tests {
     fn nothing_is_known_before_the_first_day() {
         let mut demand = Demand::new(false);
         assert!(demand.exceedance().is_none());
-        demand.learn(&Day { day: 3, offset: 0, step: 300, values: &[f32::NAN; 4], newest: None });
+        demand.learn(&Day::timed(3, 0, 300, &[f32::NAN; 4]));
         assert!(demand.exceedance().is_none());
-        demand.learn(&Day { day: 3, offset: 0, step: 300, values: &[0.0; 4], newest: None });
+        demand.learn(&Day::timed(3, 0, 300, &[0.0; 4]));
         assert!(demand.exceedance().is_some());
     }
 }

@@ -6,12 +6,14 @@
 pub mod claims;
 pub mod confidence;
 mod cpu;
+mod day;
 mod demand;
 mod memory;
 mod needs;
 mod peers;
 mod walk;
 
+pub(crate) use day::{Day, Uses, days, running_share, whole};
 pub(crate) use needs::{CURE, Needs, Now};
 pub(crate) use walk::{Followed, Walk, days_held, follow, needs, walk};
 
@@ -127,48 +129,6 @@ pub struct Held {
     pub value: f64,
 }
 
-/// The samples of one UTC day of one series.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Day<'a> {
-    /// Days since 1970.
-    pub day: i64,
-    /// Seconds from midnight to the begin of the first sample.
-    pub offset: i64,
-    /// Seconds per sample.
-    pub step: i64,
-    /// Samples; `NaN` is a gap, at least one is not.
-    pub values: &'a [f32],
-    /// The newest, where the samples are not in the order of time but ascending: all of them then count as of noon.
-    pub newest: Option<f32>,
-}
-
-impl Day<'_> {
-    /// The samples that are not gaps.
-    pub fn present(&self) -> impl Iterator<Item = f32> + '_ {
-        self.values.iter().copied().filter(|v| !v.is_nan())
-    }
-
-    /// The newest sample.
-    fn newest(&self) -> f32 {
-        self.newest.or_else(|| self.values.iter().copied().rfind(|v| !v.is_nan())).unwrap_or(0.0)
-    }
-
-    /// The largest sample.
-    pub fn peak(&self) -> f32 {
-        self.values.iter().copied().fold(0.0, f32::max)
-    }
-
-    /// The share of a full day's samples that are there, 0 to 1.
-    fn share_seen(&self) -> f64 {
-        (self.present().count() as f64 / (DAY / self.step).max(1) as f64).min(1.0)
-    }
-
-    /// Whether at least half of its samples are there.
-    fn is_whole(&self) -> bool {
-        self.share_seen() >= 0.5
-    }
-}
-
 /// Decides for the services of one file, and learns from them. Services are numbered from 0.
 trait Recommender {
     /// What to hold on a day, in the order of time; nothing where nothing is known. Sees only what was learnt before.
@@ -226,23 +186,6 @@ fn recommender(method: Method, resource: Resource, share: bool, workloads: &[usi
 fn workloads(usage: &[Usage<'_>]) -> Vec<usize> {
     let mut first: HashMap<&str, usize> = HashMap::new();
     usage.iter().enumerate().map(|(i, u)| u.workload.map_or(i, |w| *first.entry(w).or_insert(i))).collect()
-}
-
-/// The days of a series that have samples, oldest first.
-pub(crate) fn days(samples: &Samples) -> Vec<Day<'_>> {
-    let step = samples.step;
-    let mut out = Vec::new();
-    let mut from = 0;
-    while from < samples.values.len() {
-        let (day, offset) = (samples.time(from).div_euclid(DAY), samples.time(from).rem_euclid(DAY));
-        let to = (from + ((DAY - offset + step - 1) / step).max(1) as usize).min(samples.values.len());
-        let values = &samples.values[from..to];
-        if values.iter().any(|v| !v.is_nan()) {
-            out.push(Day { day, offset, step, values, newest: None });
-        }
-        from = to;
-    }
-    out
 }
 
 #[cfg(test)]

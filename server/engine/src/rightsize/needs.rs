@@ -4,10 +4,9 @@
 //! Proposed is the least ratio that is [`SURE`], whatever there is today, and never less than what policy puts under it.
 
 use super::confidence::{Confidence, Record, bounded, chance, confidence, movement};
-use super::{Day, Resource};
+use super::{Day, Resource, running_share};
 use crate::features::HALF_LIFE_DAYS;
 use crate::histogram::Histogram;
-use crate::stats::quantile;
 use headroom_model::policy::Policy;
 
 /// Days' worth of samples below which a service is young: its confidence is bounded by how few they are.
@@ -83,7 +82,7 @@ impl<'p> Needs<'p> {
             if let Some(newest) = self.newest {
                 self.histogram.scale((-((day.day - newest) as f64) / HALF_LIFE_DAYS).exp2().max(1e-9));
             }
-            self.histogram.add_all(day.values, 1.0);
+            day.add_to(&mut self.histogram, 1.0);
             self.newest = Some(day.day);
         }
     }
@@ -91,7 +90,7 @@ impl<'p> Needs<'p> {
     fn level_of(&self, day: &Day<'_>) -> Option<f64> {
         match self.resource {
             Resource::Memory => Some(f64::from(day.peak())),
-            Resource::Cpu => quantile(&mut day.present().map(f64::from).collect::<Vec<_>>(), 1.0 - self.policy.max_throttled_ratio),
+            Resource::Cpu => day.quantile(1.0 - self.policy.max_throttled_ratio),
         }
     }
 
@@ -113,14 +112,19 @@ impl<'p> Needs<'p> {
         }
     }
 
-    /// Days' worth of samples.
+    /// The share of a day that it runs for; 1 unless it is a short job.
+    pub fn running_share(&self) -> f64 {
+        running_share(self.days.iter().map(|d| d.seen))
+    }
+
+    /// Days' worth of samples; of a short job, runs.
     fn seen(&self) -> f64 {
-        self.days.iter().map(|d| d.seen).sum()
+        self.days.iter().map(|d| d.seen).sum::<f64>() / self.running_share()
     }
 
     /// The levels that movement is learnt from: of all days but one that has just begun.
     fn levels(&self) -> Vec<f64> {
-        let begun = self.days.last().is_some_and(|newest| newest.seen < 0.5);
+        let begun = self.days.last().is_some_and(|newest| newest.seen < 0.5 * self.running_share());
         self.days[..self.days.len() - usize::from(begun)].iter().map(|d| d.level).collect()
     }
 
@@ -226,6 +230,18 @@ mod tests {
         assert_eq!(idle.decide(Some(&now(1.0)), &Record::default()), None);
         assert_eq!(Needs::new(Resource::Memory, false, &policy).decide(None, &Record::default()), None);
         assert_eq!(idle.confidence(1.0).value, 0.0);
+    }
+
+    #[test]
+    fn a_job_at_night_is_known_after_some_nights() {
+        let policy = Policy::default();
+        let at_night = |i: usize| if (24..28).contains(&(i % 288)) { 1.0 - 0.1 * noise(i) } else { f32::NAN };
+        let job = needs(&policy, Resource::Cpu, 8 * 288, at_night);
+        assert!((job.running_share() - 4.0 / 288.0).abs() < 1e-9);
+        let value = job.decide(Some(&now(4.0)), &Record::default()).unwrap();
+        assert!((1.0..2.0).contains(&value) && job.confidence(value).value >= SURE, "{value}");
+        let young = needs(&policy, Resource::Cpu, 2 * 288, at_night);
+        assert!(young.confidence(4.0).value < 0.7, "two nights are few");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! The methods of the field, as their sources describe them: what ours are compared with. Floors are off.
 
-use super::{Day, Held, Recommender, Resource, hold};
+use super::{Day, Held, Recommender, Resource, Uses, hold};
 use crate::histogram::Histogram;
 use std::collections::VecDeque;
 
@@ -33,12 +33,10 @@ impl<P: Peer> Recommender for Each<P> {
 
 /// Adds a day whose samples weigh `2^(hours / half_life)`, relative to midnight. Those of an hour share one weight.
 fn add_growing(histogram: &mut Histogram, day: &Day<'_>, half_life: f64) {
-    if day.newest.is_some() {
-        return histogram.add_all(day.values, (12.0 / half_life).exp2());
-    }
+    let Uses::Timed { offset, values } = day.uses else { return day.add_to(histogram, (12.0 / half_life).exp2()) };
     let hour = (3600 / day.step).max(1) as usize;
-    for (i, values) in day.values.chunks(hour).enumerate() {
-        let seconds = day.offset + (i * hour) as i64 * day.step;
+    for (i, values) in values.chunks(hour).enumerate() {
+        let seconds = offset + (i * hour) as i64 * day.step;
         histogram.add_all(values, (seconds as f64 / 3600.0 / half_life).exp2());
     }
 }
@@ -91,23 +89,24 @@ impl Peer for Vpa {
         self.weights.iter_mut().for_each(|w| *w *= past);
         self.newest = Some(day.day);
         match self.resource {
-            Resource::Cpu => {
-                let (mut weight, growth) = match day.newest {
-                    None => ((day.offset as f64 / 86_400.0).exp2(), (day.step as f64 / 86_400.0).exp2()),
-                    Some(_) => (0.5f64.exp2(), 1.0),
-                };
-                // A day that was kept has its values in order, many of them equal.
-                let (mut last, mut at) = (f32::NAN, 0);
-                for v in day.values {
-                    if !v.is_nan() {
-                        if *v != last {
-                            (last, at) = (*v, self.bucket(*v));
-                        }
-                        self.weights[at] += weight;
+            Resource::Cpu => match day.uses {
+                Uses::Counted { counted, .. } => {
+                    for (value, n) in counted {
+                        let at = self.bucket(*value);
+                        self.weights[at] += 0.5f64.exp2() * f64::from(*n);
                     }
-                    weight *= growth;
                 }
-            }
+                Uses::Timed { offset, values } => {
+                    let (mut weight, growth) = ((offset as f64 / 86_400.0).exp2(), (day.step as f64 / 86_400.0).exp2());
+                    for value in values {
+                        if !value.is_nan() {
+                            let at = self.bucket(*value);
+                            self.weights[at] += weight;
+                        }
+                        weight *= growth;
+                    }
+                }
+            },
             Resource::Memory => self.weights[self.bucket(day.peak())] += 1.0,
         }
     }
@@ -121,20 +120,23 @@ impl Peer for Vpa {
     }
 }
 
-/// The samples of the last 14 days (of memory their peaks, of which the largest is the largest of all), each day's in order.
+/// The samples of the last 14 days (of memory their peaks, of which the largest is the largest of all), each day's as (value, how many), ascending.
 #[derive(Default)]
-struct Window(VecDeque<(i64, Vec<f32>)>);
+struct Window(VecDeque<(i64, Vec<(f32, u32)>)>);
 
 impl Window {
     const DAYS: i64 = 14;
 
     fn learn(&mut self, day: &Day<'_>, resource: Resource) {
-        let mut values = match resource {
-            Resource::Cpu => day.present().collect(),
-            Resource::Memory => vec![day.peak()],
-        };
-        values.sort_unstable_by(f32::total_cmp);
-        self.0.push_back((day.day, values));
+        let mut counted = Vec::new();
+        match resource {
+            Resource::Cpu => day.each(|v, n| counted.push((v, n))),
+            Resource::Memory => counted.push((day.peak(), 1)),
+        }
+        if matches!(day.uses, Uses::Timed { .. }) {
+            counted.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
+        }
+        self.0.push_back((day.day, counted));
         while self.0.front().is_some_and(|(old, _)| old + Self::DAYS <= day.day) {
             self.0.pop_front();
         }
@@ -142,18 +144,27 @@ impl Window {
 
     /// The `q`-quantile, linear between order statistics: taken from above, since what is asked for is near the top.
     fn quantile(&self, q: f64) -> Option<f64> {
-        let mut left: Vec<&[f32]> = self.0.iter().map(|(_, values)| values.as_slice()).filter(|v| !v.is_empty()).collect();
-        let n: usize = left.iter().map(|v| v.len()).sum();
-        let at = q * (n.checked_sub(1)?) as f64;
-        let (mut value, mut above) = (f64::NAN, f64::NAN);
-        for _ in 0..n - at.floor() as usize {
-            let largest = left.iter_mut().max_by(|a, b| a[a.len() - 1].total_cmp(&b[b.len() - 1]))?;
-            let (top, rest) = largest.split_last()?;
-            (value, above) = (f64::from(*top), value);
+        let mut left: Vec<&[(f32, u32)]> = self.0.iter().map(|(_, counted)| counted.as_slice()).filter(|c| !c.is_empty()).collect();
+        let n: u32 = left.iter().copied().flatten().map(|c| c.1).sum();
+        let at = q * f64::from(n.checked_sub(1)?);
+        // How many values lie above the one sought.
+        let over = n - 1 - at.floor() as u32;
+        let (mut taken, mut above) = (0, f64::NAN);
+        loop {
+            let largest = left.iter_mut().max_by(|a, b| a[a.len() - 1].0.total_cmp(&b[b.len() - 1].0))?;
+            let ((top, count), rest) = largest.split_last()?;
+            let value = f64::from(*top);
             *largest = rest;
-            left.retain(|v| !v.is_empty());
+            taken += count;
+            if taken == over {
+                above = value;
+            }
+            if taken > over {
+                let above = if taken - count < over { value } else { above };
+                return Some(if at.fract() == 0.0 || above.is_nan() { value } else { value + (above - value) * at.fract() });
+            }
+            left.retain(|c| !c.is_empty());
         }
-        Some(if at.fract() == 0.0 || above.is_nan() { value } else { value + (above - value) * at.fract() })
     }
 }
 
@@ -250,7 +261,7 @@ mod tests {
 
     fn after<P: Peer>(mut peer: P, days: &[&[f32]]) -> f64 {
         for (i, values) in days.iter().enumerate() {
-            peer.learn(&Day { day: i as i64, offset: 0, step: 300, values, newest: None });
+            peer.learn(&Day::timed(i as i64, 0, 300, values));
         }
         peer.decide().unwrap()
     }
@@ -260,9 +271,9 @@ mod tests {
         // Bucket n starts at 0.01·(1.05ⁿ−1)/0.05: the 37th ends at 1.016.
         assert!((after(Vpa::new(Resource::Cpu, false), &[&[1.0; 288]]) - 1.016_28 * 1.15).abs() < 1e-3);
         let mut held = Vpa::new(Resource::Cpu, false);
-        held.learn(&Day { day: 0, offset: 0, step: 300, values: &[1.0; 288], newest: None });
+        held.learn(&Day::timed(0, 0, 300, &[1.0; 288]));
         let first = held.decide();
-        held.learn(&Day { day: 1, offset: 0, step: 300, values: &[1.05; 288], newest: None });
+        held.learn(&Day::timed(1, 0, 300, &[1.05; 288]));
         assert_eq!(held.decide(), first, "less than 10 % off is not worth an update");
         // Memory: one peak per day, in buckets from 10 MB.
         assert!((after(Vpa::new(Resource::Memory, false), &[&[1e9, 5e8]]) / (1.15e9 * 1.02) - 1.0).abs() < 0.03);

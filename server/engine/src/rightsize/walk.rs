@@ -1,7 +1,7 @@
 //! One service, sized a day at a time from the days before, so that what is learnt can be judged on days it had not seen.
 
 use super::needs::Needs;
-use super::{Day, Fleet, Method, Resource, recommender};
+use super::{Day, Fleet, Method, Resource, recommender, whole};
 use headroom_model::metric::{Metric, Unit};
 use headroom_model::policy::Policy;
 
@@ -35,9 +35,8 @@ pub(crate) struct Followed {
 pub(crate) fn walk(days: &[Day<'_>], metric: Metric, policy: &Policy, fleet: &Fleet) -> Walk {
     let resource = Resource::of(metric).unwrap_or(Resource::Cpu);
     let held = follow(Method::Headroom, metric, days, fleet);
-    let judged = days.iter().zip(&held.days).filter(|(day, _)| day.is_whole());
-    let judged = judged.filter_map(|(day, value)| Some(Judged { kept: holds(resource, policy, day.values, (*value)?) }));
-    Walk { days: judged.collect(), held }
+    let judged = whole(days).filter_map(|(i, day)| Some(Judged { kept: holds(resource, policy, day, held.days[i]?) })).collect();
+    Walk { days: judged, held }
 }
 
 /// What the days of one service needed.
@@ -67,19 +66,16 @@ pub(crate) fn follow(method: Method, metric: Metric, days: &[Day<'_>], fleet: &F
 }
 
 /// Whether a value would have held on a day.
-fn holds(resource: Resource, policy: &Policy, values: &[f32], value: f64) -> bool {
-    let (above, n) =
-        values.iter().filter(|v| !v.is_nan()).fold((0u32, 0u32), |(above, n), v| (above + u32::from(f64::from(*v) > value), n + 1));
+fn holds(resource: Resource, policy: &Policy, day: &Day<'_>, value: f64) -> bool {
     match resource {
-        Resource::Cpu => f64::from(above) <= policy.max_throttled_ratio * f64::from(n),
-        Resource::Memory => above == 0,
+        Resource::Cpu => f64::from(day.above(value)) <= policy.max_throttled_ratio * f64::from(day.count()),
+        Resource::Memory => f64::from(day.peak()) <= value,
     }
 }
 
 /// Days on which one given value would have held, and days that could be judged.
 pub(crate) fn days_held(days: &[Day<'_>], resource: Resource, policy: &Policy, value: f64) -> (u32, u32) {
-    let judged = days.iter().filter(|day| day.is_whole());
-    judged.fold((0, 0), |(kept, all), day| (kept + u32::from(holds(resource, policy, day.values, value)), all + 1))
+    whole(days).fold((0, 0), |(kept, all), (_, day)| (kept + u32::from(holds(resource, policy, day, value)), all + 1))
 }
 
 #[cfg(test)]

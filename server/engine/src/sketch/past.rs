@@ -1,7 +1,7 @@
 //! Days put together.
 
 use super::{DaySketch, MetricDay, Spread};
-use crate::rightsize::Day;
+use crate::rightsize::{Day, Uses};
 use crate::samples::Samples;
 use headroom_model::metric::Metric;
 use headroom_model::time::DAY;
@@ -14,13 +14,13 @@ const RARE: f64 = 0.05;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Past<'a>(&'a [DaySketch]);
 
-/// The samples of one day, ascending.
+/// The samples of one day: (value, how many), ascending.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Kept {
     day: i64,
     step: i64,
     newest: f32,
-    values: Vec<f32>,
+    counted: Vec<(f32, u32)>,
 }
 
 /// What was wanted of CPU.
@@ -34,12 +34,12 @@ pub(crate) struct Demanded {
 
 impl Kept {
     fn of(day: i64, metric: &MetricDay, spread: &Spread) -> Self {
-        Self { day, step: i64::from(metric.step), newest: metric.newest, values: spread.values() }
+        Self { day, step: i64::from(metric.step), newest: metric.newest, counted: spread.counted() }
     }
 
     /// As a day to learn from.
     pub fn day(&self) -> Day<'_> {
-        Day { day: self.day, offset: 0, step: self.step, values: &self.values, newest: Some(self.newest) }
+        Day { day: self.day, step: self.step, uses: Uses::Counted { counted: &self.counted, newest: self.newest } }
     }
 }
 

@@ -8,7 +8,7 @@ use crate::risk::Risks;
 use crate::words::{bytes, bytes_step, millis, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Finding, Proposal, Risk, Verdict};
+use headroom_model::recommendation::{Finding, Proposal, Risk, RiskKind, Verdict};
 use headroom_model::service::Parameter;
 use headroom_model::units::Bytes;
 
@@ -64,10 +64,10 @@ impl Strategy for Cache {
         recommended.parameters.insert("cache_size".to_owned(), Parameter::Bytes(Bytes::ceil_mib(wanted)));
         let mut risks = Risks::default();
         if let Some(more) = make_room(case, &mut recommended, wanted - now) {
-            risks.add(Risk::Low, format!("memory is raised by {} to hold it", bytes(more)));
+            risks.add(RiskKind::Room, Risk::Low, format!("memory is raised by {} to hold it", bytes(more)));
         }
         risks.restart(case.state().replicas);
-        risks.add(Risk::Low, "the cache starts empty after the restart");
+        risks.add(RiskKind::SideEffect, Risk::Low, "the cache starts empty after the restart");
         let then = (latency.p95_decayed - gain.ms).max(0.0);
         Some(case.proposal(Draft {
             strategy: self.name(),

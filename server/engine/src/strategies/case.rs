@@ -38,6 +38,9 @@ pub(crate) struct Demand<'a> {
     walk: OnceCell<Walk>,
 }
 
+/// Samples of a short job below which nothing is proposed.
+const FEWEST_OF_A_JOB: u32 = 24;
+
 /// Halvings until the largest value that there is room for is found: to a thousandth of a range.
 const BISECTIONS: u32 = 12;
 
@@ -348,9 +351,31 @@ impl<'a> Case<'a> {
         }
     }
 
+    /// The share of a day that it runs for, 0 to 1; less than 1 for a short job.
+    fn running_share(&self) -> f64 {
+        [&self.cpu, &self.memory].into_iter().flatten().map(|d| d.needs.running_share()).fold(f64::NAN, f64::max).min(1.0)
+    }
+
+    /// Samples below which nothing is proposed: what policy asks for; of a short job, which has few, as many for the time that it runs.
+    pub(crate) fn fewest_samples(&self) -> u32 {
+        let least = self.input.policy.min_data_points;
+        let share = self.running_share();
+        if share < 1.0 { ((f64::from(least) * share).ceil() as u32).max(FEWEST_OF_A_JOB).min(least) } else { least }
+    }
+
     /// What the data is like, in words.
     pub(crate) fn data_evidence(&self) -> Evidence {
         let f = &self.features;
+        let share = self.running_share();
+        if share < 1.0 {
+            let runs = [&self.cpu, &self.memory].into_iter().flatten().map(|d| d.kept.len()).max().unwrap_or(0) as u64;
+            let (minutes, days) = ((1440.0 * share).round() as u64, words::many(runs, "day"));
+            let text = format!(
+                "it runs for about {} a day, known from {days}; a month is priced as if it ran all day",
+                words::many(minutes, "minute")
+            );
+            return says(runs >= 7, text);
+        }
         let days = words::many(u64::from(f.days), "full day");
         if f.coverage > 0.995 {
             says(f.days >= 7, format!("{days} of data without gaps"))

@@ -7,7 +7,7 @@ use crate::risk::Risks;
 use crate::words::{millis, number, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Finding, Proposal, Risk, Verdict};
+use headroom_model::recommendation::{Finding, Proposal, Risk, RiskKind, Verdict};
 use headroom_model::service::Parameter;
 
 /// Grows connection pools that make requests wait.
@@ -79,7 +79,7 @@ impl Strategy for ConnectionPool {
         recommended.parameters.insert("pool_size".to_owned(), Parameter::Count(wanted));
         let mut risks = Risks::default();
         let all = f64::from(wanted) * case.replicas();
-        risks.add(Risk::Medium, format!("the database must accept {} connections from it", number(all, 0)));
+        risks.add(RiskKind::SideEffect, Risk::Medium, format!("the database must accept {} connections from it", number(all, 0)));
         risks.restart(case.state().replicas);
         Some(case.proposal(Draft {
             strategy: self.name(),

@@ -7,7 +7,7 @@ use crate::risk::Risks;
 use crate::words::{self, cores_step, of_cores, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Evidence, Finding, Proposal, Replay, ReplayRow, Risk, Verdict};
+use headroom_model::recommendation::{Evidence, Finding, Proposal, Replay, ReplayRow, Risk, RiskKind, Verdict};
 use headroom_model::service::ResourceState;
 
 /// Right-sizes CPU requests and limits.
@@ -250,7 +250,7 @@ fn risks(case: &Case, total: f64, replay: &Replay) -> Risks {
         risks.throttled(r.breached, r.worst_day, case.input.policy.max_throttled_ratio);
     }
     if case.cpu.as_ref().and_then(|d| case.profile(d.metric)).is_some_and(|p| p.noise > 0.5) {
-        risks.add(Risk::Medium, "its use is bursty: season explains little of it");
+        risks.add(RiskKind::Shortage, Risk::Medium, "its use is bursty: season explains little of it");
     }
     risks.restart(case.state().replicas);
     risks

@@ -6,7 +6,7 @@ use crate::risk::Risks;
 use crate::words::{millis, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Finding, Proposal, Risk, Verdict};
+use headroom_model::recommendation::{Finding, Proposal, Risk, RiskKind, Verdict};
 use headroom_model::service::Parameter;
 
 /// Tunes queries and indexes.
@@ -67,7 +67,7 @@ impl Strategy for Database {
             value.clone_from(&to);
         }
         let mut risks = Risks::default();
-        risks.add(Risk::Medium, "more indexes make writes slower and take room");
+        risks.add(RiskKind::SideEffect, Risk::Medium, "more indexes make writes slower and take room");
         risks.restart(case.state().replicas);
         let then = (latency.p95_decayed - gain.ms).max(0.0);
         Some(case.proposal(Draft {

@@ -6,7 +6,7 @@ use crate::risk::Risks;
 use crate::words::{bytes, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Finding, Proposal, Risk, Verdict};
+use headroom_model::recommendation::{Finding, Proposal, Risk, RiskKind, Verdict};
 use headroom_model::service::ResourceState;
 
 /// Fits the number of GPUs to their use.
@@ -85,17 +85,21 @@ impl Strategy for Gpu {
         let ratio = f64::from(v.cards * v.replicas) / f64::from(left);
         let samples = case.samples.get(&Metric::GpuUtilization)?;
         // A day is kept where the busiest hundredth of it would fit on the cards that are left.
-        let fits = |values: &&[f32]| {
+        let fits = |values: &[f32]| {
             let above = values.iter().filter(|x| f64::from(**x) * ratio > 1.0).count();
             above * 100 <= values.len()
         };
         let days = samples.days();
-        let kept = days.iter().filter(|(_, values)| fits(values)).count();
+        let kept = days.iter().filter(|day| fits(day.values)).count();
         let mut risks = Risks::default();
         risks.cut("the number of GPUs", 1.0 - 1.0 / ratio);
         if let Some(m) = case.profile(Metric::GpuMemoryUsed).filter(|_| recommended.gpus() < v.cards) {
             let each = m.peak / f64::from(recommended.gpus().max(1));
-            risks.add(Risk::Medium, format!("GPU memory would reach {} per card: check that the cards hold it", bytes(each)));
+            risks.add(
+                RiskKind::Shortage,
+                Risk::Medium,
+                format!("GPU memory would reach {} per card: check that the cards hold it", bytes(each)),
+            );
         }
         risks.restart(case.state().replicas);
         Some(case.proposal(Draft {

@@ -8,7 +8,7 @@ use crate::stats;
 use crate::words::{millis, number, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Finding, Proposal, Risk, Verdict};
+use headroom_model::recommendation::{Finding, Proposal, Risk, RiskKind, Verdict};
 use headroom_model::service::Parameter;
 
 /// Adds workers where requests queue for one.
@@ -77,7 +77,7 @@ impl Strategy for Latency {
         let mut recommended = case.state().clone();
         recommended.parameters.insert("workers".to_owned(), Parameter::Count(wanted));
         let mut risks = Risks::default();
-        risks.add(Risk::Medium, "more workers use more memory and may crowd the database");
+        risks.add(RiskKind::SideEffect, Risk::Medium, "more workers use more memory and may crowd the database");
         risks.restart(case.state().replicas);
         Some(case.proposal(Draft {
             strategy: self.name(),

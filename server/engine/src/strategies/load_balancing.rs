@@ -6,7 +6,7 @@ use crate::risk::Risks;
 use crate::words::{number, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Finding, Proposal, Risk, Verdict};
+use headroom_model::recommendation::{Finding, Proposal, Risk, RiskKind, Verdict};
 use headroom_model::service::Parameter;
 
 /// Chooses how requests are spread over replicas.
@@ -60,7 +60,7 @@ impl Strategy for LoadBalancing {
         let days = case.features.days as usize;
         let confidence = gain.as_ref().map_or_else(|| case.confidence(days, days, imbalance.noise, 0.85), |g| case.trust(g));
         let mut risks = Risks::default();
-        risks.add(Risk::Low, "requests move between replicas that are all there already");
+        risks.add(RiskKind::SideEffect, Risk::Low, "requests move between replicas that are all there already");
         risks.restart(case.state().replicas);
         let mut evidence = vec![
             says(

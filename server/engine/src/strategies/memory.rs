@@ -10,7 +10,7 @@ use crate::risk::Risks;
 use crate::words::{bytes, bytes_step, many, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Evidence, Finding, Proposal, Replay, Risk, Verdict};
+use headroom_model::recommendation::{Evidence, Finding, Proposal, Replay, Risk, RiskKind, Verdict};
 use headroom_model::service::ResourceState;
 use headroom_model::units::MIB;
 
@@ -235,14 +235,14 @@ fn risks(case: &Case, request: f64, limit: f64) -> Risks {
     if let Some(now) = case.memory_request().filter(|now| request < *now) {
         risks.cut("memory", 1.0 - request / now);
         if p.trend_per_day * LEAK_DAYS > 0.5 * (limit - p.peak) {
-            risks.add(Risk::Medium, format!("use grows by {} a day towards the new limit", bytes(p.trend_per_day)));
+            risks.add(RiskKind::Shortage, Risk::Medium, format!("use grows by {} a day towards the new limit", bytes(p.trend_per_day)));
         }
     }
     if limit < p.peak {
-        risks.add(Risk::High, format!("the peak of {} is above the new limit", bytes(p.peak)));
+        risks.add(RiskKind::Shortage, Risk::High, format!("the peak of {} is above the new limit", bytes(p.peak)));
     }
     if case.features.leak.is_some() {
-        risks.add(Risk::Medium, "it leaks, so the size will not last");
+        risks.add(RiskKind::Shortage, Risk::Medium, "it leaks, so the size will not last");
     }
     risks.restart(case.state().replicas);
     risks

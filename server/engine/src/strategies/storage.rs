@@ -9,7 +9,7 @@ use crate::samples::Samples;
 use crate::words::{bytes, bytes_step, number, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Finding, Proposal, Risk, Verdict};
+use headroom_model::recommendation::{Finding, Proposal, Risk, RiskKind, Verdict};
 use headroom_model::time::{DAY, HOUR};
 use headroom_model::units::{Bytes, GIB};
 
@@ -130,7 +130,7 @@ impl Strategy for Storage {
         let mut recommended = case.state().clone();
         recommended.volume = Some(size);
         let mut risks = Risks::default();
-        risks.add(Risk::Low, "a volume grows in place and cannot be made smaller again");
+        risks.add(RiskKind::SideEffect, Risk::Low, "a volume grows in place and cannot be made smaller again");
         let days = case.features.days as usize;
         let title = match ahead.likely {
             Some(d) => format!("Volume {}: full in {} days", bytes_step(now.as_f64(), size.as_f64()), number(d, 0)),

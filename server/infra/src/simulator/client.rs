@@ -1,7 +1,7 @@
 //! The simulator as a cluster among others.
 
 use super::faults::Fault;
-use super::wire::{self, ApplyRequest, ClockAnswer, EditRequest, Failure, SpeedRequest};
+use super::wire::{self, ApplyRequest, ClockAnswer, EditRequest, Failure, ShutOutRequest, SpeedRequest};
 use super::world::{Namespace, NodePool, STEP};
 use crate::infrastructure::{Error, Infrastructure, Live, Mutation, Preview, Purpose, Result, Written};
 use crate::metrics::{Frames, MetricsSource};
@@ -187,6 +187,10 @@ impl Infrastructure for Client {
     async fn apply(&self, change: ChangeId, plan: &Plan, changes: &[FieldChange], purpose: Purpose) -> Result<Written> {
         let request = ApplyRequest { change, plan: plan.clone(), changes: changes.to_vec(), purpose };
         self.post("apply", &request, true).await
+    }
+    async fn shut_out(&self, change: ChangeId, target: &ServiceKey) -> Result<()> {
+        // Asked again, it does nothing more: an answer that is lost leaves nothing in doubt.
+        self.post("shut-out", &ShutOutRequest { change, target: target.clone() }, false).await
     }
     async fn mutations(&self, change: ChangeId) -> Result<Vec<Mutation>> {
         self.get(&format!("mutations/{change}")).await

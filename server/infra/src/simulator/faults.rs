@@ -23,10 +23,12 @@ pub enum FaultKind {
     Reset,
     /// The write happens, then the connection is cut.
     ResetAfterCommit,
+    /// No answer comes, and the write happens seconds later, as of a request that was held up on its way.
+    LateCommit,
 }
 
 impl FaultKind {
-    /// Every kind.
+    /// Every kind after which it is known at once whether the write happened.
     pub const ALL: [Self; 8] = [
         Self::TimeoutAfterCommit,
         Self::Timeout,

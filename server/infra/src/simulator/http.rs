@@ -2,7 +2,7 @@
 
 use super::faults::{Fault, FaultKind, Faults};
 use super::simulation::Simulation;
-use super::wire::{self, ApplyRequest, ClockAnswer, EditRequest, Failure, SpeedRequest};
+use super::wire::{self, ApplyRequest, ClockAnswer, EditRequest, Failure, ShutOutRequest, SpeedRequest};
 use super::{Options, SimulatorError};
 use crate::infrastructure::{Error, Result};
 use axum::body::{Body, Bytes};
@@ -30,6 +30,8 @@ const BEAT: Duration = Duration::from_millis(40);
 const BUDGET: Duration = Duration::from_millis(150);
 /// Longer than any client waits.
 const NEVER: Duration = Duration::from_secs(3600);
+/// How late a write comes that was held up on its way.
+const LATE: Duration = Duration::from_secs(2);
 
 struct Shared {
     simulation: Mutex<Simulation>,
@@ -150,6 +152,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/read", post(read))
         .route("/v1/preview", post(preview))
         .route("/v1/apply", post(apply))
+        .route("/v1/shut-out", post(shut_out))
         .route("/v1/mutations/{change}", get(mutations))
         .route("/v1/repeats", get(repeats))
         .route("/v1/metrics", get(metrics))
@@ -173,7 +176,7 @@ impl IntoResponse for Failed {
 async fn broken(kind: FaultKind) -> Response {
     let answer = |status: StatusCode, message: &str| (status, Json(Failure { message: message.into(), drift: Vec::new() })).into_response();
     match kind {
-        FaultKind::Timeout | FaultKind::TimeoutAfterCommit => {
+        FaultKind::Timeout | FaultKind::TimeoutAfterCommit | FaultKind::LateCommit => {
             tokio::time::sleep(NEVER).await;
             answer(StatusCode::GATEWAY_TIMEOUT, "injected: too late")
         }
@@ -243,6 +246,10 @@ async fn mutations(State(shared): State<Arc<Shared>>, Path(change): Path<ChangeI
     answer(&shared, move |s| Ok(s.mutations(change))).await
 }
 
+async fn shut_out(State(shared): State<Arc<Shared>>, Json(r): Json<ShutOutRequest>) -> Response {
+    answer(&shared, move |s| s.shut_out(r.change, &r.target, Instant::now())).await
+}
+
 async fn repeats(State(shared): State<Arc<Shared>>) -> Response {
     // Asked by whoever tests: no fault is meant for it.
     Json(shared.simulation().repeats()).into_response()
@@ -258,6 +265,15 @@ async fn recreate(State(shared): State<Arc<Shared>>, Json(r): Json<EditRequest>)
 
 async fn apply(State(shared): State<Arc<Shared>>, Json(r): Json<ApplyRequest>) -> Response {
     let fault = shared.fault(true);
+    if fault == Some(FaultKind::LateCommit) {
+        // Whoever asked may have gone away by then.
+        tokio::spawn(async move {
+            tokio::time::sleep(LATE).await;
+            let late = with(&shared, move |s| s.apply(r.change, &r.plan, &r.changes, r.purpose, Instant::now())).await;
+            tracing::info!(?late, "a write came late, as was ordered");
+        });
+        return broken(FaultKind::LateCommit).await;
+    }
     if let Some(kind) = fault.filter(|k| !k.commits()) {
         return broken(kind).await;
     }

@@ -113,6 +113,7 @@ impl Simulation {
                 self.cluster.recreate(entry.service, number + 1);
                 Ok(())
             }
+            Act::ShutOut { .. } => Ok(()),
         }
     }
 
@@ -268,6 +269,9 @@ impl Simulation {
             self.repeats += 1;
             return Ok(Written { at, state, repeated: true });
         }
+        if purpose == Purpose::Apply && self.is_shut_out(change) {
+            return Err(Error::Conflict { reason: format!("{} was ended before it was written", change.short()), drift: Vec::new() });
+        }
         if let Some(why) = self.cluster.world.specs[service].managed.refusal() {
             return Err(Error::Refused(why.into()));
         }
@@ -291,6 +295,19 @@ impl Simulation {
         let act = Act::Change { change, purpose, uid: running.uid.clone(), changes: changes.to_vec() };
         let at = self.record(service, act, wall)?;
         Ok(Written { at, state: self.cluster.now.services[service].state.clone(), repeated: false })
+    }
+
+    /// Takes no write of a change any more; see [`crate::Infrastructure::shut_out`].
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn shut_out(&mut self, change: ChangeId, target: &ServiceKey, wall: Instant) -> Result<()> {
+        let service = self.find(target)?;
+        if self.is_shut_out(change) { Ok(()) } else { self.record(service, Act::ShutOut { change }, wall).map(drop) }
+    }
+
+    fn is_shut_out(&self, id: ChangeId) -> bool {
+        self.entries.iter().rev().any(|entry| matches!(&entry.act, Act::ShutOut { change } if *change == id))
     }
 
     fn recorded(&self, change: ChangeId, purpose: Purpose, service: usize) -> Result<Option<(Timestamp, &[FieldChange])>> {

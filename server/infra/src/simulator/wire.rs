@@ -34,6 +34,14 @@ pub struct ApplyRequest {
     pub purpose: Purpose,
 }
 
+/// The end of a change that has not written.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ShutOutRequest {
+    pub change: ChangeId,
+    pub target: ServiceKey,
+}
+
 /// A write past Headroom.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

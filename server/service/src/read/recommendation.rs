@@ -3,6 +3,7 @@
 use crate::policies::Patches;
 use crate::read::charts;
 use crate::read::insights::Drawn;
+use crate::withdraw::stops;
 use crate::{Error, Headroom, Result, diff};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
@@ -16,7 +17,7 @@ use headroom_model::policy::Policy;
 use headroom_model::recommendation::{Recommendation, Risk};
 use headroom_model::service::Service;
 use headroom_model::view::{
-    AuditRow, ChangeAct, ChangePage, Comment, Outlook, PageOf, RecommendationPage, RecommendationQuery, RecommendationRow, TimelineEntry,
+    AuditRow, ChangeAct, ChangePage, Outlook, PageOf, RecommendationPage, RecommendationQuery, RecommendationRow, TimelineEntry,
 };
 use std::collections::HashMap;
 
@@ -46,12 +47,16 @@ impl Headroom {
     /// [`Error::NotFound`].
     #[boxed]
     pub async fn recommendation(&self, ctx: &OpContext, id: RecommendationId) -> Result<RecommendationPage> {
-        let found = self.recommendation_pages(ctx, &[id]).await?.pop();
-        found.ok_or_else(|| Error::not_found("recommendation", id))
+        let mut page = self.recommendation_pages(ctx, &[id]).await?.pop().ok_or_else(|| Error::not_found("recommendation", id))?;
+        let changes = self.store.change_ids(&[id]).await?;
+        let about: Vec<String> = std::iter::once(id.to_string()).chain(changes.into_iter().map(|(_, change)| change.to_string())).collect();
+        page.timeline = self.store.events_about(&about).await?.into_iter().map(entry).collect();
+        page.comments = self.store.comments(&[id]).await?.remove(&id).unwrap_or_default();
+        Ok(page)
     }
 
-    /// Several recommendations, whole, in the order given; unknown ones, and those of teams that the actor does not see, are left out. As many
-    /// statements for a hundred as for one.
+    /// Several recommendations in the order given, without what happened to them and what was said; unknown ones, and those of teams that the
+    /// actor does not see, are left out. As many statements for a hundred as for one.
     ///
     /// # Errors
     /// [`Error::Store`].
@@ -72,16 +77,6 @@ impl Headroom {
         found: &HashMap<RecommendationId, Recommendation>,
         ids: &[RecommendationId],
     ) -> Result<Beside<'c>> {
-        let changes = self.store.change_ids(ids).await?;
-        let about: HashMap<String, RecommendationId> =
-            ids.iter().map(|id| (id.to_string(), *id)).chain(changes.into_iter().map(|(id, change)| (change.to_string(), id))).collect();
-        let subjects: Vec<String> = about.keys().cloned().collect();
-        let mut timelines: HashMap<RecommendationId, Vec<TimelineEntry>> = HashMap::new();
-        for row in self.store.events_about(&subjects).await? {
-            if let Some(id) = about.get(&row.event.subject) {
-                timelines.entry(*id).or_default().push(entry(row));
-            }
-        }
         let services: Vec<ServiceId> = found.values().map(|r| r.service_id).collect();
         Ok(Beside {
             ctx,
@@ -89,9 +84,7 @@ impl Headroom {
             patches: self.policy_patches().await?,
             changes: self.store.latest_changes(ids).await?,
             rows: self.store.recommendation_rows_by_id(ids).await?.into_iter().map(|row| (row.id, row)).collect(),
-            comments: self.store.comments(ids).await?,
             records: self.store.track_records().await?.into_iter().map(|r| (r.strategy, (r.kept, r.judged))).collect(),
-            timelines,
         })
     }
 
@@ -186,6 +179,7 @@ fn change_page(ctx: &OpContext, change: &Change, policy: &Policy) -> ChangePage 
         reason: change.reason.clone(),
         effect: change.effect.clone(),
         expires_at: change.expires_at,
+        not_before: change.not_before,
         applied_at: change.applied_at,
         observing_until,
         verified_at: change.verified_at,
@@ -205,7 +199,7 @@ fn acts(ctx: &OpContext, change: &Change) -> Vec<ChangeAct> {
         (ChangeAct::Approve, pending && !own && !approved && may(Permission::Approve)),
         (ChangeAct::RequestChanges, pending && may(Permission::Approve)),
         (ChangeAct::Reject, pending && may(Permission::Approve)),
-        (ChangeAct::Withdraw, change.state.allows(Substate::Withdrawn) && own && may(Permission::Submit)),
+        (ChangeAct::Withdraw, change.state.allows(Substate::Withdrawn) && (own || stops(ctx, change)) && may(Permission::Submit)),
         (ChangeAct::Apply, startable && may(Permission::Apply)),
         (ChangeAct::BreakGlass, change.state == Substate::HeldByFreeze && may(Permission::BreakGlass)),
         (ChangeAct::RollBack, change.state.can_roll_back() && may(Permission::RollBack)),
@@ -224,10 +218,8 @@ struct Beside<'c> {
     /// The newest of each.
     changes: HashMap<RecommendationId, Change>,
     rows: HashMap<RecommendationId, RecommendationRow>,
-    comments: HashMap<RecommendationId, Vec<Comment>>,
     /// Kept and judged, by strategy.
     records: HashMap<String, (u32, u32)>,
-    timelines: HashMap<RecommendationId, Vec<TimelineEntry>>,
 }
 
 impl Beside<'_> {
@@ -257,8 +249,8 @@ impl Beside<'_> {
             row,
             diff: diff::render(&at_base, &recommendation.changes, note),
             drift: if written { Vec::new() } else { plan.drift(&service.state) },
-            comments: self.comments.remove(&id).unwrap_or_default(),
-            timeline: self.timelines.remove(&id).unwrap_or_default(),
+            comments: Vec::new(),
+            timeline: Vec::new(),
             rollback_threshold: policy.rollback_threshold,
             observation: policy.observation,
             guard_period: policy.guard_period,

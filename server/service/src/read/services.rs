@@ -9,10 +9,11 @@ use async_recursion::async_recursion as boxed;
 use headroom_engine::sketch;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::chart::ChartModel;
+use headroom_model::ids::RecommendationId;
 use headroom_model::metric::{Aggregation, Metric};
 use headroom_model::recommendation::UseBar;
 use headroom_model::time::{DAY, Span, Timestamp};
-use headroom_model::view::{PageOf, ServicePage, ServiceQuery, ServiceRow};
+use headroom_model::view::{Grounds, PageOf, ServicePage, ServiceQuery, ServiceRow};
 use headroom_store::ServiceSummary;
 
 /// Points of a spark line: one for every half hour of a day.
@@ -94,6 +95,9 @@ impl Headroom {
         for change in &mut changes {
             change.progress = progress(change, &policy, ctx.now.cluster);
         }
+        let recommendations = self.store.recommendation_rows_of(service.id, NEWEST).await?;
+        let ids: Vec<RecommendationId> = recommendations.iter().map(|r| r.id).collect();
+        let mut whole = self.store.recommendations(&ids).await?;
         let called = self.store.services_called(&service.key.cluster, &service.calls, &ctx.teams).await?;
         Ok(ServicePage {
             row,
@@ -101,7 +105,8 @@ impl Headroom {
             findings: summary.as_ref().map(|s| s.findings.clone()).unwrap_or_default(),
             no_action: summary.as_ref().and_then(|s| s.no_action.clone()),
             analysed_at: summary.as_ref().map(|s| s.analysed_at),
-            recommendations: self.store.recommendation_rows_of(service.id, NEWEST).await?,
+            recommendations,
+            grounds: ids.iter().filter_map(|id| whole.remove(id)).map(Grounds::from).collect(),
             held_by: self.store.held_by(service.id).await?,
             changes,
             calls: self.store.service_rows_by_id(&called).await?,

@@ -23,6 +23,11 @@ async fn policy_applies_by_itself_only_what_it_lists_at_low_risk_and_says_why_no
     set("auto_implementation", "true").await;
     said(house.analysed_and_applied(service).await, "does not list RESOURCE_OPTIMIZATION").await;
     assert!(house.page(id).await.change.is_none());
+    set("approvals_required", "2").await;
+    set("auto_implementation_types", "RESOURCE_OPTIMIZATION").await;
+    said(house.analysed_and_applied(service).await, "approvals_required is 2").await;
+    assert!(house.page(id).await.change.is_none());
+    set("approvals_required", "1").await;
     set("auto_implementation_types", "RESOURCE_OPTIMIZATION").await;
     said(house.analysed_and_applied(&high.recommendation.service_name).await, "its risk is high").await;
     assert!(house.page(high.recommendation.id).await.change.is_none());

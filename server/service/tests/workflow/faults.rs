@@ -202,6 +202,37 @@ impl Story<'_> {
     }
 }
 
+/// A write that was held up on its way comes when its change has ended, taken back or given up: the target does not take it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_that_comes_late_finds_the_door_shut() {
+    let clock = Clock::new();
+    let house = House::by_hand("sqlite", &clock, NO_ANSWER).await;
+    let service = house.with_replicas().await.swap_remove(0);
+    let wanted = (replicas(&service) + 1).to_string();
+    for ending in [Substate::RolledBack, Substate::Failed] {
+        let id = house.propose(&service.key.name, &[("replicas", &wanted)]).await;
+        house.carry_out(id).await;
+        house.simulator.inject_fault(Fault { kind: FaultKind::LateCommit, calls: 1, apply_only: true }).await.unwrap();
+        while house.change(id).await.state != Substate::OutcomeUnknown {
+            assert!(house.step().await, "{:?}", house.change(id).await);
+        }
+        match ending {
+            Substate::RolledBack => drop(house.headroom.roll_back(&house.approver(), id, "a trial").await.unwrap()),
+            _ => clock.pass(400),
+        }
+        while house.change(id).await.state.active() {
+            if !house.step().await {
+                house.wait(&clock).await;
+            }
+        }
+        assert_eq!(house.change(id).await.state, ending);
+        // By then it has come.
+        tokio::time::sleep(Duration::from_secs(3)).await;
+        assert_eq!(house.simulator.mutations(house.change(id).await.id).await.unwrap(), []);
+        assert_eq!(house.simulator.read(&service.key).await.unwrap().state.replicas, service.state.replicas);
+    }
+}
+
 fn replicas(service: &Service) -> u32 {
     service.state.replicas.unwrap_or(1)
 }

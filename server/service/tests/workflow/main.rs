@@ -4,6 +4,7 @@
 
 mod at_once;
 mod auto_apply;
+mod benchmarks;
 mod clock_jumps;
 mod faults;
 mod house;

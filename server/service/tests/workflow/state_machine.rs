@@ -87,6 +87,8 @@ struct Course {
     asked: bool,
     glass: bool,
     queued: bool,
+    /// Looks by workers since the checks began.
+    looks: u32,
 }
 
 /// The model: nothing here is the product's but the names of states.
@@ -105,7 +107,7 @@ impl Course {
     }
     fn holds(&self) -> bool {
         use Substate as S;
-        self.waits() || matches!(self.state, S::Preflight | S::Applying | S::Observing | S::Aborting | S::RollingBack)
+        self.waits() || matches!(self.state, S::Preflight | S::Applying | S::OutcomeUnknown | S::Observing | S::Aborting | S::RollingBack)
     }
 }
 
@@ -164,7 +166,8 @@ impl Model {
         }
         self.left_over += usize::from(self.items[i].change.as_ref().is_some_and(|c| c.queued));
         let state = Substate::PendingApproval;
-        let course = Course { state, by: name, approvals: Vec::new(), need: self.need, asked: false, glass: false, queued: false };
+        let course =
+            Course { state, by: name, approvals: Vec::new(), need: self.need, asked: false, glass: false, queued: false, looks: 0 };
         self.items[i] = Item { state: Recommended::Submitted, change: Some(course) };
         Answer::Done
     }
@@ -188,10 +191,9 @@ impl Model {
     }
 
     fn expire(&mut self) -> Answer {
-        let late = |c: &Course| matches!(c.state, Substate::PendingApproval | Substate::Approved) && !c.asked;
         let mut any = Answer::Nothing;
         for item in &mut self.items {
-            if item.change.as_ref().is_some_and(late) {
+            if item.change.as_ref().is_some_and(Course::waits) {
                 item.end(Substate::Expired);
                 any = Answer::Done;
             }
@@ -226,7 +228,9 @@ impl Model {
                 item.end(S::ChangesRequested);
                 Answer::Done
             }
-            Act::Withdraw(_) if change.by != name => Answer::NotTheirs,
+            Act::Withdraw(_) if change.by != name && !(approves(name) && matches!(change.state, S::Approved | S::HeldByFreeze)) => {
+                Answer::NotTheirs
+            }
             Act::Withdraw(_) if !change.waits() => Answer::Illegal,
             Act::Withdraw(_) => {
                 item.end(S::Withdrawn);
@@ -241,7 +245,7 @@ impl Model {
                 }
                 _ => Answer::Conflict,
             },
-            Act::RollBack(..) if matches!(change.state, S::Preflight | S::Applying | S::Observing) => {
+            Act::RollBack(..) if matches!(change.state, S::Preflight | S::Applying | S::OutcomeUnknown | S::Observing) => {
                 (change.state, change.queued) = (S::Aborting, true);
                 Answer::Done
             }
@@ -260,15 +264,22 @@ impl Model {
         for item in &mut self.items {
             let Some(change) = item.change.as_mut().filter(|c| c.queued) else { continue };
             let held = frozen && !change.glass;
+            change.looks += 1;
             match change.state {
                 S::Approved | S::HeldByFreeze if held => change.state = S::HeldByFreeze,
-                S::Approved | S::HeldByFreeze => change.state = S::Preflight,
+                S::Approved | S::HeldByFreeze => (change.state, change.looks) = (S::Preflight, 0),
                 S::Preflight if change.need != need => {
                     change.queued = false;
                     item.end(S::Stale);
                 }
+                S::Preflight if held => change.state = S::HeldByFreeze,
                 S::Preflight => change.state = S::Applying,
+                S::Applying if held => change.state = S::OutcomeUnknown,
                 S::Applying => change.state = S::Observing,
+                // Half a minute passes with every look, and after five minutes it is given up.
+                S::OutcomeUnknown if change.looks > 10 => (change.state, change.queued) = (S::Failed, false),
+                S::OutcomeUnknown if !held => change.state = S::Applying,
+                S::OutcomeUnknown => {}
                 S::Observing => {}
                 S::Aborting => change.state = S::RollingBack,
                 S::RollingBack => (change.state, change.queued) = (S::RolledBack, false),
@@ -277,6 +288,10 @@ impl Model {
         }
         Answer::Nothing
     }
+}
+
+fn approves(name: &str) -> bool {
+    PEOPLE.iter().any(|(who, role)| *who == name && *role == Role::Approver)
 }
 
 /// Who may try what at all.
@@ -374,7 +389,7 @@ impl Game<'_> {
         if course.waits() {
             let who = PEOPLE.into_iter().find(|p| p.0 == course.by).unwrap();
             self.try_it(who, Act::Withdraw(i)).await;
-        } else if matches!(course.state, Substate::Preflight | Substate::Applying | Substate::Observing) {
+        } else if matches!(course.state, Substate::Preflight | Substate::Applying | Substate::OutcomeUnknown | Substate::Observing) {
             self.try_it(ANN, Act::RollBack(i, true)).await;
         }
         for _ in 0..3 {
@@ -526,7 +541,7 @@ PENDING_APPROVAL: APPROVED REJECTED CHANGES_REQUESTED WITHDRAWN EXPIRED STALE
 APPROVED: SCHEDULED HELD_BY_FREEZE PREFLIGHT STALE WITHDRAWN EXPIRED
 SCHEDULED: SCHEDULED HELD_BY_FREEZE PREFLIGHT STALE WITHDRAWN EXPIRED
 HELD_BY_FREEZE: SCHEDULED HELD_BY_FREEZE PREFLIGHT STALE WITHDRAWN EXPIRED
-PREFLIGHT: APPLYING STALE PREFLIGHT_FAILED ABORTING
+PREFLIGHT: APPLYING HELD_BY_FREEZE STALE PREFLIGHT_FAILED ABORTING
 APPLYING: OBSERVING OUTCOME_UNKNOWN FAILED PARTIAL ABORTING
 OUTCOME_UNKNOWN: APPLYING OBSERVING FAILED PARTIAL ABORTING
 OBSERVING: APPLIED DRIFTED ABORTING

@@ -32,6 +32,7 @@ on_both_databases! {
     what_was_dismissed_stays_away_until_it_is_opened_again: 60.0,
     two_people_approve_and_a_wish_sends_a_change_back: 60.0,
     a_freeze_holds_a_change_until_it_ends_or_somebody_breaks_the_glass: 60.0,
+    a_change_waits_for_its_time_and_an_approver_may_stop_it: 600.0,
 }
 
 async fn a_good_change_is_verified_and_a_harmful_one_takes_itself_back(house: House) {
@@ -224,4 +225,28 @@ async fn a_freeze_holds_a_change_until_it_ends_or_somebody_breaks_the_glass(hous
     assert_eq!(house.page(second).await.change.unwrap().state, Substate::HeldByFreeze, "the glass was broken for one change");
     freeze("").await.unwrap();
     house.until(second, &[Substate::Observing]).await;
+}
+
+async fn a_change_waits_for_its_time_and_an_approver_may_stop_it(house: House) {
+    house.analysed().await;
+    let mut open = house.open().await.into_iter().filter(|p| p.refusal.is_none()).map(|p| p.recommendation.id);
+    let (first, second) = (open.next().unwrap(), open.next().unwrap());
+    let approver = house.approver();
+    let mut at = None;
+    for (id, hours) in [(first, 1), (second, 24)] {
+        let hash = house.headroom.submit(&house.engineer(), id).await.unwrap().plan_hash;
+        house.headroom.approve(&approver, id, &hash).await.unwrap();
+        let ahead = |secs: i64| Some(house.headroom.own_context("now").now.cluster.plus_secs(secs));
+        let far = house.headroom.apply_at(&approver, id, &hash, ahead(100 * 86_400)).await;
+        assert!(matches!(far, Err(Error::Invalid { .. })), "{far:?}");
+        let asked = house.headroom.apply_at(&approver, id, &hash, ahead(hours * 3600)).await.unwrap();
+        at = at.or(Some(asked.not_before));
+        house.until(id, &[Substate::Scheduled]).await;
+    }
+    let other = house.as_role("other", Role::Engineer);
+    assert!(matches!(house.headroom.withdraw(&other, second).await, Err(Error::Refused(_))), "neither theirs nor theirs to approve");
+    house.headroom.withdraw(&approver, second).await.unwrap();
+    let begun = house.until(first, &[Substate::Observing]).await.change.unwrap();
+    assert!(begun.applied_at >= at, "{:?} {at:?}", begun.applied_at);
+    assert_eq!(house.page(second).await.change.unwrap().state, Substate::Withdrawn);
 }

@@ -5,7 +5,7 @@ use crate::postgres;
 use headroom_model::change::Substate;
 use headroom_model::metric::Metric;
 use headroom_model::time::DAY;
-use headroom_store::{AuditHead, Error, SessionRecord, Store, StoreConfig, Work};
+use headroom_store::{AuditHead, Claim, Error, SessionRecord, Store, StoreConfig, Work};
 use std::time::Duration;
 use tempfile::TempDir;
 use tokio::sync::watch;
@@ -21,7 +21,7 @@ async fn furnished(store: &Store) -> headroom_model::change::Change {
     tx.put_setting("key", "a 'quoted' value; with ünicode").await.unwrap();
     let payload = serde_json::json!({"n": [1, 2.5, null]});
     tx.enqueue(&Work { kind: "change".into(), subject: "c1".into(), payload, run_at: at(7) }).await.unwrap();
-    tx.remember("me", "key", "hash", 200, &[0, 255, 7], at(3)).await.unwrap();
+    assert!(tx.remember(&Claim::new("me", "key", "hash", at(3)), 200, &[0, 255, 7]).await.unwrap());
     tx.commit().await.unwrap();
     for n in 0..5 {
         record(store, &event("change.approved", "change", &format!("c{n}"))).await;
@@ -121,13 +121,16 @@ pub async fn a_backup_is_taken_while_others_write(store: &Store) {
     let trials: u64 = std::env::var("TRIALS").ok().and_then(|n| n.parse().ok()).unwrap_or(5);
     let service = crate::fixtures::service("busy");
     with_services(store, std::slice::from_ref(&service)).await;
-    let (stop, stopped) = watch::channel(false);
-    let writers: Vec<_> = (0..WRITERS).map(|who| tokio::spawn(writes(store.clone(), who, stopped.clone()))).collect();
+    let (say, told) = watch::channel(Told::Write);
+    let writers: Vec<_> = (0..WRITERS).map(|who| tokio::spawn(writes(store.clone(), who, told.clone()))).collect();
     let folder = TempDir::new().unwrap();
     for n in 0..trials {
+        say.send_replace(Told::Write);
         let committed = head(store).await.map_or(0, |h| h.seq);
         let file = folder.path().join("night.backup");
         let report = store.backup(&file).await.unwrap();
+        // What a backup holds is decided by now. Writing through the restore and the look at all of it would only make the next larger.
+        say.send_replace(Told::Wait);
         let kept = report.head.as_ref().map_or(0, |h| h.seq);
         assert!(kept >= committed, "backup {n}: {committed} were committed, {kept} are kept");
         // Into either, by turns.
@@ -140,7 +143,7 @@ pub async fn a_backup_is_taken_while_others_write(store: &Store) {
         there.close().await;
         std::fs::remove_file(&file).unwrap();
     }
-    stop.send_replace(true);
+    say.send_replace(Told::End);
     let mut written = 0;
     for writer in writers {
         written += writer.await.unwrap();
@@ -154,18 +157,29 @@ pub async fn a_backup_is_taken_while_others_write(store: &Store) {
 /// Who writes while backups are taken.
 const WRITERS: u64 = 4;
 
-/// Writes an entry every few milliseconds, with work and a setting beside it, until it is told to stop; how many.
-async fn writes(store: Store, who: u64, stopped: watch::Receiver<bool>) -> i64 {
+/// What the writers are told.
+#[derive(Clone, Copy, PartialEq)]
+enum Told {
+    Write,
+    Wait,
+    End,
+}
+
+/// Writes an entry forty times a second at most, with a setting beside it, as it is told; how many.
+async fn writes(store: Store, who: u64, mut told: watch::Receiver<Told>) -> i64 {
     let mut n = 0;
-    while !*stopped.borrow() {
+    loop {
+        let now = *told.wait_for(|told| *told != Told::Wait).await.unwrap();
+        if now == Told::End {
+            return n;
+        }
         let mut tx = store.begin().await.unwrap();
         tx.record(&event("test.written", "service", &format!("{who}-{n}"))).await.unwrap();
         tx.put_setting(&format!("writer-{who}"), &n.to_string()).await.unwrap();
         tx.commit().await.unwrap();
         n += 1;
-        tokio::time::sleep(Duration::from_millis(5)).await;
+        tokio::time::sleep(Duration::from_millis(25)).await;
     }
-    n
 }
 
 async fn head(store: &Store) -> Option<AuditHead> {

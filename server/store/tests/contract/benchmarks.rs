@@ -51,6 +51,11 @@ pub async fn a_run_of_the_same_time_and_commit_replaces_the_one_before(store: &S
     assert_eq!(points.iter().map(|p| (p.at, p.centre, p.values)).collect::<Vec<_>>(), [(at(10), 7.0, 1), (at(20), 5.0, 3)]);
     assert_eq!((points[0].commit.as_deref(), points[1].commit.as_deref(), points[1].range), (None, Some("abc"), (4.0, 6.0)));
     assert_eq!(store.benchmark_rows_of(&[id]).await.unwrap().len(), 1);
+    let all = [(at(10), vec![7.0]), (at(20), vec![5.0, 4.0, 6.0])];
+    assert_eq!(store.benchmark_values(id, None, 9).await.unwrap(), all, "values keep their order");
+    assert_eq!(store.benchmark_values(id, Some(at(10)), 1).await.unwrap(), all[1..], "the newest first, when not all are asked for");
+    assert_eq!(store.benchmark_values(id, Some(at(11)), 9).await.unwrap(), all[1..]);
+    assert_eq!(store.benchmark_values(BenchmarkId(Uuid::nil()), None, 9).await.unwrap(), []);
 }
 
 pub async fn benchmarks_are_listed_by_team_suite_and_step(store: &Store) {

@@ -7,7 +7,7 @@ use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
 use std::path::Path;
 
 /// The newest version of the schema.
-const NEWEST: i64 = 5;
+pub const NEWEST: i64 = 5;
 
 /// A connection that goes round the store, as someone with the file in hand has one.
 async fn raw(path: &Path) -> SqliteConnection {

@@ -113,7 +113,7 @@ pub fn recommendation(service: &Service) -> Recommendation {
             saving_month: Some(usd(40.0)),
             evidence: Vec::new(),
             replays: Vec::new(),
-            risk: RiskNote { level: Risk::Low, reasons: vec!["slack".into()] },
+            risk: RiskNote { level: Risk::Low, reasons: vec!["slack".into()], dimensions: Vec::new() },
             priority: 10.0,
             cure: false,
             bars: vec![bar(Metric::CpuUsage, 0.5, Some(2.0), Some(1.0))],

@@ -38,6 +38,13 @@ pub async fn work_is_leased_once_and_fenced(store: &Store) {
     drop(tx);
     assert!(matches!(finish(store, &first).await, Err(Error::Fenced { .. })), "the old worker writes nothing");
     assert!(matches!(store.renew_lease(&first, at(36), 30).await, Err(Error::Fenced { .. })));
+    let write = async || {
+        let mut tx = store.begin().await?;
+        tx.put_setting("by", "a worker").await?;
+        tx.commit().await
+    };
+    assert!(matches!(first.clone().during(write()).await, Err(Error::Fenced { .. })), "whatever it writes");
+    second.clone().during(write()).await.unwrap();
 
     let mut tx = store.begin().await.unwrap();
     tx.fence(&second).await.unwrap();

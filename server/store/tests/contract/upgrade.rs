@@ -1,6 +1,8 @@
 //! Every schema that was ever shipped is brought up to date with nothing lost, after a backup that the Headroom before could start from.
 //! `schemas/` holds a database of each, as that Headroom left it.
 
+use crate::durability::NEWEST;
+use crate::fixtures::{event, record};
 use crate::postgres;
 use flate2::read::GzDecoder;
 use headroom_store::{Store, StoreConfig};
@@ -23,7 +25,8 @@ fn shipped(ending: &str) -> Vec<(i64, PathBuf)> {
         .map(|path| (path.file_name().unwrap().to_string_lossy()[..4].parse().unwrap(), path))
         .collect();
     found.sort();
-    assert!(!found.is_empty(), "no shipped schema is here");
+    let versions: Vec<i64> = found.iter().map(|(version, _)| *version).collect();
+    assert_eq!(versions, (1..NEWEST).collect::<Vec<_>>(), "every schema but the newest has a database here, as its Headroom left it");
     found
 }
 
@@ -124,8 +127,14 @@ async fn every_shipped_schema_is_upgraded_on_sqlite() {
         assert_eq!(of, version, "the Headroom before has to be able to start from it");
         let mut on = SqliteConnection::connect(&format!("sqlite:{}", backup.display())).await.unwrap();
         assert_eq!(sqlite_content(&mut on, &columns).await, before);
-        // The next start has nothing to change, and so nothing to back up.
-        Store::open(&StoreConfig::sqlite(&place)).await.unwrap().close().await;
+        // The next start has nothing to change, and so nothing to back up. The chain goes on where it ended.
+        let store = Store::open(&StoreConfig::sqlite(&place)).await.unwrap();
+        let old = store.verify_audit(None).await.unwrap();
+        record(&store, &event("job.queued", "job", "j")).await;
+        let new = store.verify_audit(old.head.as_ref()).await.unwrap();
+        assert_eq!((new.fault, new.entries, new.unplaced), (None, old.entries + 1, old.unplaced));
+        assert!(old.unplaced > 0 || version > 4, "of an earlier Headroom's entries, the team was not hashed");
+        store.close().await;
         backup_in(folder.path()).await;
     }
 }

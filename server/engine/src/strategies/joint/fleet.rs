@@ -174,7 +174,7 @@ fn idle(case: &Case) -> f64 {
 
 /// How many times the level of its quarters the level of a day's samples was: quarters hide the shortest bursts.
 fn finer(demand: &Demand<'_>, q: f64) -> BTreeMap<i64, f64> {
-    let level = |day: &Day<'_>| stats::quantile(&mut day.present().map(f64::from).collect::<Vec<_>>(), q).map(|level| (day.day, level));
+    let level = |day: &Day<'_>| day.quantile(q).map(|level| (day.day, level));
     let quarters: BTreeMap<i64, f64> = rightsize::days(&demand.samples).iter().filter_map(level).collect();
     let ratio = |(day, level): (i64, f64)| Some((day, (level / quarters.get(&day).filter(|l| **l > 0.0)?).max(1.0)));
     demand.days().iter().filter_map(level).filter_map(ratio).collect()

@@ -5,7 +5,7 @@ use super::choice::{Choice, Need, View, floor};
 use super::fleet::Count;
 use crate::risk::Risks;
 use crate::words::{bytes, bytes_step, cores_step, millis, of_cores, percent};
-use headroom_model::recommendation::{Evidence, Finding, Replay, Risk, Verdict};
+use headroom_model::recommendation::{Evidence, Finding, Replay, Risk, RiskKind, Verdict};
 
 pub(super) fn finding(v: &View, verdict: Verdict) -> Finding {
     let (resource, text) = match (v.today.count, v.case.state().autoscaler) {
@@ -137,15 +137,19 @@ pub(super) fn risks(v: &View, c: &Choice, replay: &Replay) -> Risks {
         risks.cut("the number of replicas", 1.0 - then / now);
     }
     if floor(c.count) == 2 && floor(v.today.count) > 2 {
-        risks.add(Risk::Medium, "two replicas are left in quiet times: one can fail, not two");
+        risks.add(RiskKind::Shortage, Risk::Medium, "two replicas are left in quiet times: one can fail, not two");
     }
     let beyond = v.beyond(c);
     if beyond > 0.02 {
         let level = if beyond > 0.25 { Risk::Medium } else { Risk::Low };
-        risks.add(level, format!("it uses {} of each replica's ceiling that its history has not shown", percent(beyond)));
+        risks.add(
+            RiskKind::Shortage,
+            level,
+            format!("it uses {} of each replica's ceiling that its history has not shown", percent(beyond)),
+        );
     }
     if v.need.is_some() {
-        risks.add(Risk::Low, "more replicas only where the load asks for them");
+        risks.add(RiskKind::SideEffect, Risk::Low, "more replicas only where the load asks for them");
     } else if let Some(r) = replay.rows.first() {
         risks.throttled(r.breached, r.worst_day, v.case.input.policy.max_throttled_ratio);
     }
@@ -153,7 +157,11 @@ pub(super) fn risks(v: &View, c: &Choice, replay: &Replay) -> Risks {
         risks.restart(v.case.state().replicas);
     }
     if v.case.input.room.is_none() {
-        risks.add(Risk::Low, "quota, LimitRange and node sizes are not known here: the dry run before applying asks the cluster");
+        risks.add(
+            RiskKind::Room,
+            Risk::Low,
+            "quota, LimitRange and node sizes are not known here: the dry run before applying asks the cluster",
+        );
     }
     risks
 }

@@ -12,6 +12,7 @@ use crate::{Error, Headroom, Result};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::chart::ChartModel;
+use headroom_model::ids::RecommendationId;
 use headroom_model::metric::Metric;
 use headroom_model::service::Service;
 use headroom_model::time::{DAY, HOUR, Timestamp};
@@ -32,6 +33,23 @@ impl Headroom {
     pub async fn insights(&self, ctx: &OpContext, name: &str, at: Option<Timestamp>) -> Result<(Insights, Vec<ChartModel>)> {
         ctx.require(Permission::Read)?;
         let service = self.service_seen(ctx, name).await?;
+        self.insights_of(ctx, service, at).await
+    }
+
+    /// The same of the service that a recommendation is for.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    #[boxed]
+    pub async fn recommendation_insights(&self, ctx: &OpContext, id: RecommendationId) -> Result<Insights> {
+        self.require_on(ctx, Permission::Read, id).await?;
+        let recommendation = self.store.recommendation(id).await?.ok_or_else(|| Error::not_found("recommendation", id))?;
+        let service = self.store.service(recommendation.service_id).await?.filter(|service| ctx.teams.include(&service.team));
+        let service = service.ok_or_else(|| Error::not_found("service", recommendation.service_name))?;
+        Ok(self.insights_of(ctx, service, None).await?.0)
+    }
+
+    async fn insights_of(&self, ctx: &OpContext, service: Service, at: Option<Timestamp>) -> Result<(Insights, Vec<ChartModel>)> {
         let newest = self.newest_sample(&service.key.cluster).await?.unwrap_or(ctx.now.cluster);
         let (forecasts, odd) = (self.forecasts_of(&service, newest).await?, self.anomalies_of(&service, newest).await?);
         let changes = self.store.changes_of(service.id, charts::MARKED).await?;
