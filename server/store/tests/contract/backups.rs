@@ -126,6 +126,7 @@ pub async fn a_backup_is_taken_while_others_write(store: &Store) {
     let folder = TempDir::new().unwrap();
     for n in 0..trials {
         say.send_replace(Told::Write);
+        tokio::time::sleep(Duration::from_millis(100)).await;
         let committed = head(store).await.map_or(0, |h| h.seq);
         let file = folder.path().join("night.backup");
         let report = store.backup(&file).await.unwrap();
@@ -165,7 +166,7 @@ enum Told {
     End,
 }
 
-/// Writes an entry forty times a second at most, with a setting beside it, as it is told; how many.
+/// Writes an entry every few milliseconds, with a setting beside it, as it is told; how many.
 async fn writes(store: Store, who: u64, mut told: watch::Receiver<Told>) -> i64 {
     let mut n = 0;
     loop {
@@ -178,7 +179,7 @@ async fn writes(store: Store, who: u64, mut told: watch::Receiver<Told>) -> i64 
         tx.put_setting(&format!("writer-{who}"), &n.to_string()).await.unwrap();
         tx.commit().await.unwrap();
         n += 1;
-        tokio::time::sleep(Duration::from_millis(25)).await;
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
