@@ -86,7 +86,7 @@ policies! {
     max_analysis_duration: Span = Span(900), "An analysis that takes longer is stopped and marked as failed.";
     recommendation_threshold: f64 = 5.0, "Least improvement in percent (of cost, performance or latency, whichever is largest).";
     confidence_threshold: f64 = 0.7, "Least confidence, 0 to 1.";
-    max_recommendations: u32 = 10, "Most open recommendations per service.";
+    max_recommendations: u32 = 10, "Most open recommendations per service, the engine's and as many of people.";
     cpu_percentile: f64 = 95.0, "A CPU request is never less than this percentile of recent use, with cpu_margin on top; more where its days ask for it.";
     cpu_margin: f64 = 0.15, "Share on top of cpu_percentile, below which no CPU request is proposed.";
     memory_margin: f64 = 0.15, "Share on top of the memory peak, below which no memory size is proposed.";

@@ -20,7 +20,7 @@ use crate::live::Live;
 use headroom_model::effect::{Effect as Measured, Judgement, MetricEffect};
 use headroom_model::job::OptimizationStatus;
 use headroom_model::recommendation::{Evidence, RecommendationState, Replay, ReplayRow, Risk, RiskOf};
-use headroom_model::view::{DiffObject, RecommendationPage};
+use headroom_model::view::{DiffObject, NEWEST_TOLD, RecommendationPage};
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_params_map;
@@ -280,13 +280,25 @@ fn discussion(p: &RecommendationPage, acts: Acts, entry: &Entry) -> impl IntoVie
     view! {
         <section class="panel">
             <header><h2>"Discussion"</h2></header>
-            <div class="in stack loose">{said}{comment_form(p, acts, entry)}</div>
+            <div class="in stack loose">{newest_only(p, p.comments.len())}{said}{comment_form(p, acts, entry)}</div>
         </section>
     }
 }
 
 fn events(p: &RecommendationPage) -> impl IntoView + use<> {
-    view! { <section class="panel"><header><h2>"Timeline"</h2><div class="right">"UTC"</div></header><div class="in">{timeline(&p.timeline)}</div></section> }
+    view! {
+        <section class="panel">
+            <header><h2>"Timeline"</h2><div class="right">"UTC"</div></header>
+            <div class="in">{timeline(&p.timeline)}{newest_only(p, p.timeline.len())}</div>
+        </section>
+    }
+}
+
+/// Where the rest is, of what is shown only in part.
+fn newest_only(p: &RecommendationPage, shown: usize) -> Option<impl IntoView + use<>> {
+    let address = link::with("/audit", &[("q", &p.recommendation.id.to_string())]);
+    (shown >= NEWEST_TOLD)
+        .then(|| view! { <p class="faint small">{format!("The newest {NEWEST_TOLD}; ")}<a href=address>"the audit"</a>" has all."</p> })
 }
 
 /// What was measured after the change, against the same service before.

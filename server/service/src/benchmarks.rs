@@ -17,6 +17,9 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 const MOST_RUNS: usize = 10_000;
 /// The newest runs of a benchmark, among which steps are looked for.
 const LOOKED_AT: u32 = 1000;
+/// What the audit says where a change was written to its target, and where it was taken back.
+const WRITTEN: &str = "change.observing";
+const TAKEN_BACK: &str = "change.rolled_back";
 /// The runs before the newest one that it is compared with.
 const BASELINE: u32 = 10;
 /// Who owns a benchmark that belongs to no service.
@@ -87,13 +90,13 @@ impl Headroom {
         let event = |entry: AuditRow| {
             let change = written.get(&entry.event.subject)?;
             let name = match entry.event.name.as_str() {
-                "change.observing" => format!("{} {}", change.id.short(), change.title),
-                "change.rolled_back" => format!("{} rolled back", change.id.short()),
+                WRITTEN => format!("{} {}", change.id.short(), change.title),
+                TAKEN_BACK => format!("{} rolled back", change.id.short()),
                 _ => return None,
             };
             Some(Event { time: entry.event.at.wall.secs(), name })
         };
-        Ok(self.store.events_about(&ids).await?.into_iter().filter_map(event).collect())
+        Ok(self.store.events_about(&ids, &[WRITTEN, TAKEN_BACK], 2 * LOOKED_AT).await?.into_iter().filter_map(event).collect())
     }
 
     /// A page of benchmarks, the one that stepped last first.

@@ -319,8 +319,7 @@ impl Headroom {
 
     /// Whether it is longer than [`GIVE_UP_SECS`] since the newest event of this name about the change, in wall time.
     async fn tried_long_enough(&self, ctx: &OpContext, change: &Change, since: &str) -> Result<bool> {
-        let events = self.store.events_about(&[change.id.to_string()]).await?;
-        let began = events.iter().filter(|row| row.event.name == since).map(|row| row.event.at.wall).max();
+        let began = self.store.events_about(&[change.id.to_string()], &[since], 1).await?.pop().map(|row| row.event.at.wall);
         Ok(began.is_some_and(|at| ctx.now.wall.secs_since(at) > GIVE_UP_SECS))
     }
 

@@ -8,6 +8,7 @@ use headroom_model::ids::{JobId, RecommendationId};
 use headroom_model::job::{Job, JobScope, JobState};
 use headroom_model::plan::Plan;
 use headroom_model::recommendation::{Recommendation, RecommendationState};
+use headroom_model::service::Service;
 use headroom_model::view::ProposeRequest;
 use uuid::Uuid;
 
@@ -16,7 +17,7 @@ impl Headroom {
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the engineer's role; [`Error::Invalid`] names the field that is wrong;
-    /// [`Error::Refused`] where Headroom does not write.
+    /// [`Error::Refused`] where Headroom does not write, and where as many of people's proposals are open as the engine may have.
     #[boxed]
     pub async fn propose(&self, ctx: &OpContext, request: &ProposeRequest) -> Result<RecommendationId> {
         ctx.require(Permission::Propose)?;
@@ -35,6 +36,7 @@ impl Headroom {
         };
         tracing::debug!(service = %service.key, first = %first.field, fields = changes.len(), "own values are replayed");
         let policy = self.policy_of(&service).await?;
+        self.room_for_own(&service, policy.max_recommendations).await?;
         let known = self.known(&[(&service, ctx.now.cluster)], policy.analysis_window).await?.pop().unwrap_or_default();
         let around = self.around().await?;
         let (subject, rules, prices, state) = (service.clone(), policy.clone(), self.prices.clone(), wanted);
@@ -95,5 +97,16 @@ impl Headroom {
         tx.commit().await?;
         self.announce("recommendations");
         Ok(recommendation.id)
+    }
+
+    /// People have as many open proposals for a service as the engine; two at the same moment may make one more.
+    async fn room_for_own(&self, service: &Service, most: u32) -> Result<()> {
+        if self.store.own_open(service.id).await? < most {
+            return Ok(());
+        }
+        Err(Error::Refused(format!(
+            "{most} proposals of people are open for {}, as many as policy allows (max_recommendations): submit one or put one aside first",
+            service.key.name
+        )))
     }
 }

@@ -56,7 +56,8 @@ pub async fn list(
     Ctx(ctx): Ctx,
     Parameters(p): Parameters<ChangeParameters>,
 ) -> Result<Json<List<ChangeItem>>, Refusal> {
-    let query = ChangeQuery { view: p.view, service_name: p.service_name, team: p.team, cursor: p.cursor, limit: limit(p.limit)? };
+    let query =
+        ChangeQuery { view: p.view, service_name: p.service_name, team: p.team, cursor: p.cursor, limit: limit(p.limit)?, uncounted: true };
     Ok(Json(List::of(state.headroom.changes(&ctx, &query).await?, ChangeItem::from)))
 }
 
@@ -69,6 +70,6 @@ pub async fn audit(
     Ctx(ctx): Ctx,
     Parameters(p): Parameters<AuditParameters>,
 ) -> Result<Json<List<AuditItem>>, Refusal> {
-    let query = AuditQuery { q: p.q, actor: p.actor, event: p.event, cursor: p.cursor, limit: limit(p.limit)? };
+    let query = AuditQuery { q: p.q, actor: p.actor, event: p.event, cursor: p.cursor, limit: limit(p.limit)?, uncounted: true };
     Ok(Json(List::of(state.headroom.audit(&ctx, &query).await?, AuditItem::from)))
 }

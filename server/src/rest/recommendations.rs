@@ -123,6 +123,7 @@ pub async fn list(
         sort: p.sort,
         cursor: p.cursor,
         limit: limit(p.limit)?,
+        uncounted: true,
     };
     let page = state.headroom.recommendations(&ctx, &query).await?;
     let ids: Vec<RecommendationId> = page.items.iter().map(|row| row.id).collect();

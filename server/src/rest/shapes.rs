@@ -305,10 +305,10 @@ pub struct Recommendation {
     /// Touched fields that are no longer as the plan expects.
     #[schema(value_type = Vec<Object>)]
     pub drift: Vec<Drift>,
-    /// What was said; in a list nothing, ask for the recommendation itself.
+    /// What was said, oldest first, the newest 100; in a list nothing, ask for the recommendation itself. The audit has all.
     #[schema(value_type = Vec<Object>)]
     pub comments: Vec<Comment>,
-    /// What happened, newest first; in a list nothing, ask for the recommendation itself.
+    /// What happened, newest first, the newest 100; in a list nothing, ask for the recommendation itself. The audit has all.
     #[schema(value_type = Vec<Object>)]
     pub timeline: Vec<TimelineEntry>,
     /// The analysis it came from.

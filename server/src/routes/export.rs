@@ -105,7 +105,7 @@ enum Place {
 }
 
 async fn export(state: AppState, ctx: OpContext, search: Search, form: Form) -> Result<Response, Refusal> {
-    let query = AuditQuery { q: search.q, actor: search.actor, event: search.event, limit: PAGE, ..AuditQuery::default() };
+    let query = AuditQuery { q: search.q, actor: search.actor, event: search.event, limit: PAGE, uncounted: true, ..AuditQuery::default() };
     state.headroom.audit_exported(&ctx, &query, if form == Form::Csv { "csv" } else { "json" }).await?;
     // The first page is read before the answer begins: what is refused is refused with a status.
     let first = page(&state.headroom, &ctx, &query, form, "", false).await?;

@@ -171,7 +171,7 @@ impl Store {
         let on = &mut self.read().await?;
         // The chain has no gaps: the number of its end says how long it is.
         let count = if filter.is_empty() { "SELECT COALESCE(MAX(seq), 0) AS n FROM audit" } else { "SELECT COUNT(*) AS n FROM audit" };
-        let total = filter.sql(count, "").one(on).await?.int("n")?;
+        let total = if query.uncounted { 0 } else { filter.sql(count, "").one(on).await?.int("n")? };
         let mut rows =
             page.sql("SELECT seq, prev_hash, hash, body FROM audit", &format!(" ORDER BY seq DESC LIMIT {}", limit + 1)).all(on).await?;
         let more = rows.len() > limit as usize;
@@ -181,19 +181,21 @@ impl Store {
         Ok(PageOf { items, total: total.unsigned_abs(), next_cursor })
     }
 
-    /// Everything recorded about these subjects, newest first.
+    /// What was recorded about these subjects under these names (none: any), newest first, at most `most`.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
-    pub async fn events_about(&self, subjects: &[String]) -> Result<Vec<AuditRow>> {
+    pub async fn events_about(&self, subjects: &[String], names: &[&str], most: u32) -> Result<Vec<AuditRow>> {
         if subjects.is_empty() {
             return Ok(Vec::new());
         }
+        let mut filter = Filter::default();
+        filter.and("subject AMONG ?", [Value::Texts(subjects.to_vec())]);
+        if !names.is_empty() {
+            filter.one_of("name", names);
+        }
         let on = &mut self.read().await?;
-        let rows = sql("SELECT seq, prev_hash, hash, body FROM audit WHERE subject AMONG $1 ORDER BY seq DESC")
-            .texts(subjects.to_vec())
-            .all(on)
-            .await?;
+        let rows = filter.sql("SELECT seq, prev_hash, hash, body FROM audit", &format!(" ORDER BY seq DESC LIMIT {most}")).all(on).await?;
         with_links(on, &rows).await
     }
 

@@ -198,7 +198,7 @@ impl Store {
         order.after(&mut page, &query.cursor)?;
         let limit = limit(query.limit);
         let on = &mut self.read().await?;
-        let total = filter.sql(&format!("SELECT COUNT(*) AS n{FROM}"), "").one(on).await?.int("n")?;
+        let total = if query.uncounted { 0 } else { filter.sql(&format!("SELECT COUNT(*) AS n{FROM}"), "").one(on).await?.int("n")? };
         let mut rows = page.sql(&format!("{ROW}{}{FROM}", order.columns()), &order.tail(limit)).all(on).await?;
         let next_cursor = order.cut(&mut rows, limit)?;
         Ok(PageOf { items: rows.iter().map(change_row).collect::<Result<_>>()?, total: total.unsigned_abs(), next_cursor })

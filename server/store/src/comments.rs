@@ -1,11 +1,10 @@
 //! What people say about a recommendation.
 
-use crate::db::sql;
+use crate::db::{Row, sql};
 use crate::error::{Error, Result};
 use crate::store::{Store, Tx};
 use headroom_model::ids::RecommendationId;
 use headroom_model::view::Comment;
-use std::collections::HashMap;
 use uuid::Uuid;
 
 impl Tx {
@@ -28,17 +27,14 @@ impl Tx {
 }
 
 impl Store {
-    /// The comments on these recommendations, oldest first; one without any is left out.
+    /// The newest comments on a recommendation, at most `most`, oldest first.
     ///
     /// # Errors
     /// [`Error::Database`].
-    pub async fn comments(&self, recommendations: &[RecommendationId]) -> Result<HashMap<RecommendationId, Vec<Comment>>> {
-        let rows = sql("SELECT recommendation_id, author, at, text FROM comments WHERE recommendation_id AMONG $1 ORDER BY at, id");
-        let mut found: HashMap<RecommendationId, Vec<Comment>> = HashMap::new();
-        for row in rows.uuids(recommendations.iter().map(|id| id.0)).all(&mut self.read().await?).await? {
-            let comment = Comment { by: row.text("author")?, at: row.time("at")?, text: row.text("text")? };
-            found.entry(RecommendationId(row.uuid("recommendation_id")?)).or_default().push(comment);
-        }
-        Ok(found)
+    pub async fn comments(&self, recommendation: RecommendationId, most: u32) -> Result<Vec<Comment>> {
+        let rows = sql("SELECT author, at, text FROM comments WHERE recommendation_id = $1 ORDER BY at DESC, id DESC LIMIT $2");
+        let rows = rows.uuid(recommendation.0).int(i64::from(most)).all(&mut self.read().await?).await?;
+        let comment = |row: &Row| Ok(Comment { by: row.text("author")?, at: row.time("at")?, text: row.text("text")? });
+        rows.iter().rev().map(comment).collect()
     }
 }

@@ -83,13 +83,15 @@ pub(crate) fn word<T: std::str::FromStr + Display>(field: &'static str, value: &
     value.parse().map_err(|_| Error::BadFilter { field, value: value.to_owned(), allowed: allowed() })
 }
 
-/// What a list is ordered by. Every form has a value for every row, so that pages never lose one; texts and times are never unknown.
+/// What a list is ordered by. Every form has a value for every row, so that pages never lose one; of the kinds that `Maybe` begins some are
+/// unknown, and no index serves them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum KeyKind {
     Text,
-    Int,
     Real,
     Time,
+    MaybeInt,
+    MaybeReal,
 }
 
 /// An order: an SQL expression, its kind, and which way is natural. Ties are broken by `id`, ascending.
@@ -114,11 +116,11 @@ impl Order {
         };
         let descending = *natural != turned;
         let last = match (kind, descending) {
-            (KeyKind::Text | KeyKind::Time, _) => None,
-            (KeyKind::Int, true) => Some("-9223372036854775807"),
-            (KeyKind::Int, false) => Some("9223372036854775807"),
-            (KeyKind::Real, true) => Some("-1e300"),
-            (KeyKind::Real, false) => Some("1e300"),
+            (KeyKind::Text | KeyKind::Real | KeyKind::Time, _) => None,
+            (KeyKind::MaybeInt, true) => Some("-9223372036854775807"),
+            (KeyKind::MaybeInt, false) => Some("9223372036854775807"),
+            (KeyKind::MaybeReal, true) => Some("-1e300"),
+            (KeyKind::MaybeReal, false) => Some("1e300"),
         };
         let expression = last.map_or_else(|| (*expression).to_owned(), |last| format!("COALESCE({expression}, {last})"));
         Ok(Self { expression, kind: *kind, descending, id, name: asked.to_owned() })
@@ -143,8 +145,8 @@ impl Order {
         let cursor = Cursor::read(cursor, &self.name)?;
         let key = match self.kind {
             KeyKind::Text => Value::Text(Some(cursor.key)),
-            KeyKind::Int => Value::Int(Some(cursor.key.parse().map_err(|_| Error::BadCursor)?)),
-            KeyKind::Real => Value::Real(Some(f64::from_bits(cursor.key.parse().map_err(|_| Error::BadCursor)?))),
+            KeyKind::MaybeInt => Value::Int(Some(cursor.key.parse().map_err(|_| Error::BadCursor)?)),
+            KeyKind::Real | KeyKind::MaybeReal => Value::Real(Some(f64::from_bits(cursor.key.parse().map_err(|_| Error::BadCursor)?))),
             KeyKind::Time => time(Timestamp::from_micros(cursor.key.parse().map_err(|_| Error::BadCursor)?)),
         };
         let (expression, id) = (&self.expression, self.id);
@@ -163,8 +165,8 @@ impl Order {
         let Some(last) = rows.last() else { return Ok(None) };
         let key = match self.kind {
             KeyKind::Text => last.text("page_key")?,
-            KeyKind::Int => last.int("page_key")?.to_string(),
-            KeyKind::Real => last.real("page_key")?.to_bits().to_string(),
+            KeyKind::MaybeInt => last.int("page_key")?.to_string(),
+            KeyKind::Real | KeyKind::MaybeReal => last.real("page_key")?.to_bits().to_string(),
             KeyKind::Time => last.time("page_key")?.micros().to_string(),
         };
         Ok(Some(Cursor { order: self.name.clone(), key, id: last.uuid("page_id")? }.write()))
@@ -215,7 +217,7 @@ mod tests {
 
     #[test]
     fn an_unknown_order_is_refused_with_those_there_are() {
-        let known = [("name", "s.name", KeyKind::Text, false), ("cost", "s.cost", KeyKind::Int, true)];
+        let known = [("name", "s.name", KeyKind::Text, false), ("cost", "s.cost", KeyKind::MaybeInt, true)];
         assert!(Order::parse("", "name", "s.id", &known).is_ok());
         let fault = Order::parse("price", "name", "s.id", &known).unwrap_err().to_string();
         assert!(fault.contains("name, cost"), "{fault}");

@@ -18,7 +18,7 @@ const FROM: &str = " FROM optimization_recommendations r JOIN services s ON s.id
 
 const ORDERS: &[(&str, &str, KeyKind, bool)] = &[
     ("priority", "r.priority", KeyKind::Real, true),
-    ("saving", "r.saving_micros", KeyKind::Int, true),
+    ("saving", "r.saving_micros", KeyKind::MaybeInt, true),
     ("confidence", "r.confidence", KeyKind::Real, true),
     ("service", "s.service_name", KeyKind::Text, false),
     ("created", "r.created_at", KeyKind::Time, true),
@@ -130,6 +130,18 @@ pub(crate) async fn follow_change(on: &mut Connection, change: &Change) -> Resul
 }
 
 impl Store {
+    /// How many of people's proposals are open for a service.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn own_open(&self, service: ServiceId) -> Result<u32> {
+        let counted = sql(
+            "SELECT COUNT(*) AS n FROM optimization_recommendations WHERE service_id = $1 AND state = 'OPEN' AND proposed_by <> 'engine'",
+        );
+        let n = counted.uuid(service.0).one(&mut self.read().await?).await?.int("n")?;
+        Ok(u32::try_from(n).unwrap_or(u32::MAX))
+    }
+
     /// One recommendation.
     ///
     /// # Errors
@@ -180,7 +192,7 @@ impl Store {
         let on = &mut self.read().await?;
         // Counted without the services where nothing is asked of them: an index holds the rest.
         let counted = if query.service_name.is_empty() { " FROM optimization_recommendations r" } else { FROM };
-        let total = filter.sql(&format!("SELECT COUNT(*) AS n{counted}"), "").one(on).await?.int("n")?;
+        let total = if query.uncounted { 0 } else { filter.sql(&format!("SELECT COUNT(*) AS n{counted}"), "").one(on).await?.int("n")? };
         let mut rows = page.sql(&format!("{ROW}{}{FROM}", order.columns()), &order.tail(limit)).all(on).await?;
         let next_cursor = order.cut(&mut rows, limit)?;
         Ok(PageOf { items: rows.iter().map(recommendation_row).collect::<Result<_>>()?, total: total.unsigned_abs(), next_cursor })
@@ -224,15 +236,6 @@ impl Store {
         let rows = sql("SELECT body FROM optimization_recommendations WHERE state <> 'SUPERSEDED' AND service_id AMONG $1 ORDER BY id");
         let rows = rows.uuids(services.iter().map(|id| id.0)).all(&mut self.read().await?).await?;
         rows.iter().map(|row| row.json("body")).collect()
-    }
-
-    /// The open recommendations of a service, most urgent first.
-    ///
-    /// # Errors
-    /// [`Error::Database`], [`Error::Corrupt`].
-    pub async fn open_recommendations(&self, service: ServiceId) -> Result<Vec<Recommendation>> {
-        let rows = sql("SELECT body FROM optimization_recommendations WHERE service_id = $1 AND state = 'OPEN' ORDER BY priority DESC, id");
-        rows.uuid(service.0).all(&mut self.read().await?).await?.iter().map(|row| row.json("body")).collect()
     }
 }
 

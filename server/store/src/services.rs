@@ -46,15 +46,15 @@ const FROM: &str = " FROM services s LEFT JOIN service_summary m ON m.service_id
 /// What the list can be ordered by.
 const ORDERS: &[(&str, &str, KeyKind, bool)] = &[
     ("name", "s.service_name", KeyKind::Text, false),
-    ("cost", "m.cost_micros", KeyKind::Int, true),
-    ("cpu", "m.cpu_peak_share", KeyKind::Real, true),
-    ("memory", "m.memory_peak_share", KeyKind::Real, true),
-    ("latency", "m.latency_p99_ms", KeyKind::Real, true),
-    ("requests", "m.request_rate", KeyKind::Real, true),
+    ("cost", "m.cost_micros", KeyKind::MaybeInt, true),
+    ("cpu", "m.cpu_peak_share", KeyKind::MaybeReal, true),
+    ("memory", "m.memory_peak_share", KeyKind::MaybeReal, true),
+    ("latency", "m.latency_p99_ms", KeyKind::MaybeReal, true),
+    ("requests", "m.request_rate", KeyKind::MaybeReal, true),
     (
         "saving",
         "(SELECT CAST(SUM(r.saving_micros) AS BIGINT) FROM optimization_recommendations r WHERE r.service_id = s.id AND r.state = 'OPEN')",
-        KeyKind::Int,
+        KeyKind::MaybeInt,
         true,
     ),
 ];

@@ -311,7 +311,8 @@ async fn open_sqlite(config: &StoreConfig) -> Result<Pools> {
         .test_before_acquire(false)
         .max_connections(config.readers.max(1))
         .acquire_timeout(PATIENCE)
-        .connect_with(options.pragma("query_only", "ON"))
+        // The system keeps the file's pages once for all of them.
+        .connect_with(options.pragma("query_only", "ON").pragma("cache_size", "-4096"))
         .await
         .map_err(failed)?;
     Ok(Pools::Sqlite { readers, writer })
@@ -409,7 +410,7 @@ fn sqlite_options(path: &str) -> SqliteConnectOptions {
         .journal_mode(SqliteJournalMode::Wal)
         .synchronous(SqliteSynchronous::Full)
         .foreign_keys(true)
-        .pragma("cache_size", "-16384")
+        .pragma("cache_size", "-16384") // KiB
 }
 
 /// Brings the schema up to these migrations.

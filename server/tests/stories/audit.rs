@@ -21,10 +21,10 @@ async fn the_begin_of_an_analysis_and_the_end_of_what_it_replaces_are_noted() {
     while !headroom.job(&ctx, job).await.unwrap().0.state.ended() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    let about = headroom.store().events_about(&[job.to_string()]).await.unwrap();
+    let about = headroom.store().events_about(&[job.to_string()], &[], 100).await.unwrap();
     let names: Vec<&str> = about.iter().rev().map(|row| row.event.name.as_str()).collect();
     assert_eq!((names.len(), &names[..2]), (3, &["job.queued", "job.analyzing"][..]), "{names:?}");
-    let about = headroom.store().events_about(std::slice::from_ref(&fleet.own.recommendation)).await.unwrap();
+    let about = headroom.store().events_about(std::slice::from_ref(&fleet.own.recommendation), &[], 100).await.unwrap();
     let newest = &about[0].event;
     assert_eq!((newest.name.as_str(), newest.actor.as_str()), ("recommendation.superseded", "headroom"));
     assert!(newest.service_id.is_some() && newest.reason.as_deref().is_some_and(|why| why.contains("no longer")), "{newest:?}");

@@ -16,7 +16,8 @@ pub use insights::{Ahead, Anomaly, Causes, Comparison, Expected, Forecast, Insig
 pub use overview::{Attention, HeadroomDot, Overview, TeamCost};
 pub use people::{Account, Enrolment, SessionRow, TokenRow, UserRow};
 pub use recommendations::{
-    ChangeAct, ChangePage, Comment, DiffLine, DiffObject, RecommendationPage, RecommendationQuery, RecommendationRow, TimelineEntry,
+    ChangeAct, ChangePage, Comment, DiffLine, DiffObject, NEWEST_TOLD, RecommendationPage, RecommendationQuery, RecommendationRow,
+    TimelineEntry,
 };
 pub use services::{AnalyzeRequest, Grounds, JobRow, Latest, ProposeRequest, ServicePage, ServiceQuery, ServiceRow};
 
@@ -30,7 +31,7 @@ use serde::{Deserialize, Serialize};
 pub struct PageOf<T> {
     /// The rows of this page.
     pub items: Vec<T>,
-    /// Rows over all pages.
+    /// Rows over all pages; 0 where the question was `uncounted`.
     pub total: u64,
     /// What to ask for next; `None` on the last page.
     pub next_cursor: Option<String>,

@@ -11,6 +11,9 @@ use crate::time::{Span, Timestamp};
 use crate::units::Money;
 use serde::{Deserialize, Serialize};
 
+/// Comments, and entries of the timeline, that a recommendation comes with at most; the audit has all.
+pub const NEWEST_TOLD: usize = 100;
+
 /// Which recommendations. Empty texts do not filter.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -33,6 +36,8 @@ pub struct RecommendationQuery {
     pub cursor: String,
     /// Rows per page, 1 to 200; 0 means 50.
     pub limit: u32,
+    /// Whether nobody asks how many there are over all pages: counting costs more than a page.
+    pub uncounted: bool,
 }
 
 /// One recommendation in a list.
@@ -85,9 +90,9 @@ pub struct RecommendationPage {
     pub diff: Vec<DiffObject>,
     /// Touched fields that are no longer as the plan expects.
     pub drift: Vec<Drift>,
-    /// What was said, oldest first.
+    /// What was said, oldest first; the newest [`NEWEST_TOLD`].
     pub comments: Vec<Comment>,
-    /// What happened, newest first.
+    /// What happened, newest first; the newest [`NEWEST_TOLD`].
     pub timeline: Vec<TimelineEntry>,
     /// The rules it is judged by: how far a guard may degrade, percent, and how long it is watched.
     pub rollback_threshold: f64,

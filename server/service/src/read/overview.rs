@@ -21,7 +21,7 @@ impl Headroom {
         ctx.require(Permission::Read)?;
         let numbers = self.store.overview_numbers(&ctx.teams).await?;
         let (cpu, memory) = self.store.headroom_dots(&ctx.teams).await?;
-        let changes = self.changes(ctx, &ChangeQuery { limit: 100, ..ChangeQuery::default() }).await?.items;
+        let changes = self.changes(ctx, &ChangeQuery { limit: 100, uncounted: true, ..ChangeQuery::default() }).await?.items;
         let starved = ServiceQuery { verdict: Verdict::Under.as_str().into(), sort: "-cost".into(), limit: 3, ..ServiceQuery::default() };
         let starved = self.store.service_rows(&starved, &ctx.teams).await?.items;
         Ok(Overview {

@@ -17,7 +17,8 @@ use headroom_model::policy::Policy;
 use headroom_model::recommendation::{Recommendation, Risk};
 use headroom_model::service::Service;
 use headroom_model::view::{
-    AuditRow, ChangeAct, ChangePage, Outlook, PageOf, RecommendationPage, RecommendationQuery, RecommendationRow, TimelineEntry,
+    AuditRow, ChangeAct, ChangePage, NEWEST_TOLD, Outlook, PageOf, RecommendationPage, RecommendationQuery, RecommendationRow,
+    TimelineEntry,
 };
 use std::collections::HashMap;
 
@@ -50,8 +51,8 @@ impl Headroom {
         let mut page = self.recommendation_pages(ctx, &[id]).await?.pop().ok_or_else(|| Error::not_found("recommendation", id))?;
         let changes = self.store.change_ids(&[id]).await?;
         let about: Vec<String> = std::iter::once(id.to_string()).chain(changes.into_iter().map(|(_, change)| change.to_string())).collect();
-        page.timeline = self.store.events_about(&about).await?.into_iter().map(entry).collect();
-        page.comments = self.store.comments(&[id]).await?.remove(&id).unwrap_or_default();
+        page.timeline = self.store.events_about(&about, &[], NEWEST_TOLD as u32).await?.into_iter().map(entry).collect();
+        page.comments = self.store.comments(id, NEWEST_TOLD as u32).await?;
         Ok(page)
     }
 

@@ -189,7 +189,7 @@ impl Story<'_> {
 
     /// Every transition in the audit chain begins where the one before ended, along an edge of the table.
     async fn went_by_the_table(&self, change: &Change) {
-        let mut rows = self.house.headroom.store().events_about(&[change.id.to_string()]).await.unwrap();
+        let mut rows = self.house.headroom.store().events_about(&[change.id.to_string()], &[], 10_000).await.unwrap();
         rows.sort_by_key(|row| row.seq);
         let state = |v: &Option<serde_json::Value>| -> Option<Substate> { v.as_ref()?["state"].as_str()?.parse().ok() };
         let mut at = Substate::PendingApproval;

@@ -10,5 +10,6 @@ mod faults;
 mod house;
 mod insights;
 mod no_op;
+mod own_values;
 mod state_machine;
 mod the_loop;

@@ -38,10 +38,12 @@ pub async fn events_are_chained_published_and_found(store: &Store) {
     assert_eq!((rest.items[0].seq, rest.next_cursor), (1, None));
     let bad = AuditQuery { cursor: "after-lunch".into(), ..query() };
     assert!(matches!(store.audit_rows(&bad, "reader", &Teams::ALL).await, Err(Error::BadCursor)));
-    let about = store.events_about(&["c-1".into(), "c-2".into()]).await.unwrap();
+    let about = store.events_about(&["c-1".into(), "c-2".into()], &[], 100).await.unwrap();
     assert_eq!(about.iter().map(|row| row.seq).collect::<Vec<_>>(), [3, 2, 1]);
     assert_eq!(about[2].event, event("change.submitted", "change", "c-1"));
-    assert!(store.events_about(&[]).await.unwrap().is_empty());
+    let submitted = store.events_about(&["c-1".into(), "c-2".into()], &["change.submitted"], 1).await.unwrap();
+    assert_eq!((submitted.len(), submitted[0].event.name.as_str()), (1, "change.submitted"));
+    assert!(store.events_about(&[], &[], 100).await.unwrap().is_empty());
 }
 
 pub async fn an_aborted_transaction_leaves_no_entry(store: &Store) {

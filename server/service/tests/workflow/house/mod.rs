@@ -101,6 +101,7 @@ impl House {
         while house.headroom.ingest().await.is_err() {}
         // Own values are replayed on what there is; a little is enough.
         house.headroom.set_policy(&house.admin(), &Scope::Fleet, "analysis_window", "1h").await.unwrap();
+        house.headroom.set_policy(&house.admin(), &Scope::Fleet, "max_recommendations", "1000").await.unwrap();
         house
     }
 
