@@ -214,6 +214,7 @@ pub fn metric(metric: Metric) -> &'static str {
         M::PoolWait => "Pool wait",
         M::DatabaseTime => "Database time",
         M::GpuUtilization => "GPU use",
+        M::Gpus => "GPUs",
         M::GpuMemoryUsed => "GPU memory",
         M::InputTokens => "Tokens in",
         M::OutputTokens => "Tokens out",

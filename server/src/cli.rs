@@ -32,6 +32,8 @@ pub enum Command {
     Import(Import),
     /// Take in runs of benchmarks that tools have written, or compare two files of them
     Benchmarks(Benchmarks),
+    /// Tell of deploys, to which what happens after them is put down
+    Deployments(Deployments),
     /// The engine on a file, without a server
     #[command(flatten)]
     Offline(headroom_offline::Command),
@@ -182,6 +184,44 @@ pub struct BenchmarksImport {
     /// When, RFC 3339, where the file does not say [default: when the file was written; now, of standard input]
     #[arg(long)]
     pub at: Option<Timestamp>,
+    /// The database
+    #[command(flatten)]
+    pub database: Database,
+}
+
+/// `headroom deployments`
+#[derive(Debug, Args)]
+pub struct Deployments {
+    /// What to do
+    #[command(subcommand)]
+    pub act: DeploymentsAct,
+}
+
+/// `headroom deployments …`
+#[derive(Debug, Subcommand)]
+pub enum DeploymentsAct {
+    /// Tell of a deploy that was made; one that is known already, within an hour, is the same one
+    Record(DeploymentsRecord),
+}
+
+/// `headroom deployments record`
+#[derive(Debug, Args)]
+pub struct DeploymentsRecord {
+    /// The service that runs another version from then on
+    #[arg(long)]
+    pub service: String,
+    /// What runs: a version or an image
+    #[arg(long, value_name = "VERSION")]
+    pub version: String,
+    /// When, RFC 3339 [default: now]
+    #[arg(long)]
+    pub at: Option<Timestamp>,
+    /// The commit that it was built from
+    #[arg(long)]
+    pub commit: Option<String>,
+    /// Where more is told of it: https://… or http://…
+    #[arg(long)]
+    pub link: Option<String>,
     /// The database
     #[command(flatten)]
     pub database: Database,

@@ -3,6 +3,7 @@
 use figment::Figment;
 use figment::error::Kind;
 use figment::providers::{Env, Format, Serialized, Toml};
+use headroom_infra::Allowed;
 use headroom_model::auth::Role;
 use headroom_store::StoreConfig;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub struct Config {
     pub traces: Traces,
     /// A simulated cluster to watch, when one runs by itself (`headroom simulator`).
     pub simulator: SimulatorLink,
+    /// Requests to clusters.
+    pub outgoing: Outgoing,
     /// Signing in.
     pub sign_in: SignIn,
     /// An OpenID provider that signs people in.
@@ -94,6 +97,15 @@ pub enum LogFormat {
 pub struct SimulatorLink {
     /// Its address, such as `http://127.0.0.1:7001`.
     pub url: Option<String>,
+}
+
+/// Requests to clusters.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Outgoing {
+    /// The hosts and networks (`10.20.0.0/16`) that they may go to. A host is gone to wherever its name leads, a network whoever is there.
+    /// Empty, they may go everywhere. Link-local and metadata addresses are refused in any case.
+    pub allow: Allowed,
 }
 
 /// Signing in.
@@ -222,6 +234,7 @@ impl Default for Config {
             log: Log::default(),
             traces: Traces::default(),
             simulator: SimulatorLink::default(),
+            outgoing: Outgoing::default(),
             sign_in: SignIn::default(),
             oidc: None,
             limits: Limits::default(),
@@ -495,6 +508,8 @@ mod tests {
         assert!(role.starts_with("headroom.toml:5: oidc.roles.platform: "), "{role}");
         let mapped = Config::read("f", &format!("{oidc}[oidc.roles]\nplatform = \"engineer\"\n")).unwrap().oidc.unwrap();
         assert_eq!((mapped.roles["platform"], mapped.groups_claim.as_str()), (Role::Engineer, "groups"));
+        let nowhere = fault("[outgoing]\nallow = [\"10.0.0.0/8\", \"10.0.0.0/40\"]\n");
+        assert!(nowhere.starts_with("headroom.toml:2: outgoing.allow: \"10.0.0.0/40\" is no host"), "{nowhere}");
         let never = fault("[limits]\nper_user = 0\n");
         assert!(never.starts_with("headroom.toml:2: limits.per_user: "), "{never}");
         let level = fault("[log]\nlevel = \"a=b=c\"\n");

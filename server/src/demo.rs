@@ -30,7 +30,7 @@ pub async fn run(arguments: &Demo) -> Result<(), Failure> {
     let address = config.address(serve::bound(&listener)?);
     tracing::info!("state is kept in {}", config.data_dir.display());
     let child = Child::start(arguments, &config.data_dir.join("simulator")).await?;
-    let (cluster, client) = serve::simulated(&child.address).await?;
+    let (cluster, client) = serve::simulated(&child.address, &config.outgoing.allow).await?;
     // The journal remembers the speed of the last run.
     client.set_speed(arguments.speed).await.map_err(|e| Failure::Fault(e.to_string()))?;
     let headroom = serve::open(&config, vec![cluster], true).await?;

@@ -30,7 +30,7 @@ pub mod traces;
 
 pub use error::Failure;
 
-use cli::{Benchmarks, BenchmarksAct, Command, TokenAct};
+use cli::{Benchmarks, BenchmarksAct, Command, DeploymentsAct, TokenAct};
 
 /// Does what the command line asks.
 ///
@@ -62,6 +62,9 @@ async fn run_async(command: Command) -> Result<(), Failure> {
         Command::Benchmarks(arguments) => match arguments.act {
             BenchmarksAct::Import(arguments) => commands::benchmarks::import(&arguments).await,
             BenchmarksAct::Compare(_) => Ok(()),
+        },
+        Command::Deployments(arguments) => match arguments.act {
+            DeploymentsAct::Record(arguments) => commands::deployments::record(arguments).await,
         },
         Command::User(arguments) => commands::user::run(arguments).await,
         Command::Token(arguments) => match arguments.act {

@@ -4,6 +4,8 @@
 use crate::config::Oidc;
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use headroom_infra::Allowed;
+use headroom_infra::outgoing::NotAllowed;
 use headroom_model::auth::{Role, Teams};
 use headroom_service::Provided;
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreGenderClaim, CoreProviderMetadata};
@@ -13,6 +15,7 @@ use openidconnect::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::sync::Arc;
 use std::time::Duration;
 use subtle::ConstantTimeEq;
 
@@ -188,17 +191,21 @@ impl Provider {
     }
 }
 
-/// What asks the provider: without following redirects, which would let its address lead anywhere, and with limits to time and size.
+/// What asks the provider: without following redirects, which would let its address lead anywhere, not at metadata addresses, whatever
+/// it names as its own, and with limits to time and size.
 struct Http(reqwest::Client);
 
 impl Http {
     fn new(patience: Duration) -> Self {
         headroom_infra::install_tls();
-        Self(reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).timeout(patience).build().unwrap_or_default())
+        let client = reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).dns_resolver(Arc::new(Allowed::default()));
+        Self(client.timeout(patience).build().unwrap_or_default())
     }
 
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, Unanswered> {
-        let mut answer = self.0.execute(request.try_into()?).await?;
+        let request = request.try_into()?;
+        Allowed::default().check_url(reqwest::Request::url(&request))?;
+        let mut answer = self.0.execute(request).await?;
         let mut response = http::Response::builder().status(answer.status());
         if let Some(headers) = response.headers_mut() {
             headers.clone_from(answer.headers());
@@ -229,6 +236,8 @@ enum Unanswered {
     Http(#[from] reqwest::Error),
     #[error("cannot be read: {0}")]
     Form(#[from] http::Error),
+    #[error("is not asked: {0}")]
+    NotAllowed(#[from] NotAllowed),
     #[error("answers more than {LONGEST} bytes")]
     TooLong,
 }
@@ -277,6 +286,8 @@ mod tests {
         assert_eq!(ask("/elsewhere").await, Ok(303));
         assert_eq!(ask("/long").await, Err("answers more than 1048576 bytes".to_owned()));
         assert!(ask("/silent").await.unwrap_err().contains("does not answer"));
+        let metadata = http::Request::get("http://169.254.169.254/latest/meta-data").body(Vec::new()).unwrap();
+        assert!(http.send(metadata).await.unwrap_err().to_string().contains("metadata address"));
     }
 
     fn sign_in(said: Value) -> Result<Provided, Fault> {

@@ -9,6 +9,7 @@ use crate::routes;
 use crate::state::AppState;
 use crate::traces::Traces;
 use headroom_engine::prices::PriceBook;
+use headroom_infra::Allowed;
 use headroom_infra::simulator::Client;
 use headroom_model::time::Timestamp;
 use headroom_service::{Cluster, Headroom, WorkerOptions};
@@ -45,7 +46,7 @@ pub async fn run(arguments: &Serve) -> Result<(), Failure> {
     }
     let boundary = crash::from_environment()?;
     let mut clusters = match &config.simulator.url {
-        Some(url) => vec![simulated(url).await?.0],
+        Some(url) => vec![simulated(url, &config.outgoing.allow).await?.0],
         None => Vec::new(),
     };
     if let Some(boundary) = &boundary {
@@ -56,7 +57,7 @@ pub async fn run(arguments: &Serve) -> Result<(), Failure> {
     let listener = listen(config.bind).await?;
     let address = config.address(bound(&listener)?);
     let store = open_store(&config).await?.watched(boundary.unwrap_or_default());
-    let headroom = Headroom::new(store, clusters, PriceBook::on_prem_default(), Arc::new(wall), false);
+    let headroom = joined(store, clusters, false);
     if headroom.needs_first_run().await? {
         let code = headroom.first_run_code().await?;
         tracing::info!("nobody can sign in yet: open {address}/first-run and create the administrator with the code {}", code.0);
@@ -95,23 +96,38 @@ pub fn wall() -> Timestamp {
 /// # Errors
 /// [`Failure`] when the directory or the database cannot be used.
 pub async fn open(config: &Config, clusters: Vec<Cluster>, demo: bool) -> Result<Arc<Headroom>, Failure> {
-    Ok(Headroom::new(open_store(config).await?, clusters, PriceBook::on_prem_default(), Arc::new(wall), demo))
+    Ok(joined(open_store(config).await?, clusters, demo))
+}
+
+/// What a store and clusters are together.
+#[must_use]
+pub fn joined(store: Store, clusters: Vec<Cluster>, demo: bool) -> Arc<Headroom> {
+    Headroom::new(store, clusters, PriceBook::on_prem_default(), Arc::new(wall), demo)
 }
 
 async fn open_store(config: &Config) -> Result<Store, Failure> {
+    make_folder(config)?;
+    Ok(Store::open(&config.store()).await?)
+}
+
+/// Makes the folder of the database's file.
+///
+/// # Errors
+/// [`Failure`] when it cannot be made.
+pub fn make_folder(config: &Config) -> Result<(), Failure> {
     let file = config.database_file();
     if let Some(dir) = file.as_deref().and_then(Path::parent).filter(|d| !d.as_os_str().is_empty()) {
         std::fs::create_dir_all(dir).map_err(|e| Failure::Fault(format!("{}: cannot be made: {e}", dir.display())))?;
     }
-    Ok(Store::open(&config.store()).await?)
+    Ok(())
 }
 
 /// A cluster behind a simulator's address.
 ///
 /// # Errors
-/// [`Failure`] when it does not answer.
-pub async fn simulated(url: &str) -> Result<(Cluster, Arc<Client>), Failure> {
-    let client = Arc::new(Client::connect(url).await.map_err(|e| Failure::Fault(format!("the simulator at {url}: {e}")))?);
+/// [`Failure`] when it does not answer, or requests may not go there.
+pub async fn simulated(url: &str, allowed: &Allowed) -> Result<(Cluster, Arc<Client>), Failure> {
+    let client = Arc::new(Client::connect(url, allowed).await.map_err(|e| Failure::Fault(format!("the simulator at {url}: {e}")))?);
     let name = headroom_infra::Infrastructure::name(client.as_ref()).to_owned();
     Ok((Cluster { name, infrastructure: client.clone(), metrics: client.clone() }, client))
 }

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails here")]
 
 use flate2::Compression;
+use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
@@ -151,6 +152,52 @@ async fn a_newer_schema_is_refused_by_every_command_and_left_alone() {
     assert!(!dir.path().join("b").exists());
 }
 
+/// The database of a Headroom with schema 4, as it left it.
+fn an_older_database(dir: &Path) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("store/tests/contract/schemas/0004.sqlite.gz");
+    std::fs::create_dir_all(dir).unwrap();
+    let mut into = std::fs::File::create(dir.join("headroom.db")).unwrap();
+    std::io::copy(&mut GzDecoder::new(std::fs::File::open(file).unwrap()), &mut into).unwrap();
+}
+
+#[test]
+fn an_older_schema_is_changed_by_the_next_start_and_by_no_other_command() {
+    let dir = tempfile::tempdir().unwrap();
+    an_older_database(&dir.path().join("d"));
+    let file = dir.path().join("d/headroom.db");
+    let run = |command: &[&str]| headroom(&[command, &["--data-dir", "d"]].concat(), dir.path());
+    // Whoever opens a file that was copied from elsewhere sets its journal's mode, as the Headroom before did.
+    let audit = String::from_utf8(run(&["verify-audit"]).stdout).unwrap();
+    assert!(audit.contains("every link holds"), "{audit}");
+    let before = std::fs::read(&file).unwrap();
+    std::fs::write(dir.path().join("u.csv"), "time,service,metric,value\n2026-01-01T00:00:00Z,a,cpu_usage_cores,1\n").unwrap();
+    std::fs::write(dir.path().join("b.csv"), "benchmark,value\nx,1\n").unwrap();
+    let refused: [&[&str]; 7] = [
+        &["user", "list"],
+        &["user", "create", "zoe", "--role", "engineer"],
+        &["token", "create", "--user", "engineer"],
+        &["promises"],
+        &["import", "u.csv"],
+        &["benchmarks", "import", "b.csv", "--suite", "s"],
+        &["doctor"],
+    ];
+    for command in refused {
+        let output = run(command);
+        assert_eq!(output.status.code(), Some(1), "{command:?}");
+        let text = said(&output) + &String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains("the database has schema 4") && text.contains("run `headroom migrate`"), "{command:?}: {text}");
+    }
+    assert_eq!(String::from_utf8(run(&["verify-audit"]).stdout).unwrap(), audit);
+    assert!(run(&["backup", "copy"]).status.success());
+    assert!(std::fs::read(&file).unwrap() == before, "nothing was written to it");
+    assert!(run(&["migrate"]).status.success());
+    assert!(run(&["user", "list"]).status.success() && run(&["doctor"]).status.success());
+    // What was copied has the schema that it had; to be put back, it is brought up to date.
+    assert!(headroom(&["restore", "copy", "--data-dir", "e"], dir.path()).status.success());
+    let restored = String::from_utf8(headroom(&["verify-audit", "--data-dir", "e"], dir.path()).stdout).unwrap();
+    assert_eq!(restored, audit);
+}
+
 #[test]
 fn an_address_that_others_reach_without_tls_is_warned_of() {
     let dir = tempfile::tempdir().unwrap();
@@ -159,6 +206,7 @@ fn an_address_that_others_reach_without_tls_is_warned_of() {
     assert!(output.status.success(), "{}", said(&output));
     let found = String::from_utf8(output.stdout).unwrap();
     assert!(found.lines().any(|line| line.starts_with("DOUBT address") && line.contains("public_url")), "{found}");
+    assert!(found.contains("requests to clusters may go to every address but link-local and metadata ones"), "{found}");
     let mut serving = Command::new(env!("CARGO_BIN_EXE_headroom"))
         .args(["serve", "--data-dir", "d"])
         .current_dir(dir.path())
@@ -174,6 +222,27 @@ fn an_address_that_others_reach_without_tls_is_warned_of() {
     std::fs::write(dir.path().join("headroom.toml"), "bind = \"0.0.0.0:0\"\npublic_url = \"https://h.example\"\n").unwrap();
     let found = String::from_utf8(headroom(&["doctor", "--data-dir", "d"], dir.path()).stdout).unwrap();
     assert!(!found.contains("DOUBT"), "{found}");
+}
+
+#[test]
+fn a_cluster_is_asked_only_where_requests_may_go() {
+    let dir = tempfile::tempdir().unwrap();
+    let configured = |allow: &str, url: &str| {
+        std::fs::write(dir.path().join("headroom.toml"), format!("[outgoing]\nallow = [{allow}]\n[simulator]\nurl = \"{url}\"\n")).unwrap();
+        let doctor = headroom(&["doctor", "--data-dir", "d"], dir.path());
+        let serve = headroom(&["serve", "--bind", "127.0.0.1:0", "--data-dir", "d"], dir.path());
+        assert_eq!((doctor.status.code(), serve.status.code()), (Some(1), Some(1)), "{}", said(&serve));
+        (String::from_utf8(doctor.stdout).unwrap(), said(&serve))
+    };
+    let (doctor, serve) = configured("\"10.20.0.0/16\", \"metrics.example.com\"", "http://localhost:1");
+    assert!(doctor.contains("requests to clusters may go to metrics.example.com, 10.20.0.0/16 alone"), "{doctor}");
+    for text in [&doctor, &serve] {
+        assert!(text.contains("localhost (") && text.contains("outgoing.allow lists metrics.example.com, 10.20.0.0/16"), "{text}");
+    }
+    let (doctor, serve) = configured("", "http://169.254.169.254");
+    for text in [&doctor, &serve] {
+        assert!(text.contains("169.254.169.254 is at 169.254.169.254, a link-local or metadata address"), "{text}");
+    }
 }
 
 #[test]
@@ -203,6 +272,53 @@ fn a_file_is_analysed_without_a_server() {
     let service = &json["services"][0];
     assert_eq!(service["reason"]["kind"], "INSUFFICIENT_DATA", "{service}");
     assert_eq!(service["recommendations"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn gpus_network_and_storage_of_a_file_are_looked_at() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut text = "time,service,metric,value\n".to_owned();
+    for i in 0..10 * 96u32 {
+        let (at, wave) = (1_763_424_000 + i * 900, (i % 96) as f64 / 96.0);
+        let mut put = |service: &str, metric: &str, value: f64| text += &format!("{at},{service},{metric},{value}\n");
+        for service in ["train", "serve"] {
+            put(service, "gpu_utilization", 0.2 + 0.1 * wave);
+            put(service, "gpu_memory_used_bytes", 2e10);
+        }
+        put("train", "gpus", 4.0);
+        put("serve", "replicas", 6.0);
+        put("db", "volume_used_bytes", 6e10 + f64::from(i) * 2.5e7);
+        put("db", "volume_capacity_bytes", 90.0 * 1_073_741_824.0);
+        put("db", "network_transmit_bytes_per_second", 1e6 * (1.0 + wave));
+        put("db", "disk_write_bytes_per_second", 2e6);
+    }
+    std::fs::write(dir.path().join("u.csv"), text).unwrap();
+    let output = headroom(&["analyze", "u.csv"], dir.path());
+    assert!(output.status.success(), "{}", said(&output));
+    assert!(said(&output).contains("1 services use GPUs and have no metric gpus: one GPU per replica is assumed"), "{}", said(&output));
+    let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |name: &str| json["services"].as_array().unwrap().iter().find(|s| s["service"] == name).unwrap().clone();
+    let proposed = |name: &str, strategy: &str| {
+        let all = of(name)["recommendations"].as_array().unwrap().clone();
+        all.into_iter().find(|r| r["strategy"] == strategy).unwrap_or_else(|| panic!("{name}: {}", of(name)))
+    };
+    let train = proposed("train", "gpu");
+    assert_eq!(
+        (&train["current_state"]["containers"]["main"]["gpus"], &train["recommended_state"]["containers"]["main"]["gpus"]),
+        (&4.into(), &2.into())
+    );
+    // Two cards of four at 0.95 an hour, 730 hours a month.
+    assert!((train["saving_month"].as_f64().unwrap() - 2.0 * 0.95 * 730.0).abs() < 0.01, "{train}");
+    let serve = proposed("serve", "gpu");
+    assert_eq!((&serve["current_state"]["replicas"], &serve["recommended_state"]["replicas"]), (&6.into(), &3.into()), "{serve}");
+    let db = proposed("db", "storage");
+    assert_eq!(
+        (&db["current_state"]["volume"], &db["expected_improvement"]["cost_reduction_percent"]),
+        (&"90Gi".into(), &Value::Null),
+        "{db}"
+    );
+    let network = of("db")["findings"].as_array().unwrap().iter().find(|f| f["resource"] == "network").unwrap().clone();
+    assert!(network["text"].as_str().unwrap().contains("out"), "{network}");
 }
 
 /// How many runs of benchmarks are kept in a data directory.
@@ -236,6 +352,24 @@ async fn every_run_of_a_benchmark_is_kept_once() {
     let (code, _, said) = import(" ", &["a.json"]);
     assert_eq!((code, said.lines().count()), (Some(2), 1), "{said}");
     assert_eq!(runs_kept(&dir.path().join("d")).await, 3, "what is refused changes nothing");
+}
+
+#[tokio::test]
+async fn a_deploy_is_recorded_once() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::write(dir.path().join("u.csv"), "time,service,metric,value\n2026-01-01T00:00:00Z,a,cpu_usage_cores,1\n").unwrap();
+    let record = ["deployments", "record", "--service", "a", "--version", "1.2", "--at", "2026-01-01T00:00:00Z", "--data-dir", "d"];
+    assert!(refused(&record, dir.path()).contains("there is no Headroom database here"));
+    assert!(headroom(&["import", "u.csv", "--data-dir", "d"], dir.path()).status.success());
+    for more in [&["--commit", "0123456789abcdef"][..], &[]] {
+        let output = headroom(&[&record, more].concat(), dir.path());
+        let out = String::from_utf8(output.stdout.clone()).unwrap();
+        assert_eq!(out, "a: 1.2 deployed, commit 0123456789ab at 2026-01-01T00:00:00Z\n", "{}", said(&output));
+    }
+    assert!(refused(&[&record[..8], &["--link", "ci/7", "--data-dir", "d"]].concat(), dir.path()).contains("https://"));
+    let mut on = SqliteConnection::connect(&format!("sqlite:{}", dir.path().join("d/headroom.db").display())).await.unwrap();
+    let kept: i64 = sqlx::query_scalar("SELECT COUNT(*) FROM deployments").fetch_one(&mut on).await.unwrap();
+    assert_eq!(kept, 1);
 }
 
 #[test]

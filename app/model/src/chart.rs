@@ -35,6 +35,8 @@ pub enum Ink {
     Bad,
     /// Something to look at, such as an anomaly.
     Watch,
+    /// Something that was done elsewhere, such as a deploy: faint.
+    Aside,
     /// First further series.
     Data1,
     /// Second further series.

@@ -50,6 +50,10 @@ id!(
     /// A benchmark: one thing that is measured again and again.
     BenchmarkId
 );
+id!(
+    /// A deploy: another version of a service began to run.
+    DeploymentId
+);
 
 impl ChangeId {
     /// The short form for people, `CHG-3f9a1c`: the last six hexadecimal digits.

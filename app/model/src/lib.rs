@@ -5,6 +5,7 @@ pub mod auth;
 pub mod benchmark;
 pub mod change;
 pub mod chart;
+pub mod deployment;
 pub mod effect;
 pub mod event;
 pub mod ids;

@@ -141,6 +141,8 @@ catalogue! {
     DatabaseTime = "database_time_ms", Milliseconds, Gauge, Total, Mean;
     /// Share of the GPUs in use.
     GpuUtilization = "gpu_utilization", Ratio, Gauge, PerReplica, Mean;
+    /// Whole GPUs requested.
+    Gpus = "gpus", Count, Gauge, PerReplica, Last;
     /// GPU memory in use.
     GpuMemoryUsed = "gpu_memory_used_bytes", Bytes, Gauge, PerReplica, Max;
     /// Tokens read per second.

@@ -64,6 +64,9 @@ pub struct ExpectedImprovement {
     pub latency_reduction_ms: f64,
     /// How likely it keeps this promise.
     pub confidence: Confidence,
+    /// The same before what came of earlier ones corrected it: later ones are corrected by that. What an older version kept has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub uncorrected: Option<Confidence>,
 }
 
 impl ExpectedImprovement {
@@ -259,6 +262,9 @@ pub struct Recommendation {
     pub state: RecommendationState,
     /// Why it was dismissed or superseded.
     pub reason: Option<String>,
+    /// Cluster time at which it is open again by itself, where it was dismissed until then.
+    #[serde(default)]
+    pub dismissed_until: Option<Timestamp>,
     /// Who proposed it: `engine` or a user's name.
     pub proposed_by: String,
     /// Wall time.

@@ -51,6 +51,17 @@ pub struct Service {
     pub managed: Managed,
 }
 
+/// The label in which a cluster says what version of a service runs, one of those that Kubernetes recommends.
+pub const VERSION_LABEL: &str = "app.kubernetes.io/version";
+
+impl Service {
+    /// The version that runs, where the cluster says.
+    #[must_use]
+    pub fn version(&self) -> Option<&str> {
+        self.labels.get(VERSION_LABEL).map(String::as_str).filter(|version| !version.trim().is_empty())
+    }
+}
+
 /// Who may write to a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

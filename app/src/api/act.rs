@@ -143,18 +143,19 @@ pub async fn withdraw(id: String, key: String) -> Result<Done, AppError> {
     answer("withdraw", &[], outcome.await)
 }
 
-/// Puts a recommendation aside, with the reason.
+/// Puts a recommendation aside, with the reason; until a time, if there is one.
 #[server(prefix = "/fn", endpoint = "recommendation/dismiss", output = Json)]
-pub async fn dismiss(id: String, reason: String, key: String) -> Result<Done, AppError> {
+pub async fn dismiss(id: String, reason: String, #[server(default)] until: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
-        door.once(&key, &format!("dismiss {id} {reason}"), async {
-            door.service.dismiss(&door.ctx, parse_id(&id)?, &reason).await?;
-            Ok(Done::said("Dismissed. It can be opened again."))
+        door.once(&key, &format!("dismiss {id} {reason} {until}"), async {
+            let time = parse_minute("until", &until)?;
+            door.service.dismiss(&door.ctx, parse_id(&id)?, &reason, time).await?;
+            Ok(Done::said(if time.is_some() { "Dismissed until then." } else { "Dismissed. It can be opened again." }))
         })
         .await
     };
-    answer("dismiss", &[("reason", &reason)], outcome.await)
+    answer("dismiss", &[("reason", &reason), ("until", &until)], outcome.await)
 }
 
 /// Takes up again what was put aside.
@@ -227,6 +228,21 @@ pub async fn analyze(service_name: String, key: String) -> Result<Done, AppError
         .await
     };
     answer("analyze", &[], outcome.await)
+}
+
+/// Ends an analysis that waits or is under way.
+#[server(prefix = "/fn", endpoint = "job/cancel", output = Json)]
+pub async fn cancel(id: String, key: String) -> Result<Done, AppError> {
+    let outcome = async {
+        let door = doorway().await?;
+        door.once(&key, &format!("cancel {id}"), async {
+            let id = id.parse().map_err(|_| AppError::new("not-found", format!("there is no analysis {id:?}")))?;
+            let job = door.service.cancel(&door.ctx, id).await?;
+            Ok(Done::said(format!("Analysis {} is cancelled.", job.id.short())))
+        })
+        .await
+    };
+    answer("cancel", &[], outcome.await)
 }
 
 /// Proposes a person's own values. Fields that were not changed or are empty are left as they are.

@@ -25,8 +25,8 @@ pub fn BenchmarkDetail() -> impl IntoView {
     let live = expect_context::<Live>();
     let params = use_params_map();
     let id = Memo::new(move |_| params.with(|p| p.get("id")).unwrap_or_default());
-    let data = Resource::new_blocking(move || (id.get(), live.rev(&["benchmarks"])), |(id, _)| read::benchmark(id));
-    let chart = Resource::new_blocking(move || (id.get(), live.rev(&["benchmarks"])), |(id, _)| read::benchmark_chart(id));
+    let data = Resource::new_blocking(move || (id.get(), live.rev(&["benchmarks", "deployments"])), |(id, _)| read::benchmark(id));
+    let chart = Resource::new_blocking(move || (id.get(), live.rev(&["benchmarks", "deployments"])), |(id, _)| read::benchmark_chart(id));
     view! {
         {load_page(data, move |page: BenchmarkPage| {
             let title = page.row.name.clone();
@@ -144,7 +144,7 @@ fn steps(page: &BenchmarkPage) -> impl IntoView + use<> {
                     <tbody>{rows}</tbody>
                 </table>
             </div>
-            <footer>"Shortly before: what Headroom changed in the service within three days. It is not told of deploys; the commit says what was measured."</footer>
+            <footer>"Shortly before: of the changes and deploys of the service within three days before the step, the nearest. A pipeline tells of deploys at POST /api/v1/deployments; a version label in the cluster does, too."</footer>
         }
         .into_any()
     };

@@ -72,7 +72,7 @@ fn page(
             <div>
                 {load(charts, "The chart", Shape::Chart, chart_panels)}
                 {plan(p)}
-                {super::recommendation_schedule::panel(&p.recommendation, &p.service.key)}
+                {super::recommendation_schedule::panel(&p.recommendation, &p.service.key, p.now)}
                 {p.recommendation.proposal.replays.iter().map(replay).collect_view()}
             </div>
             <div>{why(p)}{if_wrong(p)}{discussion(p, acts, entry)}{events(p)}</div>

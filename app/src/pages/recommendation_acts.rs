@@ -3,7 +3,7 @@
 
 use crate::api::Entry;
 use crate::api::act::{Apply, Approve, BreakGlass, Comment, Dismiss, Reject, Reopen, RequestChanges, RollBack, Submit, Withdraw};
-use crate::components::fields::{FormError, OnceKey, TextField};
+use crate::components::fields::{Field, FormError, OnceKey, TextField};
 use crate::components::icon::{Icon, icon};
 use crate::components::notice::Notice;
 use crate::components::status::{of_recommendation, status};
@@ -148,7 +148,7 @@ fn situation(p: &RecommendationPage, entry: &Entry) -> String {
                 entry.why_not(Permission::Submit).unwrap_or_else(|| "Submit it, and someone else can approve the plan.".to_owned())
             }
             (RecommendationState::Open, Some(_)) => "Headroom does not write to this service: take the patch.".to_owned(),
-            _ => p.recommendation.reason.clone().unwrap_or_default(),
+            _ => put_aside(p),
         };
     };
     match change.state {
@@ -161,9 +161,17 @@ fn situation(p: &RecommendationPage, entry: &Entry) -> String {
         Substate::Observing => {
             change.observing_until.map_or_else(String::new, |t| format!("Watched until {}, cluster time.", format::time(t)))
         }
+        Substate::Partial => "A part is written, the rest is not. A roll-back takes back what was written.".to_owned(),
         Substate::Applied => format!("The guards stay armed for {}.", format::duration(p.guard_period.secs())),
         _ => String::new(),
     }
+}
+
+/// Why a recommendation was put aside or replaced, and until when.
+fn put_aside(p: &RecommendationPage) -> String {
+    let reason = p.recommendation.reason.clone().unwrap_or_default();
+    let until = p.recommendation.dismissed_until.map(|t| format!(" (open again at {}, cluster time)", format::time(t)));
+    reason + &until.unwrap_or_default()
 }
 
 /// Whether a form is on its way, for assistive technology.
@@ -334,18 +342,29 @@ fn break_glass(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
 }
 
 fn dismiss(id: &str, acts: Acts, entry: &Entry) -> impl IntoView + use<> {
-    with_reason!(
-        id,
-        acts.dismiss,
-        "Dismiss",
-        "Dismiss it",
-        "Why is it put aside?",
-        "btn",
-        "btn",
-        entry.why_not(Permission::Submit),
-        Icon::Slash,
-        "dismiss"
-    )
+    let (action, outcome) = acts.dismiss;
+    let (id, why_not) = (id.to_owned(), entry.why_not(Permission::Submit));
+    if why_not.is_some() {
+        return view! { <button class="btn" type="button" disabled=true title=why_not>{icon(Icon::Slash)}"Dismiss"</button> }.into_any();
+    }
+    let refused = outcome.problem.get_untracked().is_some();
+    view! {
+        <details open=refused>
+            <summary class="btn">{icon(Icon::Slash)}"Dismiss"</summary>
+            <div class="in">
+                <ActionForm action=action attr:class="form">
+                    <OnceKey outcome />
+                    <input type="hidden" name="id" value=id />
+                    <TextField outcome name="reason" label="Why is it put aside?" id="reason-dismiss" required=true />
+                    <Field outcome name="until".to_owned() id="dismiss-until" label="Until, cluster time, UTC" kind="datetime-local"
+                        hint="Left empty, it stays away until somebody opens it." />
+                    <FormError outcome fields=vec!["reason".to_owned(), "until".to_owned()] />
+                    <button class="btn" type="submit" aria-busy=busy(outcome)>"Dismiss it"</button>
+                </ActionForm>
+            </div>
+        </details>
+    }
+    .into_any()
 }
 
 fn roll_back(id: &str, change: &ChangePage, acts: Acts, entry: &Entry) -> impl IntoView + use<> {

@@ -5,11 +5,12 @@ use crate::format;
 use headroom_model::recommendation::Recommendation;
 use headroom_model::schedule::{Entry, Predicted};
 use headroom_model::service::ServiceKey;
+use headroom_model::time::{DAY, Timestamp};
 use leptos::prelude::*;
 
 /// The schedule's panel; nothing where the proposal has none.
 #[must_use]
-pub fn panel(r: &Recommendation, target: &ServiceKey) -> Option<impl IntoView + use<>> {
+pub fn panel(r: &Recommendation, target: &ServiceKey, now: Timestamp) -> Option<impl IntoView + use<>> {
     let predicted = r.proposal.schedule.as_ref()?;
     let saving = predicted.saving_month.map_or_else(String::new, |m| format!(", {m} a month less than its busiest hour's number all week"));
     let holidays = predicted.schedule.holidays.to_string();
@@ -26,7 +27,7 @@ pub fn panel(r: &Recommendation, target: &ServiceKey) -> Option<impl IntoView + 
                     <tbody>{predicted.schedule.entries.iter().map(row).collect_view()}</tbody>
                 </table>
             </div>
-            <div class="in"><details class="more"><summary>"For KEDA"</summary><pre class="code" tabindex="0">{predicted.keda(target)}</pre></details></div>
+            <div class="in"><details class="more"><summary>"For KEDA"</summary><pre class="code" tabindex="0">{predicted.keda(target, now.secs().div_euclid(DAY))}</pre></details></div>
             <footer>{holidays}"From "{predicted.method.clone()}"."</footer>
         </section>
     })

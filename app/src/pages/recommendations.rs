@@ -1,7 +1,7 @@
 //! The inbox: what is proposed, what waits, what is under way, what is done; several can be submitted at once.
 
 use super::{query, query_number};
-use crate::api::act::{Analyze, SubmitMany};
+use crate::api::act::{Analyze, Cancel, SubmitMany};
 use crate::api::{Entry, read};
 use crate::components::bar::{headroom_bar, legend};
 use crate::components::fields::OnceKey;
@@ -46,7 +46,9 @@ fn address(q: &RecommendationQuery, key: &str, value: &str) -> String {
 pub fn RecommendationsPage() -> impl IntoView {
     let (live, entry) = (expect_context::<Live>(), expect_context::<Entry>());
     let (submit, analyze) = (ServerAction::<SubmitMany>::new(), ServerAction::<Analyze>::new());
+    let cancel = ServerAction::<Cancel>::new();
     let (submitted, analyzed) = (Outcome::of("submit_many", submit), Outcome::of("analyze", analyze));
+    let cancelled = Outcome::of("cancel", cancel);
     let (view, kind, team, level) = (query("view"), query("type"), query("team"), query("risk"));
     let (state, sort, cursor, from) = (query("status"), query("sort"), query("cursor"), query_number("from"));
     let asked = Memo::new(move |_| RecommendationQuery {
@@ -70,10 +72,10 @@ pub fn RecommendationsPage() -> impl IntoView {
         },
     );
     let teams = Resource::new_blocking(|| (), |()| read::teams());
-    let jobs = Resource::new_blocking(move || (live.rev(&["jobs"]), analyze.version().get()), |_| read::jobs());
+    let jobs = Resource::new_blocking(move || (live.rev(&["jobs"]), analyze.version().get(), cancel.version().get()), |_| read::jobs());
     let seen = StoredValue::new((RecommendationQuery::default(), Vec::<RecommendationId>::new()));
     let selected = RwSignal::new(0usize);
-    let may_submit = entry.may(Permission::Submit);
+    let (may_submit, may_cancel) = (entry.may(Permission::Submit), entry.may(Permission::Analyze));
     rows_by_keyboard();
     view! {
         <Title text="Recommendations" />
@@ -99,7 +101,8 @@ pub fn RecommendationsPage() -> impl IntoView {
                 })}
             </section>
         </ActionForm>
-        {load(jobs, "The analyses", Shape::Rows, |jobs| analyses(&jobs))}
+        <Notice outcome=cancelled />
+        {load(jobs, "The analyses", Shape::Rows, move |jobs| analyses(&jobs, may_cancel.then_some((cancel, cancelled))))}
         {may_submit.then(|| view! {
             <div class="bar">
                 <b>{move || match selected.get() { 0 => "Nothing selected".to_owned(), n => format!("{n} selected") }}</b>
@@ -252,8 +255,10 @@ fn row(r: &RecommendationRow, may_submit: bool) -> impl IntoView + use<> {
     }
 }
 
-fn analyses(jobs: &[JobRow]) -> impl IntoView + use<> {
+/// The newest analyses; one that has not ended can be cancelled by who may.
+fn analyses(jobs: &[JobRow], cancel: Option<(ServerAction<Cancel>, Outcome)>) -> impl IntoView + use<> {
     let row = |j: &JobRow| {
+        let cancel = cancel.filter(|_| !j.state.ended()).map(|(action, outcome)| cancel_button(action, outcome, j));
         let found = j.reason.clone().unwrap_or_else(|| format::count(u64::from(j.recommendations), "recommendation", "recommendations"));
         view! {
             <tr>
@@ -262,6 +267,7 @@ fn analyses(jobs: &[JobRow]) -> impl IntoView + use<> {
                 <td data-label="State">{status(of_job(j.state))}</td>
                 <td class="wrap" data-label="Found">{found}</td>
                 <td class="n" data-label="Begun">{format::time(j.created_at)}</td>
+                <td>{cancel}</td>
             </tr>
         }
     };
@@ -271,12 +277,23 @@ fn analyses(jobs: &[JobRow]) -> impl IntoView + use<> {
             <header><h2>"Newest analyses"</h2></header>
             <div class="table-wrap" tabindex="0" role="region" aria-label="Newest analyses">
                 <table class="cards dense">
-                    <thead><tr><th scope="col">"Analysis"</th><th scope="col">"Covered"</th><th scope="col">"State"</th><th scope="col">"Found"</th><th scope="col" class="n">"Begun, UTC"</th></tr></thead>
+                    <thead><tr><th scope="col">"Analysis"</th><th scope="col">"Covered"</th><th scope="col">"State"</th><th scope="col">"Found"</th><th scope="col" class="n">"Begun, UTC"</th><th scope="col"><span class="sr">"Actions"</span></th></tr></thead>
                     <tbody>{rows}</tbody>
                 </table>
             </div>
         </section>
     })
+}
+
+fn cancel_button(action: ServerAction<Cancel>, outcome: Outcome, job: &JobRow) -> impl IntoView + use<> {
+    let (id, label) = (job.id.to_string(), format!("Cancel the analysis {}", job.id.short()));
+    view! {
+        <ActionForm action=action>
+            <OnceKey outcome />
+            <input type="hidden" name="id" value=id />
+            <button class="btn small" type="submit" aria-label=label>"Cancel"</button>
+        </ActionForm>
+    }
 }
 
 fn elements(selector: &str) -> Vec<web_sys::Element> {

@@ -45,11 +45,11 @@ pub fn ServiceDetail() -> impl IntoView {
         |(name, _, _)| read::service(name),
     );
     let charts = Resource::new_blocking(
-        move || (name.get(), range.get(), live.rev(&["samples", "changes"])),
+        move || (name.get(), range.get(), live.rev(&["samples", "changes", "deployments"])),
         |(name, range, _)| read::service_charts(name, range.parse().unwrap_or(Span::days(7))),
     );
     let insights = Resource::new_blocking(
-        move || (name.get(), at.get(), live.rev(&["samples", "changes", "jobs"])),
+        move || (name.get(), at.get(), live.rev(&["samples", "changes", "deployments", "jobs"])),
         |(name, at, _)| read::insights(name, at.parse().ok()),
     );
     view! {
@@ -176,7 +176,7 @@ fn charts_panel(charts: Resource<Result<Vec<ChartView>, crate::AppError>>, p: &S
                     shown.into_iter().enumerate().map(one).collect_view().into_any()
                 })}
             </div>
-            <footer>"Per replica. Dashed is what is asked for, blue what is proposed; upright lines are changes and, in amber, anomalies. Times are the cluster's, in UTC."</footer>
+            <footer>"Per replica. Dashed is what is asked for, blue what is proposed; upright lines are changes, in amber anomalies, in grey deploys. Times are the cluster's, in UTC."</footer>
         </section>
     }
 }

@@ -47,6 +47,7 @@ impl Token {
             Ink::Data3 => 7,
             Ink::Data4 => 8,
             Ink::Watch => 11,
+            Ink::Aside => 10,
         }]
     }
     /// As a value in CSS or in a chart's options.

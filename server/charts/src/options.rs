@@ -1,6 +1,7 @@
 //! The model as options for ECharts, made with charming. Colours are tokens (`var(--use)`), which the page's chart script resolves.
 
 use crate::colour::Token;
+use crate::picture::LINE_HEIGHT;
 use crate::scale::number;
 use charming::Chart;
 use charming::component::{Axis, Grid};
@@ -26,11 +27,11 @@ pub fn echarts(model: &ChartModel) -> Value {
             chart = chart.series(line);
         }
     }
-    let mut lines: Vec<Line> = model.series.iter().map(line).collect();
+    let mut lines: Vec<Line> = model.series.iter().map(line).chain(across(model)).collect();
     if lines.is_empty() {
         lines.push(Line::new());
     }
-    let first = lines.remove(0).mark_line(rules(model));
+    let first = lines.remove(0).mark_line(marks(model));
     for line in std::iter::once(first).chain(lines) {
         chart = chart.series(line);
     }
@@ -75,18 +76,41 @@ fn stacked(band: &ChartBand, index: usize) -> [Line; 2] {
     [lower, width]
 }
 
-/// Thresholds across, marks upright.
-fn rules(model: &ChartModel) -> MarkLine {
-    let label = |text: String| Label::new().show(!text.is_empty()).formatter(text.as_str());
-    let across = model
-        .thresholds
-        .iter()
-        .map(|t| MarkLineData::new().name(t.label.clone()).y_axis(t.value).label(label(format!("{} {}", number(t.value), t.label))));
-    let upright = model.marks.iter().map(|m| MarkLineData::new().name(m.label.clone()).x_axis(m.at * 1000).label(label(m.label.clone())));
-    MarkLine::new().symbol(vec![Symbol::None, Symbol::None]).data(across.chain(upright).map(MarkLineVariant::Simple).collect::<Vec<_>>())
+/// Thresholds, as lines from end to end: their names then keep clear of those of the other lines.
+fn across(model: &ChartModel) -> impl Iterator<Item = Line> {
+    let (from, to) = model.time_range().unwrap_or_default();
+    model.thresholds.iter().map(move |t| {
+        let (token, width) = (Token::of(t.ink).css(), if t.ink == Ink::Proposed { 2.0 } else { 1.5 });
+        let dash = if matches!(t.ink, Ink::Asked | Ink::Bad) { LineStyleType::Dashed } else { LineStyleType::Solid };
+        Line::new()
+            .name(t.label.clone())
+            .show_symbol(false)
+            .silent(true)
+            .item_style(ItemStyle::new().color(token.as_str()))
+            .line_style(LineStyle::new().color(token.as_str()).width(width).type_(dash))
+            .data(vec![point(from, Some(t.value)), point(to, Some(t.value))])
+    })
 }
 
-/// What charming has no word for: labels at the line's end, a colour per rule, bands out of the tooltip, an axis that may go below zero.
+/// Marks, upright.
+fn marks(model: &ChartModel) -> MarkLine {
+    let label = |text: &str| Label::new().show(!text.is_empty()).formatter(text);
+    let upright = model.marks.iter().map(|m| MarkLineData::new().name(m.label.clone()).x_axis(m.at * 1000).label(label(&m.label)));
+    MarkLine::new().symbol(vec![Symbol::None, Symbol::None]).data(upright.map(MarkLineVariant::Simple).collect::<Vec<_>>())
+}
+
+/// The name at the end of the line that is drawn at this place, and its ink; thresholds come after the series.
+fn end_label(model: &ChartModel, place: usize) -> Option<(String, Ink)> {
+    if let Some(series) = model.series.get(place) {
+        let last = series.points.iter().rev().find_map(|p| p.1);
+        let text = if series.steps { format!("{} {}", last.map_or_else(String::new, number), series.label) } else { series.label.clone() };
+        return Some((text, series.ink));
+    }
+    model.thresholds.get(place - model.series.len()).map(|t| (format!("{} {}", number(t.value), t.label), t.ink))
+}
+
+/// What charming has no word for: labels at the line's end, kept apart, a colour per mark, bands and thresholds out of the tooltip, an axis that
+/// may go below zero.
 fn finish(options: &mut Value, model: &ChartModel) {
     let bands = model.bands.len() * 2;
     if model.series.iter().flat_map(|s| &s.points).any(|p| p.1.is_some_and(|v| v < 0.0))
@@ -96,28 +120,22 @@ fn finish(options: &mut Value, model: &ChartModel) {
     }
     let Some(all) = options["series"].as_array_mut() else { return };
     for (i, one) in all.iter_mut().enumerate() {
-        if i < bands {
+        if i < bands || i >= bands + model.series.len() {
             one["tooltip"] = json!({ "show": false });
-        } else if let Some(series) = model.series.get(i - bands) {
-            let last = series.points.iter().rev().find_map(|p| p.1);
-            let text =
-                if series.steps { format!("{} {}", last.map_or_else(String::new, number), series.label) } else { series.label.clone() };
+        }
+        if let Some((text, ink)) = i.checked_sub(bands).and_then(|place| end_label(model, place)) {
             let formatter = text.replace(['{', '}'], "");
-            one["endLabel"] = json!({ "show": true, "formatter": formatter, "color": Token::of(series.ink).css(), "fontSize": 11 });
+            let color = Token::of(ink).css();
+            // Labels are moved apart by their line's height, which would be half a line without.
+            one["endLabel"] = json!({ "show": true, "formatter": formatter, "color": color, "fontSize": 11, "lineHeight": LINE_HEIGHT });
             one["labelLayout"] = json!({ "moveOverlap": "shiftY" });
         }
     }
-    let inks = model.thresholds.iter().map(|t| (t.ink, true)).chain(model.marks.iter().map(|m| (m.ink, false)));
     let rules = all.get_mut(bands).and_then(|s| s["markLine"]["data"].as_array_mut());
-    for (rule, (ink, across)) in rules.into_iter().flatten().zip(inks) {
-        let token = Token::of(ink).css();
-        let dash = if across && matches!(ink, Ink::Asked | Ink::Bad) { "dashed" } else { "solid" };
-        let width = match ink {
-            Ink::Proposed => 2.0,
-            Ink::Watch => 1.0,
-            _ => 1.5,
-        };
-        rule["lineStyle"] = json!({ "color": token, "type": dash, "width": width });
+    for (rule, mark) in rules.into_iter().flatten().zip(&model.marks) {
+        let token = Token::of(mark.ink).css();
+        let width = if matches!(mark.ink, Ink::Watch | Ink::Aside) { 1.0 } else { 1.5 };
+        rule["lineStyle"] = json!({ "color": token, "type": "solid", "width": width });
         rule["label"]["color"] = json!(token);
         rule["label"]["position"] = json!("end");
     }

@@ -33,7 +33,8 @@ const BOTTOM: i32 = 24;
 const FONT: &str = "Inter Variable";
 /// plotters divides by 1.24 to get the size in CSS pixels: 11.
 const FONT_SIZE: f64 = 13.64;
-const LINE_HEIGHT: i32 = 14;
+/// Of a line of text.
+pub(crate) const LINE_HEIGHT: i32 = 14;
 
 static FONTS: Once = Once::new();
 
@@ -175,7 +176,7 @@ fn rule(area: &Area, ink: Ink, points: Vec<(i64, f64)>) -> Drawn {
 fn marks(area: &Area, model: &ChartModel, plot: Plot) -> Drawn {
     for mark in model.marks.iter().filter(|m| (plot.from..=plot.to).contains(&m.at)) {
         let token = Token::of(mark.ink);
-        let width = if mark.ink == Ink::Watch { 1 } else { 2 };
+        let width = if matches!(mark.ink, Ink::Watch | Ink::Aside) { 1 } else { 2 };
         area.draw(&PathElement::new(vec![(mark.at, plot.axis.low), (mark.at, plot.axis.high)], stroke(token, width)))?;
         let x = plot.pixel_x(mark.at);
         let pixel = area.strip_coord_spec();

@@ -81,11 +81,30 @@ fn thresholds_and_marks_carry_their_labels_in_both() {
     for label in ["2 proposed", "2 requested", "applied", "use"] {
         assert!(picture.contains(&format!("{label}\n")) || picture.contains(&format!(">{label}<")), "{label} in {picture}");
     }
+    let proposed = &options["series"][4];
+    assert_eq!((&proposed["endLabel"]["formatter"], &proposed["lineStyle"]["color"]), (&"2 proposed".into(), &"var(--accent)".into()));
+    let ends: Vec<(i64, f64)> =
+        proposed["data"].as_array().unwrap().iter().map(|p| (p[0].as_i64().unwrap() / 1000, p[1].as_f64().unwrap())).collect();
+    assert_eq!(ends, [(START, 2.0), (START + 199 * 3600, 2.0)], "from end to end");
     let rules = options["series"][2]["markLine"]["data"].as_array().unwrap();
-    assert_eq!(rules[0]["yAxis"].as_f64(), Some(2.0));
-    assert_eq!(rules[0]["label"]["formatter"], "2 proposed");
-    assert_eq!(rules[0]["lineStyle"]["color"], "var(--accent)");
-    assert_eq!(rules[1]["xAxis"].as_i64(), Some((START + 120 * 3600) * 1000));
+    assert_eq!(rules[0]["xAxis"].as_i64(), Some((START + 120 * 3600) * 1000));
+}
+
+#[test]
+fn names_at_the_end_of_lines_keep_apart() {
+    // Requested and proposed end at one height: both names are laid out together, and in the picture a line of text apart.
+    let (picture, options) = (svg(&model(), Size::default(), "c"), echarts(&model()));
+    let all = options["series"].as_array().unwrap();
+    let named: Vec<&str> =
+        all.iter().filter(|s| s["endLabel"]["show"] == true).map(|s| s["endLabel"]["formatter"].as_str().unwrap()).collect();
+    assert_eq!(named, ["use", "2 requested", "2 proposed"]);
+    assert!(all.iter().filter(|s| s["endLabel"]["show"] == true).all(|s| s["labelLayout"]["moveOverlap"] == "shiftY"), "{options}");
+    assert!(all.iter().filter(|s| s["endLabel"]["show"] == true).all(|s| s["endLabel"]["lineHeight"] == 14), "{options}");
+    let place = |label: &str| -> f64 {
+        let (before, _) = picture.rsplit_once(label).unwrap();
+        before.rsplit_once(" y=\"").unwrap().1.split('"').next().unwrap().parse().unwrap()
+    };
+    assert!((place("2 requested") - place("2 proposed")).abs() >= 14.0, "{picture}");
 }
 
 #[test]

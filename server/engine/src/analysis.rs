@@ -3,7 +3,7 @@
 use crate::features::Features;
 use crate::prices::PriceBook;
 use crate::rightsize::Fleet;
-use crate::rightsize::confidence::Records;
+use crate::rightsize::record::Records;
 use crate::sketch::DaySketch;
 use crate::strategies::{self, Case, Demand, plain_type};
 use crate::words;
@@ -77,7 +77,7 @@ const LEAST_HOURS: f64 = 24.0;
 #[must_use]
 pub fn analyze(input: &Input) -> Analysis {
     let case = Case::new(input);
-    let cost_month = input.prices.month(&input.service.state);
+    let cost_month = case.prices.month(&input.service.state);
     if let Some(why) = insufficient(&case) {
         let finding = |resource: &str| Finding {
             resource: resource.to_owned(),

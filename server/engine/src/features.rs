@@ -1,5 +1,6 @@
 //! What is known of a service from its history: one profile per metric, and what follows from several of them.
 
+use crate::heap::{self, Heap, Leak};
 use crate::histogram::Histogram;
 use crate::samples::Samples;
 use crate::sketch::{DaySketch, Past};
@@ -59,17 +60,6 @@ pub struct Volume {
     pub days_to_full: Option<f64>,
 }
 
-/// A steady growth of memory between restarts.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Leak {
-    /// Bytes per day.
-    pub per_day: f64,
-    /// Share of pairs of samples that rise, 0 to 1.
-    pub rising: f64,
-    /// Hours of the window in which it grew without a restart.
-    pub hours: f64,
-}
-
 /// What is known of a service from its history.
 #[derive(Debug, Clone, PartialEq, Default, Serialize)]
 pub struct Features {
@@ -91,7 +81,9 @@ pub struct Features {
     pub oom_days: u32,
     /// Restarts in the window.
     pub restarts: f64,
-    /// Steady growth of memory between restarts, if any.
+    /// Whether its memory is a heap that is collected.
+    pub heap: Option<Heap>,
+    /// Steady growth of memory between restarts, or of what collections leave, if any.
     pub leak: Option<Leak>,
     /// The volume, where its use and size are measured.
     pub volume: Option<Volume>,
@@ -115,7 +107,9 @@ impl Features {
             }
             features.extent(past, *metric);
         }
-        features.leak = quarters.get(&Metric::MemoryWorkingSet).and_then(leak);
+        if let Some(memory) = quarters.get(&Metric::MemoryWorkingSet) {
+            (features.heap, features.leak) = heap::look(memory, &restarts(quarters), quarters.contains_key(&Metric::Restarts));
+        }
         features.volume = volume(past, quarters);
         features
     }
@@ -254,27 +248,10 @@ fn seasons(quarters: &Samples, variance: f64, mean: f64) -> (f64, f64, f64) {
     (daily, weekly, (variance * (1.0 - daily.max(weekly))).sqrt() / mean)
 }
 
-/// Growth between restarts: segments end where memory falls by more than 30 %. Shorter than 12 h tells nothing.
-fn leak(s: &Samples) -> Option<Leak> {
-    let mut segments: Vec<Vec<(f64, f64)>> = vec![Vec::new()];
-    let mut last = f64::NAN;
-    for (t, v) in s.points() {
-        if v < 0.7 * last {
-            segments.push(Vec::new());
-        }
-        last = v;
-        segments.last_mut().expect("starts with one").push((t as f64 / DAY as f64, v));
-    }
-    let long = segments.iter().filter(|p| p.len() > 3 && p[p.len() - 1].0 - p[0].0 >= 0.5);
-    let slopes: Vec<(f64, f64, f64)> =
-        long.filter_map(|p| stats::theil_sen(p).map(|(slope, rising)| (slope, rising, (p[p.len() - 1].0 - p[0].0) * 24.0))).collect();
-    let hours: f64 = slopes.iter().map(|s| s.2).sum();
-    if hours <= 0.0 {
-        return None;
-    }
-    let weighted = |get: fn(&(f64, f64, f64)) -> f64| slopes.iter().map(|s| get(s) * s.2).sum::<f64>() / hours;
-    let found = Leak { per_day: weighted(|s| s.0), rising: weighted(|s| s.1), hours };
-    (found.rising > 0.85 && found.per_day > 0.02 * s.mean()).then_some(found)
+/// When a service is known to have restarted or been killed, seconds since the epoch.
+fn restarts(quarters: &BTreeMap<Metric, Samples>) -> Vec<i64> {
+    let counted = [Metric::Restarts, Metric::OomKills].into_iter().filter_map(|m| quarters.get(&m));
+    counted.flat_map(Samples::points).filter(|(_, n)| *n > 0.0).map(|(t, _)| t).collect()
 }
 
 fn volume(past: Past<'_>, quarters: &BTreeMap<Metric, Samples>) -> Option<Volume> {
@@ -310,8 +287,11 @@ mod tests {
 
     #[test]
     fn a_leak_is_seen_between_restarts_and_a_wave_is_none() {
-        let sawtooth = (0..14 * 288).map(|i| 1e9 + f64::from(i % 800) * 1e6);
-        let leak = Features::of(&history(Metric::MemoryWorkingSet, sawtooth)).leak.unwrap();
+        let sawtooth = (0..14 * 288).map(|i| (1e9 + f64::from(i % 800) * 1e6) as f32).collect();
+        let restarts = (0..14 * 288).map(|i| f32::from(u8::from(i > 0 && i % 800 == 0))).collect();
+        let series = |values: Vec<f32>| Series { start: 1_700_006_400, step: 300, values };
+        let metrics = [(Metric::MemoryWorkingSet, series(sawtooth)), (Metric::Restarts, series(restarts))].into();
+        let leak = Features::of(&DaySketch::of(&ServiceHistory { metrics })).leak.unwrap();
         assert!((leak.per_day / 288e6 - 1.0).abs() < 0.02, "{leak:?}");
         let wave = (0..14 * 288).map(|i| 2e9 + 5e8 * (f64::from(i) / 288.0 * std::f64::consts::TAU).sin());
         assert_eq!(Features::of(&history(Metric::MemoryWorkingSet, wave)).leak, None);

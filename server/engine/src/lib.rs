@@ -12,6 +12,7 @@ pub mod changepoints;
 pub mod classes;
 pub mod features;
 pub mod forecast;
+pub mod heap;
 mod histogram;
 pub mod judge;
 

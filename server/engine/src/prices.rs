@@ -98,12 +98,25 @@ impl PriceBook {
         (now.secs_since(self.dated) / DAY).max(0)
     }
 
+    /// The prices of a service that runs for this share of the time (0 to 1), such as a job at night: a request is paid for while it
+    /// runs, a volume always.
+    #[must_use]
+    pub fn running(&self, share: f64) -> Self {
+        let of = |rate: Option<f64>| rate.map(|rate| rate * share);
+        Self {
+            cpu_core_hour: of(self.cpu_core_hour),
+            memory_gib_hour: of(self.memory_gib_hour),
+            gpu_hour: of(self.gpu_hour),
+            ..self.clone()
+        }
+    }
+
     /// What a state costs a month by its requests, all replicas and the volume together. `None` without any request, or when a
     /// price of something it asks for is not known: unknown is never zero.
     #[must_use]
     pub fn month(&self, state: &ResourceState) -> Option<Money> {
         let (cpu, memory) = (state.cpu_request(), state.memory_request());
-        if cpu.is_none() && memory.is_none() {
+        if cpu.is_none() && memory.is_none() && state.gpus() == 0 {
             return None;
         }
         let replica = cost(cpu.map_or(0.0, |c| c.get()), self.cpu_core_hour)?
@@ -148,6 +161,16 @@ mod tests {
         let money = PriceBook::on_prem_default().month(&state("2", "4Gi", 3)).unwrap();
         assert!((money.units() - 3.0 * 730.0 * (2.0 * 0.031_611 + 4.0 * 0.004_237)).abs() < 1e-5);
         assert_eq!(PriceBook::on_prem_default().month(&ResourceState::default()), None);
+    }
+
+    #[test]
+    fn what_runs_for_a_part_of_the_time_costs_as_much_less_but_for_its_volume() {
+        let book = PriceBook::on_prem_default();
+        let volume = |gib: u64| ResourceState { volume: Some(headroom_model::units::Bytes::new(gib * GIB)), ..state("2", "4Gi", 3) };
+        let (all_day, at_night) = (book.month(&volume(0)).unwrap(), book.running(0.25).month(&volume(0)).unwrap());
+        assert!((at_night.units() - all_day.units() / 4.0).abs() < 1e-5);
+        let disk = book.month(&volume(100)).unwrap().units() - all_day.units();
+        assert!((book.running(0.25).month(&volume(100)).unwrap().units() - at_night.units() - disk).abs() < 1e-5);
     }
 
     #[test]

@@ -146,6 +146,13 @@ pub fn newest(days: &[DaySketch], metric: Metric) -> Option<f64> {
     days.iter().rev().find_map(|day| day.metrics.get(&metric)).map(|m| f64::from(m.newest))
 }
 
+/// The share of a day that a service runs for, 0 to 1: less than 1 where on each of several days it ran for less than half of it, as a
+/// job at night does. A month of what it asks for is paid for by this share.
+#[must_use]
+pub fn running_share(days: &[DaySketch]) -> f64 {
+    Past::of(days).running_share()
+}
+
 /// A metric by the quarter of an hour, or by its own interval where that does not fit into one; `None` without a sample.
 #[must_use]
 pub fn quarters(days: &[DaySketch], metric: Metric) -> Option<Series> {

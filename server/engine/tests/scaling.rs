@@ -203,7 +203,7 @@ fn a_season_becomes_a_schedule_with_holidays() {
     assert!((14..=21).contains(&at(wednesday - 1, 6)), "{:?}", schedule.entries);
     assert!(saving_month.unwrap().units() > 0.0 && max >= at(wednesday - 1, 6));
     assert_eq!(target_cpu_percent, Some(p.recommended.autoscaler.unwrap().target_cpu_percent));
-    assert!(p.schedule.unwrap().keda(&world.service.key).contains("type: cron"));
+    assert!(p.schedule.unwrap().keda(&world.service.key, 20_000).contains("type: cron"));
     let level = House { wave: 0.0, weekend: 1.0, ..HOUSE }.lived(&state(12, "1500m", "4", "4Gi"));
     assert_eq!(level.proposal("joint").schedule, None);
 }

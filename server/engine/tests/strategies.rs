@@ -3,14 +3,14 @@
 mod common;
 
 use common::{World, choice};
-use headroom_engine::rightsize::confidence::{Record, Records};
+use headroom_engine::rightsize::record::{Records, Told};
 use headroom_engine::{Analysis, Input, Reason, analyze, evaluate_own, prices::PriceBook};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
 use headroom_model::recommendation::{Risk, Verdict};
 use headroom_model::room::Room;
 use headroom_model::service::{Autoscaler, Managed, Parameter, ResourceState};
-use headroom_model::units::{Bytes, GIB, MIB};
+use headroom_model::units::{Bytes, GIB, MIB, Money};
 
 const G: f64 = GIB as f64;
 
@@ -78,15 +78,16 @@ fn what_came_of_proposals_moves_the_confidence_in_the_next() {
     let mut world = idle(14, 0.1);
     world.types = vec![OptimizationType::Resource];
     let prices = PriceBook::on_prem_default();
-    let sure = |kept: f64| {
-        let records: Records = [("cpu".to_owned(), Record { outcomes: 50.0, kept, said: 49.0 })].into_iter().collect();
+    let sure = |kept: usize| {
+        let told = |i: usize| ("cpu".to_owned(), Told { said: 0.98, kept: i < kept, weight: 1.0 });
+        let records: Records = (0..50).map(told).collect();
         let found = analyze(&Input { records: Some(&records), ..world.input(&prices) });
         found.proposals.into_iter().find(|p| p.strategy == "cpu").map(|p| (p.recommended.cpu_request().unwrap(), p.confidence_drivers))
     };
-    let (good, bad) = (sure(50.0).unwrap(), sure(46.0).unwrap());
+    let (good, bad) = (sure(50).unwrap(), sure(46).unwrap());
     assert!(good.0 < bad.0, "who kept less gives itself more room: {good:?} {bad:?}");
     assert!(bad.1.iter().any(|d| d.effect < 0.0 && d.text.contains("92 % of 50")), "{bad:?}");
-    assert_eq!(sure(2.0), None, "what hardly ever held is not proposed");
+    assert_eq!(sure(2), None, "what hardly ever held is not proposed");
 }
 
 #[test]
@@ -97,6 +98,29 @@ fn a_heap_that_fills_its_limit_is_left_alone_and_one_with_room_is_not_cut_below_
     assert_eq!(full.findings.iter().find(|f| f.resource == "memory").unwrap().verdict, Verdict::Optimal);
     let request = heap(4.0).proposal("memory").recommended.memory_request().unwrap().as_f64();
     assert!((4.0 * 1.15 * G..8.0 * G).contains(&request), "{request}");
+}
+
+#[test]
+fn a_collected_heap_is_sized_by_its_ceiling_and_is_no_leak() {
+    let saw = |period: usize, gib: f64| {
+        idle(14, 0.1).with(Metric::MemoryWorkingSet, 0.0, move |i| gib * G * (0.5 + 0.5 * (i % period) as f64 / period as f64))
+    };
+    let texts = |world: &World| world.analyze().findings.iter().map(|f| f.text.clone()).collect::<Vec<_>>().join("; ");
+    for period in [30, 72, 288] {
+        let world = saw(period, 4.0);
+        let p = world.proposal("memory");
+        let request = p.recommended.memory_request().unwrap().as_f64();
+        assert!((4.0 * G..4.0 * 1.15 * G + 256.0 * MIB as f64).contains(&request), "period {period}: {}", p.title);
+        assert!(p.evidence.iter().any(|e| e.text.starts_with("its heap is collected at")), "{:?}", p.evidence);
+        assert!(texts(&world).contains("a heap that was collected") && !texts(&world).contains("leak"), "{}", texts(&world));
+        let full = saw(period, 7.9).analyze();
+        assert_eq!(full.findings.iter().find(|f| f.resource == "memory").unwrap().verdict, Verdict::Optimal, "period {period}");
+    }
+    let leaks = idle(14, 0.1).with(Metric::MemoryWorkingSet, 0.0, |i| {
+        let floor = 2.0 + 0.1 * i as f64 / 288.0;
+        G * (floor + (4.0 - floor) * (i % 72) as f64 / 72.0)
+    });
+    assert!(texts(&leaks).contains("what collections leave grows by"), "{}", texts(&leaks));
 }
 
 #[test]
@@ -264,6 +288,24 @@ fn idle_gpus_are_given_back() {
 }
 
 #[test]
+fn gpus_stay_where_busier_ones_would_be_slow() {
+    // In use by 10 to 40 %: of 8 cards 4 would do.
+    let used = |i: usize| 0.25 * World::wave(i);
+    let left = |latency: fn(f64) -> f64| {
+        let mut world = World::new(14).with(Metric::GpuUtilization, 0.02, used).with(Metric::LatencyP95, 0.02, |i| latency(used(i)));
+        world.service.state.containers.values_mut().for_each(|c| c.gpus = 1);
+        world.service.state.replicas = Some(8);
+        let found = analyze(&world.input(&PriceBook::on_prem_default())).proposals.into_iter().find(|p| p.strategy == "gpu")?;
+        Some((found.recommended.replicas?, found.expected.latency_reduction_ms))
+    };
+    let (few, slower) = left(|_| 100.0).unwrap();
+    assert!(few == 4 && slower.abs() < 1.0, "{few} {slower}");
+    let (some, slower) = left(|used| 100.0 + 30.0 * used).unwrap();
+    assert!(some > few && some < 8 && (-5.5..-0.5).contains(&slower), "{some} {slower}");
+    assert_eq!(left(|used| 100.0 / (1.0 - 2.0 * used).max(0.05)), None);
+}
+
+#[test]
 fn a_volume_that_fills_up_grows() {
     let mut world =
         idle(14, 0.1).with(Metric::VolumeUsed, 0.0, |i| (60.0 + i as f64 * 0.005) * G).with(Metric::VolumeCapacity, 0.0, |_| 90.0 * G);
@@ -386,6 +428,15 @@ fn what_the_cluster_has_no_room_for_is_not_proposed() {
         assert!(room.most_cpu.is_some() || request > 0.95 * most, "{room:?}: as much as there is room for: {}", p.title);
         assert!(p.evidence.iter().any(|e| !e.supports && (e.text.contains("shop") || e.text.contains("node"))), "{:?}", p.evidence);
         assert_eq!(room.refusal(&starved.service.state, &p.recommended), None);
+        // It says what it covers, promises no more than that, and is as sure of that as of a promise that held on each of its days.
+        let whole = cpu(&found_within(&starved, &shop)).unwrap();
+        assert!(
+            p.risk.level == Risk::High && p.risk.reasons.iter().any(|r| r.starts_with("covers ") && r.ends_with("throttling will go on"))
+        );
+        let (part, all) = (p.expected.performance_gain_percent, whole.expected.performance_gain_percent);
+        assert!(part < all, "{part} of {all}: {}", p.title);
+        assert!(p.expected.confidence.get() > 0.7 && p.confidence_drivers.iter().any(|d| d.text == "it held on 14 of 14 days"), "{p:?}");
+        assert!(p.evidence.iter().any(|e| e.text.contains("not that throttling ends")), "{:?}", p.evidence);
     }
     let full = found_within(&starved, &Room { quota_cpu: "12".parse().ok(), ..shop.clone() });
     assert_eq!(cpu(&full), None);
@@ -420,6 +471,14 @@ fn a_short_job_is_sized_by_its_runs() {
     let request = p.recommended.cpu_request().unwrap().get();
     assert!((1.05..2.0).contains(&request), "{request}");
     assert!(p.evidence.iter().any(|e| e.text.starts_with("it runs for about 20 minutes a day, known from 14 days")), "{:?}", p.evidence);
+    let (found, share) = (job(14).analyze(), 20.0 / 1440.0);
+    let all_day = PriceBook::on_prem_default().month(&job(14).service.state).unwrap().units();
+    let priced = |money: Option<Money>, times: f64| (money.unwrap().units() - times * all_day).abs() < 1e-4 * all_day;
+    assert!(priced(found.cost_month, share), "{:?} of {all_day}", found.cost_month);
+    let saved = p.expected.cost_reduction_percent.unwrap() / 100.0;
+    assert!(priced(p.saving_month, share * saved) && saved > 0.1, "{:?}", p.saving_month);
+    let today = p.replays[0].rows.iter().find(|row| row.policy == "today").unwrap().cost_month.unwrap().units();
+    assert!(today > 0.0 && today <= found.cost_month.unwrap().units() + 1e-6, "{today}");
     let young = job(5).analyze();
     assert_eq!(young.reason, Some(Reason::InsufficientData("not enough data: 20 of 24 samples".to_owned())));
 }

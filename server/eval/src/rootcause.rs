@@ -90,7 +90,8 @@ fn section(groups: &[(String, Ranks)]) -> String {
         "\nFaults in code (return, exception) need not show in metrics and are left out of the last row. What is missed of the others are delays of a \
          service's network: they show only in its callers' waiting time, so callees that the same callers call alike cannot be told apart by it, \
          and where a service gets less than a tenth of its callers' calls, their 90th percentile hardly moves. Tried without gain: other \
-         windows before and after, the median of the best three samples in a row, a steeper fall of visibility with the share of calls. Repeat with `make eval`; one fault: `headroom rootcause METRICS.csv --calls DEPS.csv --at TIME`."
+         windows before and after, the median of the best three samples in a row, a steeper fall of visibility with the share of calls, a bound by the \
+         tail of a caller's own calls on what a callee that gets few of them can move. Repeat with `make eval`; one fault: `headroom rootcause METRICS.csv --calls DEPS.csv --at TIME`."
     );
     out
 }

@@ -5,10 +5,13 @@
 //! samples of one interval are merged by the metric's rule, and where the file has nothing the grid has a gap. Several containers of one
 //! service add up; of a ratio, a latency or a number of replicas, of which there is no sum, the largest counts.
 
+mod grid;
+
+use self::grid::Point;
 use crate::infrastructure::service_id;
 use crate::rows::{self, ImportError, Rows};
-use headroom_model::metric::{Kind, Metric, Unit};
-use headroom_model::series::{Series, ServiceHistory, merged};
+use headroom_model::metric::{Metric, Unit};
+use headroom_model::series::{Series, ServiceHistory};
 use headroom_model::service::{Container, Managed, ResourceState, Service, ServiceKey};
 use headroom_model::time::Timestamp;
 use headroom_model::units::{Bytes, Cores};
@@ -27,6 +30,8 @@ pub struct Imported {
     pub repeated: u64,
     /// Series of events that were running totals and were taken as their increases.
     pub totals: u64,
+    /// Services with metrics of GPUs whose number nobody tells.
+    pub uncounted_gpus: u64,
     /// Columns that were not understood and left out.
     pub ignored_columns: Vec<String>,
 }
@@ -51,6 +56,13 @@ impl Imported {
                 self.totals
             ));
         }
+        if self.uncounted_gpus > 0 {
+            notes.push(format!(
+                "{} services use GPUs and have no metric {}: one GPU per replica is assumed",
+                self.uncounted_gpus,
+                Metric::Gpus
+            ));
+        }
         notes
     }
 }
@@ -66,8 +78,6 @@ pub struct ImportedService {
 
 /// The cluster, the namespace and the team of services whose file names none.
 const UNNAMED: [&str; 3] = ["imported", "default", "imported"];
-/// Longest grid of one series.
-const LONGEST: i64 = 4_000_000;
 
 /// Reads a usage file, plain or gzip; `-` is standard input.
 ///
@@ -124,9 +134,6 @@ impl Columns {
         Ok((columns, ignored))
     }
 }
-
-/// (seconds since the epoch, container, row, value)
-type Point = (i64, u16, u32, f32);
 
 #[derive(Default)]
 struct Gathering {
@@ -218,23 +225,13 @@ impl Gathering {
     fn finish(self, rows: u64, ignored_columns: Vec<String>) -> Result<Imported, String> {
         let mut out = Imported { rows, ignored_columns, ..Imported::default() };
         for (((cluster, namespace, name, workload), containers), series) in self.keys.into_iter().zip(self.containers).zip(self.series) {
-            let origin = series.values().flat_map(|points| points.iter().map(|p| p.0)).min().unwrap_or(0);
-            let mut history = ServiceHistory::default();
-            let steps: Vec<(i64, bool)> = series.values().map(|points| step(points)).collect();
-            let finest = steps.iter().filter(|(_, even)| *even).map(|(s, _)| *s).min();
-            for ((metric, mut points), (own, even)) in series.into_iter().zip(steps) {
-                if metric.kind() == Kind::Counter && is_running_total(&mut points) {
-                    take_increases(&mut points);
-                    out.totals += 1;
-                }
-                // A series without a rhythm of its own takes that of its service, with gaps.
-                let step = if even { own } else { finest.map_or(own, |f| f.min(own)) };
-                let (series, repeated) = regular(metric, points, origin, step).map_err(|fault| format!("{name}, {metric}: {fault}"))?;
-                out.repeated += repeated;
-                history.metrics.insert(metric, series);
-            }
+            let gridded = grid::history(series).map_err(|fault| format!("{name}, {fault}"))?;
+            let history = gridded.history;
+            out.repeated += gridded.repeated;
+            out.totals += gridded.totals;
             let key = ServiceKey { cluster, namespace, kind: "Imported".into(), name };
             let labels = workload.into_iter().map(|w| ("workload".to_owned(), w)).collect();
+            out.uncounted_gpus += u64::from(uses_gpus(&history) && history.get(Metric::Gpus).is_none());
             let state = state(&history, containers.first().map_or("main", String::as_str));
             let service = Service {
                 id: service_id(&key),
@@ -254,6 +251,10 @@ impl Gathering {
     }
 }
 
+fn uses_gpus(history: &ServiceHistory) -> bool {
+    [Metric::GpuUtilization, Metric::GpuMemoryUsed].iter().any(|metric| history.get(*metric).is_some())
+}
+
 /// What the file tells of requests and limits: the newest values.
 fn state(history: &ServiceHistory, container: &str) -> ResourceState {
     let last = |metric: Metric| history.get(metric).and_then(Series::last).map(|(_, v)| v);
@@ -264,7 +265,8 @@ fn state(history: &ServiceHistory, container: &str) -> ResourceState {
         cpu_limit: cores(Metric::CpuLimit),
         memory_request: bytes(Metric::MemoryRequest),
         memory_limit: bytes(Metric::MemoryLimit),
-        gpus: 0,
+        // What uses a GPU has at least one.
+        gpus: last(Metric::Gpus).map_or_else(|| u32::from(uses_gpus(history)), |v| v.round().min(f64::from(u16::MAX)) as u32),
     };
     let known = told != Container::default();
     ResourceState {
@@ -273,103 +275,6 @@ fn state(history: &ServiceHistory, container: &str) -> ResourceState {
         volume: bytes(Metric::VolumeCapacity),
         ..ResourceState::default()
     }
-}
-
-/// Points on a grid that contains `origin`, and how many points were replaced by a later line.
-fn regular(metric: Metric, mut points: Vec<Point>, origin: i64, step: i64) -> Result<(Series, u64), String> {
-    points.sort_by_key(|(t, container, line, _)| (*t, *container, *line));
-    let before = points.len();
-    points.dedup_by(|later, earlier| {
-        (later.0, later.1) == (earlier.0, earlier.1) && {
-            earlier.3 = later.3;
-            true
-        }
-    });
-    let repeated = (before - points.len()) as u64;
-    let slot = |t: i64| (t - origin + step / 2).div_euclid(step);
-    let (first, last) = (slot(points[0].0), slot(points[points.len() - 1].0));
-    if last - first >= LONGEST {
-        return Err(format!(
-            "{} samples over {} s at a step of {step} s make too long a series",
-            points.len(),
-            points[points.len() - 1].0 - points[0].0
-        ));
-    }
-    let mut values = vec![f32::NAN; (last - first + 1) as usize];
-    for interval in points.chunk_by_mut(|a, b| slot(a.0) == slot(b.0)) {
-        values[(slot(interval[0].0) - first) as usize] = together(metric, interval);
-    }
-    let step_secs = u32::try_from(step).map_err(|_| format!("its samples are {step} s apart, which is too far"))?;
-    Ok((Series { start: origin + first * step, step: step_secs, values }, repeated))
-}
-
-/// Whether events are counted from the beginning rather than per interval: more than half of the values are above nothing, and they rise and
-/// hardly ever fall. Sorts the points by container and time.
-fn is_running_total(points: &mut [Point]) -> bool {
-    points.sort_by_key(|(t, container, line, _)| (*container, *t, *line));
-    let steps = || points.windows(2).filter(|w| w[0].1 == w[1].1);
-    let (rises, falls) = (steps().filter(|w| w[1].3 > w[0].3).count(), steps().filter(|w| w[1].3 < w[0].3).count());
-    let some = points.iter().filter(|p| p.3 > 0.0).count();
-    let most = points.iter().fold(0.0f32, |most, p| most.max(p.3));
-    points.len() >= 6 && 2 * some > points.len() && most >= 2.0 && rises > 0 && 20 * falls <= points.len()
-}
-
-/// Makes running totals, sorted by container and time, into what was added since the sample before; after a fall it has begun anew. What was
-/// before the first sample is not known, and counts as nothing.
-fn take_increases(points: &mut [Point]) {
-    let mut before: Option<(u16, f32)> = None;
-    for point in points {
-        let total = point.3;
-        point.3 = match before {
-            Some((container, old)) if container == point.1 => {
-                if total >= old {
-                    total - old
-                } else {
-                    total
-                }
-            }
-            _ => 0.0,
-        };
-        before = Some((point.1, total));
-    }
-}
-
-/// One value for the samples of one interval: of each container merged in the order of time, then of all containers.
-fn together(metric: Metric, interval: &mut [Point]) -> f32 {
-    if let [only] = interval {
-        return only.3;
-    }
-    interval.sort_by_key(|p| (p.1, p.0));
-    let of = |container: &[Point]| merged(&container.iter().map(|p| p.3).collect::<Vec<_>>(), metric.aggregation());
-    let containers = interval.chunk_by(|a, b| a.1 == b.1).map(of);
-    if adds_up(metric) { containers.sum() } else { containers.fold(f32::NEG_INFINITY, f32::max) }
-}
-
-/// Whether what containers have of a metric adds up to what their service has.
-fn adds_up(metric: Metric) -> bool {
-    match metric.unit() {
-        Unit::Ratio | Unit::Milliseconds => false,
-        Unit::Count => metric.kind() == Kind::Counter,
-        Unit::Cores | Unit::Bytes | Unit::BytesPerSecond | Unit::PerSecond => true,
-    }
-}
-
-/// The median distance between times of a container, taken as a usual step when it is within 1.5 % of one, and whether most distances are about it.
-fn step(points: &[Point]) -> (i64, bool) {
-    // Containers are measured at moments of their own.
-    let mut times: Vec<(u16, i64)> = points.iter().map(|p| (p.1, p.0)).collect();
-    times.sort_unstable();
-    times.dedup();
-    let mut distances: Vec<i64> = times.windows(2).filter(|w| w[0].0 == w[1].0).map(|w| w[1].1 - w[0].1).collect();
-    if distances.is_empty() {
-        return (300, false);
-    }
-    let middle = distances.len() / 2;
-    let median = *distances.select_nth_unstable(middle).1;
-    let usual = [60, 120, 300, 600, 900, 1800, 3600, 86_400];
-    let step = usual.into_iter().find(|u| (median - u).abs() * 200 <= *u * 3).unwrap_or(median);
-    let near = distances.iter().filter(|d| (**d - step).abs() * 20 <= step.max(40)).count();
-    (step, near * 2 >= distances.len())
 }
 
 /// A time as files write it, RFC 3339 or seconds since the epoch, in seconds since the epoch.
@@ -454,22 +359,6 @@ mod tests {
     }
 
     #[test]
-    fn times_in_any_order_become_a_grid_with_gaps() {
-        let text = "time,service,metric,value\n\
-            2014-03-01T00:10:01Z,a,cpu_usage_cores,3\n\
-            2014-03-01T00:00:00Z,a,cpu_usage_cores,1\n\
-            1393632299,a,cpu_usage_cores,2\n\
-            2014-03-01T00:25:00+00:00,a,cpu_usage_cores,6\n\
-            2014-03-01T00:15:00Z,a,cpu_usage_cores,4\n";
-        let imported = read(text).unwrap();
-        let series = imported.services[0].history.get(Metric::CpuUsage).unwrap();
-        assert_eq!((series.start, series.step), (1_393_632_000, 300));
-        assert_eq!(format!("{:?}", series.values), "[1.0, 2.0, 3.0, 4.0, NaN, 6.0]");
-        assert_eq!((imported.rows, imported.repeated), (5, 0));
-        assert_eq!(imported.services[0].service.managed, Managed::Observed);
-    }
-
-    #[test]
     fn the_later_line_wins_and_containers_add_up() {
         let text = "time,service,metric,value,namespace,container\n\
             0,a,cpu_usage_cores,1,n,x\n0,a,cpu_usage_cores,2,n,x\n0,a,cpu_usage_cores,5,n,y\n60,a,cpu_usage_cores,4,n,x\n";
@@ -478,55 +367,6 @@ mod tests {
         assert!(imported.notes()[0].starts_with("1 of 4 rows"), "{:?}", imported.notes());
         assert_eq!(imported.services[0].history.get(Metric::CpuUsage).unwrap().values, [7.0, 4.0]);
         assert_eq!(imported.services[0].service.key.namespace, "n");
-    }
-
-    #[test]
-    fn samples_of_one_interval_are_merged_by_the_rule_of_their_metric() {
-        let mut text = "time,service,metric,value\n".to_owned();
-        let mut put = |t: i64, value: i64| {
-            for metric in ["cpu_usage_cores", "memory_working_set_bytes", "restarts"] {
-                text += &format!("{t},a,{metric},{value}\n");
-            }
-        };
-        (0..10).for_each(|i| put(i * 300, 1));
-        (0..5).for_each(|i| put(3000 + i * 60, if i == 1 { 11 } else { 1 }));
-        let imported = read(&text).unwrap();
-        let last = |metric| imported.services[0].history.get(metric).unwrap().values[10];
-        // A grid point stands for what is nearest to it: 3000, 3060 and 3120.
-        assert_eq!((last(Metric::CpuUsage), last(Metric::MemoryWorkingSet), last(Metric::Restarts)), (13.0 / 3.0, 11.0, 13.0));
-        assert_eq!(imported.repeated, 0);
-    }
-
-    #[test]
-    fn containers_measured_at_moments_of_their_own_add_up_and_shares_do_not() {
-        let mut text = "time,service,metric,value,container\n".to_owned();
-        for i in 0..10 {
-            for (container, late) in [("x", 0), ("y", 7), ("z", 29)] {
-                text += &format!("{},a,cpu_usage_cores,1,{container}\n", i * 60 + late);
-                text += &format!("{},a,cpu_throttled_ratio,0.{late},{container}\n", i * 60 + late);
-                text += &format!("{},a,replicas,3,{container}\n", i * 60 + late);
-            }
-        }
-        let imported = read(&text).unwrap();
-        let series = |metric| imported.services[0].history.get(metric).unwrap();
-        assert_eq!((series(Metric::CpuUsage).step, &series(Metric::CpuUsage).values), (60, &vec![3.0; 10]));
-        assert_eq!((&series(Metric::CpuThrottled).values, &series(Metric::Replicas).values), (&vec![0.7; 10], &vec![3.0; 10]));
-    }
-
-    #[test]
-    fn running_totals_of_events_become_increases_and_counts_stay() {
-        let rows = |values: &[i64]| -> String {
-            let row = |(i, v): (usize, &i64)| format!("{},a,restarts,{v}\n", i * 300);
-            "time,service,metric,value\n".to_owned() + &values.iter().enumerate().map(row).collect::<String>()
-        };
-        let restarts = |values: &[i64]| read(&rows(values)).unwrap().services[0].history.get(Metric::Restarts).unwrap().values.clone();
-        let total = [7, 7, 8, 8, 8, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 10, 1, 1];
-        let increases = [0, 0, 1, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0].map(|v| v as f32);
-        assert_eq!(restarts(&total), increases);
-        assert_eq!(read(&rows(&total)).unwrap().notes().len(), 1);
-        for counts in [&[0, 0, 1, 0, 0, 2, 0, 0, 0][..], &[1; 9], &[1, 2, 1, 3, 1, 1, 2, 1, 1]] {
-            assert_eq!(restarts(counts), counts.iter().map(|v| *v as f32).collect::<Vec<_>>());
-        }
     }
 
     #[test]
@@ -539,6 +379,15 @@ mod tests {
         assert_eq!(one.service.state.memory_limit().unwrap().to_string(), "2Gi");
         assert_eq!(one.history.get(Metric::CpuUsage).unwrap().values, [0.25]);
         assert_eq!(one.history.get(Metric::CpuUtilization).unwrap().values, [0.4]);
+    }
+
+    #[test]
+    fn gpus_are_as_many_as_the_file_says_and_else_one() {
+        let used = |more: &str| read(&format!("time,service,metric,value,container\n0,a,gpu_utilization,0.3,x\n{more}")).unwrap();
+        let (told, untold) = (used("0,a,gpus,3,x\n0,a,gpus,1,y\n"), used(""));
+        assert_eq!((told.services[0].service.state.gpus(), told.notes()), (4, Vec::new()));
+        assert_eq!((untold.services[0].service.state.gpus(), untold.notes().len()), (1, 1));
+        assert_eq!(read("time,service,metric,value\n0,a,cpu_usage_cores,1\n").unwrap().services[0].service.state.gpus(), 0);
     }
 
     #[test]

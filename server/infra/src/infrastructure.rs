@@ -31,7 +31,7 @@ pub enum Error {
     /// There is no such service.
     #[error("the cluster has no {0}; it may have been deleted or renamed")]
     NotFound(String),
-    /// The target understood and refused; trying again will not help.
+    /// The target understood and refused; trying again will seldom help.
     #[error("the cluster refused: {0}")]
     Refused(String),
     /// The answer was not understood.
@@ -43,7 +43,7 @@ pub enum Error {
 pub type Result<T> = std::result::Result<T, Error>;
 
 impl Error {
-    /// Whether it is certain that a write did not happen.
+    /// Whether it is certain that the object which answered was not written.
     #[must_use]
     pub const fn nothing_written(&self) -> bool {
         !matches!(self, Self::Timeout | Self::Protocol(_))
@@ -75,7 +75,7 @@ pub struct Preview {
     pub problems: Vec<String>,
 }
 
-/// Why a write is made: each change writes at most once for each.
+/// Why a write is made: each change writes each field at most once for each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Purpose {
@@ -88,7 +88,7 @@ pub enum Purpose {
 /// What a write did.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Written {
-    /// Cluster time of the write; of the first one when it is repeated.
+    /// Cluster time of the write; of the one that was made when it is repeated.
     pub at: Timestamp,
     /// The state right after the write.
     pub state: ResourceState,
@@ -130,10 +130,12 @@ pub trait Infrastructure: Send + Sync {
     async fn preview(&self, plan: &Plan) -> Result<Preview>;
     /// Writes `changes` (the plan's own, or those that restore) to the plan's target.
     ///
-    /// Idempotent by (`change`, `purpose`): repeated, it answers with the first write and changes nothing.
+    /// Idempotent by (`change`, `purpose`, field): what was written before is not written again. A workload and its autoscaler are two
+    /// objects: when the second refuses, the first may have been written. [`Infrastructure::mutations`] says so.
     ///
     /// # Errors
-    /// [`Error::Conflict`] if the uid or a base value (`from`) differs, [`Error::Timeout`] when the outcome is unknown.
+    /// [`Error::Conflict`] if the uid or a base value (`from`) differs, [`Error::Refused`] when an object takes no such write,
+    /// [`Error::Timeout`] when the outcome is unknown.
     async fn apply(&self, change: ChangeId, plan: &Plan, changes: &[FieldChange], purpose: Purpose) -> Result<Written>;
     /// Makes the target take no [`Purpose::Apply`] of a change any more, so that one which is still on its way comes to nothing. What was
     /// written before stays, and may be restored. Idempotent.

@@ -9,7 +9,7 @@ use headroom_model::policy::Policy;
 use headroom_model::recommendation::Proposal;
 use headroom_model::series::ServiceHistory;
 use headroom_model::service::Service;
-use headroom_model::time::Timestamp;
+use headroom_model::time::{DAY, Timestamp};
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -69,12 +69,12 @@ fn answer(service: &Service, now: Timestamp, analysis: &Analysis) -> Value {
         "service": service.key.name, "cluster": service.key.cluster, "namespace": service.key.namespace, "until": now,
         "verdict": analysis.verdict, "cost_month": analysis.cost_month.map(|m| m.units()),
         "features": analysis.features, "findings": analysis.findings,
-        "recommendations": analysis.proposals.iter().map(|p| recommendation(service, p)).collect::<Vec<_>>(),
+        "recommendations": analysis.proposals.iter().map(|p| recommendation(service, now, p)).collect::<Vec<_>>(),
         "reason": reason,
     })
 }
 
-fn recommendation(service: &Service, proposal: &Proposal) -> Value {
+fn recommendation(service: &Service, now: Timestamp, proposal: &Proposal) -> Value {
     json!({
         "optimization_type": proposal.optimization_type, "strategy": proposal.strategy, "title": proposal.title,
         "description": proposal.description, "current_state": service.state.api_view(),
@@ -82,7 +82,7 @@ fn recommendation(service: &Service, proposal: &Proposal) -> Value {
         "confidence_drivers": proposal.confidence_drivers,
         "saving_month": proposal.saving_month.map(|m| m.units()), "risk": proposal.risk, "priority": proposal.priority,
         "evidence": proposal.evidence, "replays": proposal.replays, "bars": proposal.bars, "schedule": proposal.schedule,
-        "schedule_for_keda": proposal.schedule.as_ref().map(|s| s.keda(&service.key)),
+        "schedule_for_keda": proposal.schedule.as_ref().map(|s| s.keda(&service.key, now.secs().div_euclid(DAY))),
     })
 }
 

@@ -1,5 +1,6 @@
 //! Analyses one service, a team or the fleet: on demand and on a schedule. Asking makes a job; a worker does it.
 
+use crate::cancel::going_on;
 use crate::classes::Gathered;
 use crate::days::Known;
 use crate::worker::analyze_work;
@@ -7,7 +8,7 @@ use crate::{Error, Headroom, Result, event};
 use async_recursion::async_recursion as boxed;
 use headroom_engine::predict::PREDICTED;
 use headroom_engine::rightsize::Fleet;
-use headroom_engine::rightsize::confidence::{Record, Records};
+use headroom_engine::rightsize::record::{Records, Told};
 use headroom_engine::{Analysis, Input, Reason, predict_fleet};
 use headroom_model::auth::{OpContext, Permission};
 use headroom_model::ids::{JobId, ServiceId};
@@ -147,12 +148,8 @@ impl Headroom {
 
     /// Does a job: what a worker calls.
     pub(crate) async fn do_job(self: &Arc<Self>, id: JobId) -> Result<()> {
-        let Some(mut job) = self.store.job(id).await? else { return Ok(()) };
-        if job.state.ended() {
-            return Ok(());
-        }
         let ctx = self.own_context(format!("work-{}", id.short()));
-        self.begin_job(&ctx, &mut job).await?;
+        let Some(mut job) = self.begin_job(&ctx, id).await? else { return Ok(()) };
         let limit = self.fleet_policy().await?.max_analysis_duration;
         let done =
             tokio::time::timeout(std::time::Duration::from_secs(limit.secs().max(1) as u64), self.work_through(&ctx, &mut job)).await;
@@ -165,6 +162,9 @@ impl Headroom {
         job.completed_at = Some((self.wall)());
         let ctx = self.own_context(ctx.request_id);
         let mut tx = self.store.begin().await?;
+        if going_on(tx.job(id).await?).is_err() {
+            return Ok(());
+        }
         tx.put_job(&job).await?;
         let mut entry = event(&ctx, &format!("job.{}", job.state.as_str().to_lowercase()), "job", job.id);
         entry.reason.clone_from(&job.reason);
@@ -175,16 +175,18 @@ impl Headroom {
         Ok(())
     }
 
-    /// Notes that a job is being done. One that is taken up again after a crash was noted before.
-    async fn begin_job(&self, ctx: &OpContext, job: &mut Job) -> Result<()> {
-        if job.state == JobState::Analyzing {
-            return Ok(());
-        }
-        job.state = JobState::Analyzing;
+    /// Takes a job in hand, unless it has ended. One that is taken up again after a crash was noted before.
+    async fn begin_job(&self, ctx: &OpContext, id: JobId) -> Result<Option<Job>> {
         let mut tx = self.store.begin().await?;
-        tx.put_job(job).await?;
-        tx.record(&event(ctx, "job.analyzing", "job", job.id)).await?;
-        Ok(tx.commit().await?)
+        let Ok(mut job) = going_on(tx.job(id).await?) else { return Ok(None) };
+        if job.state == JobState::Queued {
+            job.state = JobState::Analyzing;
+            tx.put_job(&job).await?;
+            tx.record(&event(ctx, "job.analyzing", "job", id)).await?;
+            tx.commit().await?;
+            self.announce("jobs");
+        }
+        Ok(Some(job))
     }
 
     async fn work_through(self: &Arc<Self>, ctx: &OpContext, job: &mut Job) -> Result<()> {
@@ -201,6 +203,7 @@ impl Headroom {
         let mut gathered = matches!(job.scope, JobScope::Fleet).then(Gathered::default);
         let mut reasons: Vec<Reason> = Vec::new();
         for batch in services.chunks(BATCH) {
+            going_on(self.store.job(job.id).await?)?;
             let (analysed, predictions) = self.analyse_batch(ctx, job, batch.to_vec(), &policies, &around).await?;
             job.predictions.extend(predictions);
             if let Some(gathered) = &mut gathered {
@@ -208,6 +211,7 @@ impl Headroom {
             }
             let open = self.keep(ctx, job, &analysed, &names).await?;
             if job.auto_apply {
+                going_on(self.store.job(job.id).await?)?;
                 self.auto_apply(ctx, job, &analysed, &open).await?;
             }
             found += open.len();
@@ -242,10 +246,8 @@ impl Headroom {
     /// What store and clusters know beyond one service. A cluster that does not say what it has room for is asked again by every dry run.
     pub(crate) async fn around(&self) -> Result<Around> {
         let typical = self.store.typical_peaks().await?;
-        let records = self.store.track_records().await?.into_iter().map(|r| {
-            let record = Record { outcomes: f64::from(r.judged), kept: f64::from(r.kept), said: r.said };
-            (r.strategy, record)
-        });
+        let judged = self.store.judged().await?;
+        let records: Records = judged.into_iter().map(|j| (j.strategy, Told { said: j.said, kept: j.kept, weight: 1.0 })).collect();
         let mut rooms = BTreeMap::new();
         for cluster in &self.clusters {
             match cluster.infrastructure.rooms().await {
@@ -254,7 +256,7 @@ impl Headroom {
             }
         }
         let fleet = Fleet { cpu: typical.cpu, memory: typical.memory };
-        Ok(Around { fleet, records: Arc::new(records.collect()), rooms: Arc::new(rooms) })
+        Ok(Around { fleet, records: Arc::new(records), rooms: Arc::new(rooms) })
     }
 
     /// Loads and analyses some services, with predictions where the job asks for them: one ordered scan, then all cores.

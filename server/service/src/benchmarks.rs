@@ -1,13 +1,14 @@
 //! Benchmarks: takes runs in, and notes where their level has stepped.
 
-use crate::{Error, Headroom, Result, event};
+use crate::read::charts;
+use crate::{Error, Headroom, Result, deployments, event};
 use async_recursion::async_recursion as boxed;
-use headroom_engine::benchmarks::{Event, Regression, Run, Verdict, compare, regressions};
+use headroom_engine::benchmarks::{Event, Regression, Run, Verdict, attribute, compare, regressions};
 use headroom_model::auth::{OpContext, Permission, Teams};
 use headroom_model::benchmark::{self, AgainstBaseline, BenchmarkRun, BenchmarkStep};
 use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink, Mark};
-use headroom_model::ids::BenchmarkId;
-use headroom_model::service::Service;
+use headroom_model::deployment::Deployment;
+use headroom_model::ids::{BenchmarkId, ServiceId};
 use headroom_model::time::Timestamp;
 use headroom_model::view::{AuditRow, BenchmarkPage, BenchmarkPoint, BenchmarkQuery, BenchmarkRow, ChangeRow, PageOf};
 use headroom_store::BenchmarkKey;
@@ -16,7 +17,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 /// Most runs of one import.
 const MOST_RUNS: usize = 10_000;
 /// The newest runs of a benchmark, among which steps are looked for.
-const LOOKED_AT: u32 = 1000;
+pub(crate) const LOOKED_AT: u32 = 1000;
 /// What the audit says where a change was written to its target, and where it was taken back.
 const WRITTEN: &str = "change.observing";
 const TAKEN_BACK: &str = "change.rolled_back";
@@ -26,7 +27,7 @@ const BASELINE: u32 = 10;
 const NO_TEAM: &str = "unowned";
 /// Steps and shifts of less than this many percent are not told.
 const MATTERS: f64 = 1.0;
-/// Seconds within which a change of the service may have made a benchmark step.
+/// Seconds within which a change or deploy of the service may have made a benchmark step.
 const REACH: i64 = 3 * 86_400;
 
 impl Headroom {
@@ -56,7 +57,10 @@ impl Headroom {
         if service.is_none() && ctx.teams != Teams::ALL {
             return Err(Error::invalid("service_name", "say which service it belongs to: you see some teams only"));
         }
-        let events = self.events_of(service.as_ref()).await?;
+        let events = match &service {
+            Some(of) => self.events_of(of.id, &self.store.deployments_of(of.id, deployments::LOOKED_AT).await?).await?,
+            None => Vec::new(),
+        };
         let team = service.as_ref().map_or(NO_TEAM, |s| s.team.as_str());
         let mut tx = self.store.begin().await?;
         let mut touched = BTreeSet::new();
@@ -80,11 +84,11 @@ impl Headroom {
         Ok(self.store.benchmark_rows_of(&ids).await?)
     }
 
-    /// What may have made a benchmark step: changes that were carried out on its service. Runs have times of the wall's clock, while a
-    /// change knows the cluster's, which may run faster: when it was written and taken back is told by the audit, which has both.
-    async fn events_of(&self, service: Option<&Service>) -> Result<Vec<Event>> {
-        let Some(service) = service else { return Ok(Vec::new()) };
-        let changes = self.store.changes_of(service.id, LOOKED_AT).await?.into_iter().map(|change| (change.id.to_string(), change));
+    /// What may have made a benchmark step: deploys, and changes that were carried out on its service. Runs have times of the wall's
+    /// clock, while a change knows the cluster's, which may run faster: when it was written and taken back is told by the audit, which
+    /// has both.
+    pub(crate) async fn events_of(&self, service: ServiceId, deployments: &[Deployment]) -> Result<Vec<Event>> {
+        let changes = self.store.changes_of(service, LOOKED_AT).await?.into_iter().map(|change| (change.id.to_string(), change));
         let written: HashMap<String, ChangeRow> = changes.filter(|(_, c)| c.applied_at.or(c.rolled_back_at).is_some()).collect();
         let ids: Vec<String> = written.keys().cloned().collect();
         let event = |entry: AuditRow| {
@@ -96,7 +100,9 @@ impl Headroom {
             };
             Some(Event { time: entry.event.at.wall.secs(), name })
         };
-        Ok(self.store.events_about(&ids, &[WRITTEN, TAKEN_BACK], 2 * LOOKED_AT).await?.into_iter().filter_map(event).collect())
+        let done = self.store.events_about(&ids, &[WRITTEN, TAKEN_BACK], 2 * LOOKED_AT).await?.into_iter().filter_map(event);
+        let deployed = deployments.iter().map(|d| Event { time: d.at.secs(), name: d.words() });
+        Ok(done.chain(deployed).collect())
     }
 
     /// A page of benchmarks, the one that stepped last first.
@@ -138,13 +144,18 @@ impl Headroom {
         Ok(BenchmarkPage { row, steps, points: self.store.benchmark_runs(id, LOOKED_AT).await?, against: None })
     }
 
-    /// A benchmark's runs with their range, the level between steps, and the steps marked.
+    /// A benchmark's runs with their range, the level between steps, and the steps and its service's deploys marked.
     ///
     /// # Errors
     /// [`Error::NotFound`].
     #[boxed]
     pub async fn benchmark_chart(&self, ctx: &OpContext, id: BenchmarkId) -> Result<ChartModel> {
-        Ok(chart(&self.runs_of(ctx, id).await?))
+        let page = self.runs_of(ctx, id).await?;
+        let deployments = match self.store.benchmark_service(id).await? {
+            Some(service) => self.store.deployments_of(service, charts::MARKED).await?,
+            None => Vec::new(),
+        };
+        Ok(chart(&page, &deployments))
     }
 }
 
@@ -199,12 +210,20 @@ fn steps(points: &[BenchmarkPoint], higher_is_better: bool, events: &[Event]) ->
         percent: r.change.change_percent,
         p_value: r.change.p_value,
         worse: r.verdict == Verdict::Slower,
-        cause: r.attribution.map(|a| a.event.name),
+        cause: put_down(points[r.change.index].at, points, events),
     };
-    regressions(&runs, MATTERS, events, REACH).into_iter().filter(|r| r.verdict != Verdict::Unclear).map(step).collect()
+    regressions(&runs, MATTERS, &[], REACH).into_iter().filter(|r| r.verdict != Verdict::Unclear).map(step).collect()
 }
 
-fn chart(page: &BenchmarkPage) -> ChartModel {
+/// What a step is put down to: of what was done no later than the first run of the new level, which began at `at`, the nearest in time.
+pub(crate) fn put_down(at: Timestamp, points: &[BenchmarkPoint], events: &[Event]) -> Option<String> {
+    let first = points.iter().position(|p| p.at == at)?;
+    let last_before = points.get(first.checked_sub(1)?)?.at;
+    let earlier: Vec<Event> = events.iter().filter(|e| e.time <= at.secs()).cloned().collect();
+    attribute(last_before.secs(), at.secs(), &earlier, REACH).map(|found| found.event.name)
+}
+
+fn chart(page: &BenchmarkPage, deployments: &[Deployment]) -> ChartModel {
     let mut level = Vec::new();
     let (mut steps, mut now) = (page.steps.iter().peekable(), page.steps.first().map(|s| s.before));
     for point in &page.points {
@@ -224,12 +243,14 @@ fn chart(page: &BenchmarkPage) -> ChartModel {
         ink: if step.worse { Ink::Bad } else { Ink::Applied },
         at: step.at.secs(),
     };
-    ChartModel {
+    let mut model = ChartModel {
         title: page.row.name.clone(),
         unit: page.row.unit.clone(),
         series,
         bands: vec![ChartBand { label: "range".into(), ink: Ink::Use, points: range }],
         thresholds: Vec::new(),
         marks: page.steps.iter().map(mark).collect(),
-    }
+    };
+    charts::mark_deployments(&mut model, deployments.iter().map(|d| (d.at, d.short_version())));
+    model
 }

@@ -10,10 +10,11 @@ use headroom_infra::{Error as InfraError, Purpose};
 use headroom_model::auth::OpContext;
 use headroom_model::change::{Change, Substate};
 use headroom_model::ids::ChangeId;
-use headroom_model::plan::{Drift, FieldChange};
+use headroom_model::plan::{FieldChange, Plan};
 use headroom_model::recommendation::RecommendationState;
 use headroom_model::service::Service;
 use headroom_model::time::Timestamp;
+use std::collections::BTreeSet;
 
 /// Wall seconds after which a write that never succeeds is given up.
 const GIVE_UP_SECS: i64 = 300;
@@ -171,19 +172,19 @@ impl Headroom {
     async fn write(&self, ctx: &OpContext, change: Change) -> Result<Next> {
         let service = self.service_of(&change).await?;
         let cluster = self.cluster_of(&service)?;
-        if let Some(at) = written(cluster, &change, Purpose::Apply).await? {
+        let done = Recorded::of(cluster, &change, Purpose::Apply).await?;
+        let left = done.left(&change.plan.changes);
+        if let Some(at) = done.all(&change.plan) {
             return self.begin_watch(ctx, change, at).await;
         }
         // A freeze that has begun since the checks: what has been tried, if anything was, is found out by reading.
         if let Some(closed) = self.closed_for(ctx, &change).await? {
             return self.advance(ctx, change, Substate::OutcomeUnknown, Some(format!("not written yet: {closed}"))).await;
         }
-        match cluster.infrastructure.apply(change.id, &change.plan, &change.plan.changes, Purpose::Apply).await {
+        match cluster.infrastructure.apply(change.id, &change.plan, &left, Purpose::Apply).await {
             Ok(done) => self.begin_watch(ctx, change, done.at).await,
-            Err(InfraError::Conflict { reason, .. }) => self.give_up(ctx, change, cluster, format!("nothing was written: {reason}")).await,
-            Err(InfraError::Refused(detail)) => {
-                self.give_up(ctx, change, cluster, format!("the cluster refused, nothing was written: {detail}")).await
-            }
+            Err(InfraError::Conflict { reason, .. }) => self.refused(ctx, change, cluster, &done, reason).await,
+            Err(InfraError::Refused(detail)) => self.refused(ctx, change, cluster, &done, format!("the cluster refused: {detail}")).await,
             Err(error) if error.nothing_written() && !self.tried_long_enough(ctx, &change, "change.preflight").await? => {
                 Err(Error::Infra(error))
             }
@@ -195,29 +196,48 @@ impl Headroom {
         }
     }
 
+    /// A refusal of all ends the change. Where a part was written before it, the rest is tried again.
+    async fn refused(&self, ctx: &OpContext, change: Change, cluster: &Cluster, before: &Recorded, why: String) -> Result<Next> {
+        let now = Recorded::of(cluster, &change, Purpose::Apply).await?;
+        if now.fields.len() == before.fields.len() {
+            return self.give_up(ctx, change, cluster, why).await;
+        }
+        self.advance(ctx, change, Substate::OutcomeUnknown, Some(format!("not all of it was written: {why}"))).await
+    }
+
     async fn resolve(&self, ctx: &OpContext, change: Change) -> Result<Next> {
         let service = self.service_of(&change).await?;
         let cluster = self.cluster_of(&service)?;
-        match written(cluster, &change, Purpose::Apply).await? {
-            Some(at) => self.begin_watch(ctx, change, at).await,
-            None if self.tried_long_enough(ctx, &change, "change.preflight").await? => {
-                let reason = format!("nothing was written: the cluster did not take the change in {} minutes", GIVE_UP_SECS / 60);
-                self.give_up(ctx, change, cluster, reason).await
-            }
-            None if self.closed_for(ctx, &change).await?.is_some() => Ok(Next::At(ctx.now.wall.plus_secs(WATCH_SECS))),
-            None => {
-                self.advance(ctx, change, Substate::Applying, Some("the target shows no trace of the write: trying again".to_owned())).await
-            }
+        let done = Recorded::of(cluster, &change, Purpose::Apply).await?;
+        if let Some(at) = done.all(&change.plan) {
+            return self.begin_watch(ctx, change, at).await;
         }
+        if self.tried_long_enough(ctx, &change, "change.preflight").await? {
+            let why = format!("the cluster did not take it in {} minutes", GIVE_UP_SECS / 60);
+            return self.give_up(ctx, change, cluster, why).await;
+        }
+        if self.closed_for(ctx, &change).await?.is_some() {
+            return Ok(Next::At(ctx.now.wall.plus_secs(WATCH_SECS)));
+        }
+        let trace = if done.fields.is_empty() { "no trace" } else { "a part" };
+        self.advance(ctx, change, Substate::Applying, Some(format!("the target shows {trace} of the write: trying again"))).await
     }
 
-    /// Ends a change of which nothing was written, once the target takes no write of it any more: one that is still on its way finds the door shut,
-    /// and one that has come in meanwhile is watched.
-    async fn give_up(&self, ctx: &OpContext, change: Change, cluster: &Cluster, reason: String) -> Result<Next> {
-        match shut_out(cluster, &change).await? {
-            Some(at) => self.begin_watch(ctx, change, at).await,
-            None => self.advance(ctx, change, Substate::Failed, Some(reason)).await,
+    /// Ends a change that was not written, or not all of it, once the target takes no write of it any more: one that is still on its way
+    /// finds the door shut. One that has come in meanwhile and made it whole is watched; a part stays until somebody rolls it back.
+    async fn give_up(&self, ctx: &OpContext, change: Change, cluster: &Cluster, why: String) -> Result<Next> {
+        let done = Recorded::shut(cluster, &change).await?;
+        if let Some(at) = done.all(&change.plan) {
+            return self.begin_watch(ctx, change, at).await;
         }
+        if done.fields.is_empty() {
+            return self.advance(ctx, change, Substate::Failed, Some(format!("nothing was written: {why}"))).await;
+        }
+        let (written, missing) = (done.of_plan(&change.plan), done.left(&change.plan.changes));
+        let reason = format!("written: {}; not written: {}; {why}", names(&written), names(&missing));
+        let next = self.advance(ctx, change, Substate::Partial, Some(reason)).await?;
+        self.refresh_inventory().await?;
+        Ok(next)
     }
 
     async fn begin_watch(&self, ctx: &OpContext, mut change: Change, at: Timestamp) -> Result<Next> {
@@ -270,30 +290,27 @@ impl Headroom {
     async fn take_back(&self, ctx: &OpContext, change: Change) -> Result<Next> {
         let service = self.service_of(&change).await?;
         let cluster = self.cluster_of(&service)?;
-        if let Some(at) = written(cluster, &change, Purpose::Restore).await? {
-            return self.end_roll_back(ctx, change, at, &[]).await;
+        let mut applied = Recorded::of(cluster, &change, Purpose::Apply).await?;
+        if applied.all(&change.plan).is_none() {
+            applied = Recorded::shut(cluster, &change).await?;
         }
-        // Nothing to take back, unless a write is still on its way.
-        if written(cluster, &change, Purpose::Apply).await?.is_none() && shut_out(cluster, &change).await?.is_none() {
-            return self.end_roll_back(ctx, change, ctx.now.cluster, &[]).await;
+        let restored = Recorded::of(cluster, &change, Purpose::Restore).await?;
+        let ended = restored.at.unwrap_or(ctx.now.cluster);
+        let due = restored.left(&applied.of_plan(&change.plan));
+        if due.is_empty() {
+            return self.end_roll_back(ctx, change, ended, &[]).await;
         }
         let live = cluster.infrastructure.read(&service.key).await?;
-        let mut foreign = change.plan.overwritten(&live.state);
         let fields = live.state.fields();
-        let unmarked = change.plan.changes.iter().filter(|c| live.marks.get(&c.field) != Some(&change.id));
-        for c in unmarked {
-            if foreign.iter().all(|d| d.field != c.field) {
-                foreign.push(Drift { field: c.field.clone(), expected: c.to.clone(), found: fields.get(&c.field).cloned() });
-            }
-        }
-        let ours: Vec<FieldChange> = change.plan.inverse().into_iter().filter(|c| foreign.iter().all(|d| d.field != c.field)).collect();
-        let conflicts: Vec<String> = foreign
-            .iter()
-            .map(|d| format!("{} was left at {}, which someone else wrote", d.field, d.found.as_deref().unwrap_or("not set")))
-            .collect();
+        let is_ours = |c: &FieldChange| fields.get(&c.field) == c.to.as_ref() && live.marks.get(&c.field) == Some(&change.id);
+        let (ours, theirs): (Vec<_>, Vec<_>) = due.into_iter().partition(is_ours);
+        let left_at = |c: &FieldChange| fields.get(&c.field).map_or("not set", String::as_str);
+        let conflicts: Vec<String> =
+            theirs.iter().map(|c| format!("{} was left at {}, which someone else wrote", c.field, left_at(c))).collect();
         if ours.is_empty() {
-            return self.end_roll_back(ctx, change, ctx.now.cluster, &conflicts).await;
+            return self.end_roll_back(ctx, change, ended, &conflicts).await;
         }
+        let ours = Plan { changes: ours, ..change.plan.clone() }.inverse();
         match cluster.infrastructure.apply(change.id, &change.plan, &ours, Purpose::Restore).await {
             Ok(done) => self.end_roll_back(ctx, change, done.at, &conflicts).await,
             Err(error) if self.tried_long_enough(ctx, &change, "change.rolling_back").await? => {
@@ -329,14 +346,47 @@ impl Headroom {
     }
 }
 
-/// Makes the target take no write of a change any more. When one was recorded before that, if it was.
-async fn shut_out(cluster: &Cluster, change: &Change) -> Result<Option<Timestamp>> {
-    cluster.infrastructure.shut_out(change.id, &change.plan.target).await?;
-    written(cluster, change, Purpose::Apply).await
+/// What the target recorded of a change for one purpose: read before every retry.
+struct Recorded {
+    /// The fields that were written.
+    fields: BTreeSet<String>,
+    /// Cluster time of the newest write.
+    at: Option<Timestamp>,
 }
 
-/// When the target recorded this change's write, if it did: what is read before every retry.
-async fn written(cluster: &Cluster, change: &Change, purpose: Purpose) -> Result<Option<Timestamp>> {
-    let mutations = cluster.infrastructure.mutations(change.id).await?;
-    Ok(mutations.iter().find(|m| m.purpose == purpose).map(|m| m.at))
+impl Recorded {
+    async fn of(cluster: &Cluster, change: &Change, purpose: Purpose) -> Result<Self> {
+        let mutations = cluster.infrastructure.mutations(change.id).await?;
+        let (mut fields, mut at) = (BTreeSet::new(), None);
+        for mutation in mutations.into_iter().filter(|m| m.purpose == purpose) {
+            at = Some(mutation.at);
+            fields.extend(mutation.changes.into_iter().map(|c| c.field));
+        }
+        Ok(Self { fields, at })
+    }
+
+    /// Makes the target take no write of a change any more; what it had taken before that.
+    async fn shut(cluster: &Cluster, change: &Change) -> Result<Self> {
+        cluster.infrastructure.shut_out(change.id, &change.plan.target).await?;
+        Self::of(cluster, change, Purpose::Apply).await
+    }
+
+    /// Those of `changes` that are not recorded.
+    fn left(&self, changes: &[FieldChange]) -> Vec<FieldChange> {
+        changes.iter().filter(|c| !self.fields.contains(&c.field)).cloned().collect()
+    }
+
+    /// Those of the plan that are.
+    fn of_plan(&self, plan: &Plan) -> Vec<FieldChange> {
+        plan.changes.iter().filter(|c| self.fields.contains(&c.field)).cloned().collect()
+    }
+
+    /// When the last of the plan was written; `None` while something is missing.
+    fn all(&self, plan: &Plan) -> Option<Timestamp> {
+        self.at.filter(|_| self.left(&plan.changes).is_empty())
+    }
+}
+
+fn names(changes: &[FieldChange]) -> String {
+    changes.iter().map(|c| c.field.as_str()).collect::<Vec<_>>().join(", ")
 }

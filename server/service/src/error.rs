@@ -103,9 +103,11 @@ impl From<Error> for Problem {
             Error::KeyReused => "key-reused",
             Error::AnswerLost(_) => "answer-lost",
             Error::Infra(_) => "unavailable",
+            Error::Store(headroom_store::Error::TooSlow) => "timeout",
             Error::Store(_) | Error::Internal(_) => "internal",
         };
         let detail = match &error {
+            Error::Store(slow @ headroom_store::Error::TooSlow) => slow.to_string(),
             Error::Store(_) | Error::Internal(_) => {
                 "Headroom could not finish this. Nothing was changed; try again, and look at the log if it stays.".to_owned()
             }
@@ -149,4 +151,19 @@ pub fn parse_minute(field: &str, text: &str) -> Result<Option<Timestamp>> {
     };
     let bad = |_| Error::invalid(field, format!("{text:?} is not a time: write one like 2026-11-29T18:00"));
     whole.parse().map(Some).map_err(bad)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_too_slow_is_told_and_one_that_breaks_is_not() {
+        let slow = Problem::from(Error::Store(headroom_store::Error::TooSlow));
+        assert_eq!((slow.kind.as_str(), slow.status), ("timeout", 503));
+        assert!(slow.detail.contains("took too long over a statement"), "{}", slow.detail);
+        let broken = Problem::from(Error::Store(headroom_store::Error::NotEmpty));
+        assert_eq!((broken.kind.as_str(), broken.status), ("internal", 500));
+        assert!(!broken.detail.contains("not empty"), "{}", broken.detail);
+    }
 }

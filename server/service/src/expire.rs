@@ -3,10 +3,7 @@
 use crate::{Headroom, Result};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::OpContext;
-use headroom_model::change::Substate;
-
-/// What waits for a decision or for its time.
-pub(crate) const WAITING: [Substate; 4] = [Substate::PendingApproval, Substate::Approved, Substate::Scheduled, Substate::HeldByFreeze];
+use headroom_model::change::{Change, Substate};
 
 /// Why a change that waited has expired.
 pub(crate) const fn late(from: Substate) -> &'static str {
@@ -17,6 +14,12 @@ pub(crate) const fn late(from: Substate) -> &'static str {
 }
 
 impl Headroom {
+    /// The changes that wait for a decision or for their time.
+    pub(crate) async fn waiting_changes(&self) -> Result<Vec<Change>> {
+        let waiting: Vec<Substate> = Substate::ALL.iter().copied().filter(|s| s.waits()).collect();
+        Ok(self.store.changes_in(&waiting).await?)
+    }
+
     /// Expires the changes whose time is over, in cluster time. Returns how many.
     ///
     /// # Errors
@@ -24,7 +27,7 @@ impl Headroom {
     #[boxed]
     pub async fn expire(&self, ctx: &OpContext) -> Result<u32> {
         let mut expired = 0;
-        for mut change in self.store.changes_in(&WAITING).await? {
+        for mut change in self.waiting_changes().await? {
             let (from, version) = (change.state, change.version);
             if ctx.now.cluster < change.expires_at || change.advance(Substate::Expired).is_err() {
                 continue;

@@ -87,8 +87,12 @@ impl Headroom {
     async fn refresh_inventory_of(&self, cluster: &Cluster) -> Result<()> {
         let services = cluster.infrastructure.inventory().await?;
         let mut tx = self.store.begin().await?;
-        tx.put_inventory(&cluster.name, &services, (self.wall)()).await?;
+        let found = tx.put_inventory(&cluster.name, &services, (self.wall)()).await?;
+        self.saw_deployments(&mut tx, cluster, &found.deployed).await?;
         tx.commit().await?;
+        if !found.deployed.is_empty() {
+            self.announce("deployments");
+        }
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{Headroom, Result};
 use headroom_engine::judge::{self, Guards};
+use headroom_engine::{DaySketch, sketch};
 use headroom_model::auth::OpContext;
 use headroom_model::change::{Change, Substate};
 use headroom_model::effect::{Effect, Judgement};
@@ -86,15 +87,19 @@ impl Headroom {
             }
         };
         let changes = change.plan.changes.clone();
-        let mut effect = tokio::task::spawn_blocking(move || judge::judge(&before, &after, Guards::Felt, &changes, &rules))
-            .await
-            .map_err(|e| crate::Error::Internal(format!("the judge broke: {e}")))?;
-        effect.achieved_month = self.achieved(change, service, &effect);
+        let (mut effect, share) = tokio::task::spawn_blocking(move || {
+            let share = sketch::running_share(&DaySketch::of(&before));
+            (judge::judge(&before, &after, Guards::Felt, &changes, &rules), share)
+        })
+        .await
+        .map_err(|e| crate::Error::Internal(format!("the judge broke: {e}")))?;
+        effect.achieved_month = self.achieved(change, service, &effect, share);
         Ok(effect)
     }
 
-    /// What the change saves a month now: the price of the state before it less that of the state in force; nothing when inconclusive.
-    fn achieved(&self, change: &Change, service: &Service, effect: &Effect) -> Option<Money> {
+    /// What the change saves a month now: the price of the state before it less that of the state in force, for the share of the time
+    /// that it runs; nothing when inconclusive.
+    fn achieved(&self, change: &Change, service: &Service, effect: &Effect, share: f64) -> Option<Money> {
         if effect.judgement == Judgement::Inconclusive {
             return None;
         }
@@ -103,7 +108,8 @@ impl Headroom {
         for field in &change.plan.changes {
             before.set(&field.field, field.from.as_deref()).ok()?;
         }
-        Some(self.prices.month(&before)?.minus(self.prices.month(&in_force)?))
+        let prices = self.prices.running(share);
+        Some(prices.month(&before)?.minus(prices.month(&in_force)?))
     }
 
     /// What came of a change that has just ended its observation: for calibrating confidence, and, where there was a price, for the ledger.

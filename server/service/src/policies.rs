@@ -1,6 +1,5 @@
 //! Policy: what is in force for a service, and changing it at run time.
 
-use crate::expire::WAITING;
 use crate::{Error, Headroom, Result, event, windows};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::{OpContext, Permission, Teams};
@@ -128,7 +127,7 @@ impl Headroom {
     /// Judges everything pending by the new rules: a plan whose rules have changed is out of date, and so is its approval.
     async fn rejudge(&self, ctx: &OpContext) -> Result<()> {
         let patches = self.policy_patches().await?;
-        for mut change in self.store.changes_in(&WAITING).await? {
+        for mut change in self.waiting_changes().await? {
             let Some(service) = self.store.service(change.service_id).await? else { continue };
             if patches.policy_of(&service).plan_hash() == change.plan.policy_hash {
                 continue;

@@ -80,6 +80,7 @@ impl Headroom {
             changes,
             state: RecommendationState::Open,
             reason: None,
+            dismissed_until: None,
             proposed_by: ctx.actor.clone(),
             created_at: ctx.now.wall,
             data_until: ctx.now.cluster,

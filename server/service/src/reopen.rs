@@ -1,4 +1,4 @@
-//! An engineer takes up again what was put aside.
+//! An engineer takes up again what was put aside; what was put aside until a time comes back by itself.
 
 use crate::{Error, Headroom, Result, event};
 use async_recursion::async_recursion as boxed;
@@ -14,6 +14,27 @@ impl Headroom {
     #[boxed]
     pub async fn reopen(&self, ctx: &OpContext, id: RecommendationId) -> Result<()> {
         self.require_on(ctx, Permission::Submit, id).await?;
+        self.open_again(ctx, id, None).await
+    }
+
+    /// Opens what was dismissed until a time that has come, in cluster time. Returns how many.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    pub(crate) async fn reopen_due(&self, ctx: &OpContext) -> Result<u32> {
+        let mut opened = 0;
+        for id in self.store.recommendations_due(ctx.now.cluster).await? {
+            match self.open_again(ctx, id, Some("the time until which it was dismissed is over")).await {
+                Ok(()) => opened += 1,
+                // Somebody was faster.
+                Err(Error::Conflict(_)) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(opened)
+    }
+
+    async fn open_again(&self, ctx: &OpContext, id: RecommendationId, why: Option<&str>) -> Result<()> {
         let mut tx = self.store.begin().await?;
         let recommendation = tx.recommendation_for_update(id).await?;
         if recommendation.state != RecommendationState::Dismissed {
@@ -23,6 +44,7 @@ impl Headroom {
         tx.set_recommendation_state(id, RecommendationState::Open, None).await?;
         let mut entry = event(ctx, "recommendation.reopened", "recommendation", id);
         entry.service_id = Some(recommendation.service_id.to_string());
+        entry.reason = why.map(str::to_owned);
         tx.record(&entry).await?;
         tx.commit().await?;
         self.announce("recommendations");

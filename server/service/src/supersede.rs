@@ -1,6 +1,7 @@
 //! Keeps what an analysis found: the list's row of every service, new recommendations, and the end of those they replace.
 
 use crate::analyze::Analysed;
+use crate::cancel::going_on;
 use crate::read::services::summary;
 use crate::{Headroom, Result, event};
 use headroom_model::auth::OpContext;
@@ -14,11 +15,16 @@ use uuid::Uuid;
 
 /// A proposal whose values are all this close to those of an open one is the same proposal: what people look at keeps its place.
 const SAME: f64 = 0.1;
+/// Cluster seconds after which a proposal that was dismissed without a time may be made again.
+const FORGOTTEN_SECS: i64 = 30 * 86_400;
 /// Most recommendations that a job lists.
 const LISTED: usize = 1000;
 
 impl Headroom {
     /// Saves the results of some services in one transaction. Returns what was found and is open now, new or from an earlier analysis.
+    ///
+    /// # Errors
+    /// [`crate::Error::Conflict`] when the analysis was cancelled; nothing is kept then.
     pub(crate) async fn keep(
         &self,
         ctx: &OpContext,
@@ -31,6 +37,7 @@ impl Headroom {
         let mut made = Vec::new();
         let mut standing_ids: HashSet<RecommendationId> = HashSet::new();
         let mut tx = self.store.begin().await?;
+        going_on(tx.job(job.id).await?)?;
         for one in analysed {
             let name = names.get(&one.service.id).cloned().unwrap_or_else(|| one.service.key.name.clone());
             let mine: Vec<&Recommendation> = known.iter().filter(|r| r.service_id == one.service.id).collect();
@@ -97,7 +104,10 @@ fn standing<'a>(mine: &[&'a Recommendation], proposal: &Proposal, changes: &[Fie
         match old.state {
             RecommendationState::Submitted => same_strategy || overlap(&old.changes, changes),
             RecommendationState::Open => same_strategy && same_fields && old.changes.iter().zip(changes).all(|(a, b)| close(a, b)),
-            RecommendationState::Dismissed => same_strategy && ctx.now.cluster.secs_since(old.data_until) < 30 * 86_400,
+            // One that was put aside until a time is open again by itself then.
+            RecommendationState::Dismissed => {
+                same_strategy && (old.dismissed_until.is_some() || ctx.now.cluster.secs_since(old.data_until) < FORGOTTEN_SECS)
+            }
             RecommendationState::Superseded => false,
         }
     })
@@ -137,6 +147,7 @@ fn recommendation(
         changes,
         state: RecommendationState::Open,
         reason: None,
+        dismissed_until: None,
         proposed_by: "engine".to_owned(),
         created_at: ctx.now.wall,
         data_until: one.known.now,

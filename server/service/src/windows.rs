@@ -135,6 +135,35 @@ mod tests {
     }
 
     #[test]
+    fn a_window_in_the_hour_that_summer_time_skips_opens_after_it() {
+        let two = "allow 0 2 * * * for 1h in Europe/Berlin";
+        assert_eq!(until(two, "2026-03-28T01:00:00Z"), None, "the day before, two is one in UTC");
+        assert_eq!(until(two, "2026-03-29T00:59:59Z"), Some(Some("2026-03-29T01:00:00Z".into())));
+        for inside in ["2026-03-29T01:00:00Z", "2026-03-29T01:59:59Z"] {
+            assert_eq!(until(two, inside), None, "{inside}: there is no two o'clock, three follows one");
+        }
+        assert_eq!(until(two, "2026-03-29T02:00:00Z"), Some(Some("2026-03-30T00:00:00Z".into())));
+        let freeze = "deny 0 2 * * * for 1h in Europe/Berlin";
+        assert_eq!(until(freeze, "2026-03-29T01:30:00Z"), Some(Some("2026-03-29T02:00:00Z".into())));
+    }
+
+    #[test]
+    fn a_window_in_the_hour_that_comes_twice_opens_the_first_time() {
+        let two = "allow 0 2 * * * for 1h in Europe/Berlin";
+        assert_eq!(until(two, "2026-10-24T23:59:59Z"), Some(Some("2026-10-25T00:00:00Z".into())));
+        for inside in ["2026-10-25T00:00:00Z", "2026-10-25T00:59:59Z"] {
+            assert_eq!(until(two, inside), None, "{inside}");
+        }
+        for outside in ["2026-10-25T01:00:00Z", "2026-10-25T01:30:00Z", "2026-10-25T02:00:00Z"] {
+            assert_eq!(until(two, outside), Some(Some("2026-10-26T01:00:00Z".into())), "{outside}: an hour is an hour");
+        }
+        let freeze = "deny 0 2 * * * for 1h in Europe/Berlin";
+        assert_eq!(until(freeze, "2026-10-25T00:30:00Z"), Some(Some("2026-10-25T01:00:00Z".into())));
+        let night = "deny 0 22 * * * for 8h in Europe/Berlin";
+        assert_eq!(until(night, "2026-10-25T03:59:59Z"), Some(Some("2026-10-25T04:00:00Z".into())), "eight hours, to five on the wall");
+    }
+
+    #[test]
     fn what_is_no_time_or_zone_is_named() {
         for (windows, part) in [("deny 99 9 * * * for 1h", "cron time"), ("deny 0 9 * * * for 1h in Europe/Atlantis", "Atlantis")] {
             let fault = check(&windows.parse().unwrap()).unwrap_err().to_string();

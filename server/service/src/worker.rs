@@ -105,7 +105,7 @@ impl Headroom {
         }
     }
 
-    /// One look: new samples, the schedule, what has expired.
+    /// One look: new samples, the schedule, what has expired, what comes back.
     ///
     /// # Errors
     /// [`Error::Infra`] or [`Error::Store`]; the next look tries again.
@@ -113,6 +113,7 @@ impl Headroom {
         let polled = self.ingest().await;
         let ctx = self.own_context("schedule");
         self.expire(&ctx).await?;
+        self.reopen_due(&ctx).await?;
         self.resume(&ctx).await?;
         let interval = self.fleet_policy().await?.analysis_interval;
         let last = self.store.setting(LAST_SCHEDULED).await?.and_then(|t| t.parse::<Timestamp>().ok());

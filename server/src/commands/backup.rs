@@ -6,14 +6,14 @@ use crate::error::Failure;
 use crate::serve::configuration;
 use headroom_store::{BackupReport, Store};
 
-/// Writes everything into one file while Headroom runs on.
+/// Writes everything into one file, with the schema that it has, while Headroom runs on.
 ///
 /// # Errors
 /// [`Failure::BadInput`] when the file is there already or cannot be written.
 pub async fn backup(arguments: &cli::Backup) -> Result<(), Failure> {
-    let headroom = database::existing(&arguments.database).await?;
-    let report = headroom.store().backup(&arguments.file).await;
-    headroom.store().close().await;
+    let store = database::as_it_is(&arguments.database).await?;
+    let report = store.backup(&arguments.file).await;
+    store.close().await;
     print(&said(&format!("{} holds", arguments.file.display()), &report?))
 }
 

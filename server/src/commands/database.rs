@@ -4,30 +4,44 @@ use super::print;
 use crate::cli;
 use crate::config::Config;
 use crate::error::Failure;
-use crate::serve::{configuration, open};
+use crate::serve::{configuration, joined, make_folder, open};
 use headroom_service::Headroom;
-use headroom_store::AuditHead;
+use headroom_store::{AuditHead, Store};
 use std::sync::Arc;
 
-/// Opens the database that the arguments name.
+/// Opens the database that the arguments name, or makes it.
 ///
 /// # Errors
-/// [`Failure`] when it does not open.
+/// [`Failure`] when it does not open, or its schema is an older Headroom's.
 pub async fn headroom(arguments: &cli::Database) -> Result<Arc<Headroom>, Failure> {
-    open(&configuration(arguments)?, Vec::new(), false).await
+    let config = configuration(arguments)?;
+    make_folder(&config)?;
+    Ok(joined(Store::open_current(&config.store()).await?, Vec::new(), false))
 }
 
 /// Opens the database that the arguments name, which must be there.
 ///
 /// # Errors
-/// [`Failure::BadInput`] when it is not.
+/// [`Failure::BadInput`] when it is not; as [`headroom`].
 pub async fn existing(arguments: &cli::Database) -> Result<Arc<Headroom>, Failure> {
-    let config: Config = configuration(arguments)?;
-    if let Some(file) = config.database_file().filter(|file| !file.exists()) {
-        let fault = "there is no Headroom database here: name its directory with --data-dir";
-        return Err(Failure::BadInput(format!("{}: {fault}", file.display())));
-    }
-    open(&config, Vec::new(), false).await
+    there(&configuration(arguments)?)?;
+    headroom(arguments).await
+}
+
+/// The database that the arguments name, as it is: it may have an older schema, which stays.
+///
+/// # Errors
+/// [`Failure::BadInput`] when it is not there; [`Failure`] when it does not open.
+pub async fn as_it_is(arguments: &cli::Database) -> Result<Store, Failure> {
+    let config = configuration(arguments)?;
+    there(&config)?;
+    Ok(Store::open_as_it_is(&config.store()).await?)
+}
+
+fn there(config: &Config) -> Result<(), Failure> {
+    let Some(file) = config.database_file().filter(|file| !file.exists()) else { return Ok(()) };
+    let fault = "there is no Headroom database here: name its directory with --data-dir";
+    Err(Failure::BadInput(format!("{}: {fault}", file.display())))
 }
 
 /// Brings the schema up to date, which opening does.
@@ -35,7 +49,7 @@ pub async fn existing(arguments: &cli::Database) -> Result<Arc<Headroom>, Failur
 /// # Errors
 /// [`Failure`] when it cannot be.
 pub async fn migrate(arguments: &cli::Database) -> Result<(), Failure> {
-    let headroom = headroom(arguments).await?;
+    let headroom = open(&configuration(arguments)?, Vec::new(), false).await?;
     let version = headroom.store().schema_version().await?;
     headroom.store().close().await;
     print(&format!("schema {version}\n"))
@@ -47,9 +61,9 @@ pub async fn migrate(arguments: &cli::Database) -> Result<(), Failure> {
 /// [`Failure`] names the first entry that does not fit.
 pub async fn verify_audit(arguments: &cli::VerifyAudit) -> Result<(), Failure> {
     let known = arguments.head.as_deref().map(head).transpose()?;
-    let headroom = existing(&arguments.database).await?;
-    let report = headroom.store().verify_audit(known.as_ref()).await?;
-    headroom.store().close().await;
+    let store = as_it_is(&arguments.database).await?;
+    let report = store.verify_audit(known.as_ref()).await?;
+    store.close().await;
     if let Some(fault) = report.fault {
         return Err(Failure::Fault(format!("the audit chain is broken at entry {}: {}", fault.seq, fault.what)));
     }

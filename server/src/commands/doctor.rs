@@ -4,10 +4,10 @@ use super::print;
 use crate::cli;
 use crate::config::Config;
 use crate::error::Failure;
-use crate::serve::{configuration, open, simulated, wall};
-use headroom_service::{Cluster, Headroom};
+use crate::serve::{configuration, simulated, wall};
+use headroom_service::Cluster;
+use headroom_store::{Error as StoreError, Store};
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 /// Seconds by which two clocks may differ.
 const CLOCK_TOLERANCE: i64 = 5;
@@ -15,27 +15,27 @@ const CLOCK_TOLERANCE: i64 = 5;
 /// What a check found: good news or bad.
 type Finding = Result<String, String>;
 
-/// Checks configuration, database, audit chain, clocks, and each cluster as a target of changes and a source of samples. Writes nothing,
-/// but for what opening a database of an older Headroom does: a backup and the new schema.
+/// Checks configuration, database, audit chain, clocks, and each cluster as a target of changes and a source of samples. Writes nothing.
 ///
 /// # Errors
 /// [`Failure::Fault`] when something is wrong, after everything was looked at; a bad configuration ends it at once.
 pub async fn run(arguments: &cli::Database) -> Result<(), Failure> {
     let config = configuration(arguments)?;
     let mut findings: Vec<(&str, Finding)> = vec![("configuration", Ok(format!("state in {}", config.data_dir.display())))];
+    findings.push(("outgoing", Ok(format!("requests to clusters may go to {}", config.outgoing.allow))));
     match database(&config).await {
         Ok(None) => findings.push(("database", Ok("none yet: headroom serve makes it".to_owned()))),
-        Ok(Some(headroom)) => {
-            findings.push(("database", schema(&headroom).await));
-            findings.push(("audit chain", audit(&headroom).await));
-            findings.push(("clock", clock(&headroom).await));
-            headroom.store().close().await;
+        Ok(Some(store)) => {
+            findings.push(("database", schema(&store, &config).await));
+            findings.push(("audit chain", audit(&store).await));
+            findings.push(("clock", clock(&store).await));
+            store.close().await;
         }
-        Err(fault) => findings.push(("database", Err(fault.to_string()))),
+        Err(fault) => findings.push(("database", Err(Failure::from(fault).to_string()))),
     }
     match &config.simulator.url {
         None => findings.push(("cluster", Ok("none is configured: Headroom shows what is imported".to_owned()))),
-        Some(url) => match simulated(url).await {
+        Some(url) => match simulated(url, &config.outgoing.allow).await {
             Err(fault) => findings.push(("cluster", Err(format!("{fault}; is it running, and is simulator.url right?")))),
             Ok((cluster, _)) => {
                 findings.push(("target", target(&cluster).await));
@@ -62,23 +62,27 @@ pub async fn run(arguments: &cli::Database) -> Result<(), Failure> {
     }
 }
 
-async fn database(config: &Config) -> Result<Option<Arc<Headroom>>, Failure> {
+async fn database(config: &Config) -> Result<Option<Store>, StoreError> {
     if config.database_file().is_some_and(|file| !file.exists()) {
         return Ok(None);
     }
-    open(config, Vec::new(), false).await.map(Some)
+    match Store::open_as_it_is(&config.store()).await {
+        Err(StoreError::OlderSchema { found: 0, .. }) => Ok(None),
+        opened => opened.map(Some),
+    }
 }
 
-async fn schema(headroom: &Headroom) -> Finding {
-    let store = headroom.store();
+/// What the database holds, if its schema is what this Headroom needs.
+async fn schema(store: &Store, config: &Config) -> Finding {
+    Store::open_current(&config.store()).await.map_err(|e| e.to_string())?.close().await;
     let version = store.schema_version().await.map_err(|e| e.to_string())?;
     let services = store.all_services().await.map_err(|e| e.to_string())?.len();
     let users = store.user_count().await.map_err(|e| e.to_string())?;
     Ok(format!("answers; schema {version}, {services} services, {users} users"))
 }
 
-async fn audit(headroom: &Headroom) -> Finding {
-    let report = headroom.store().verify_audit(None).await.map_err(|e| e.to_string())?;
+async fn audit(store: &Store) -> Finding {
+    let report = store.verify_audit(None).await.map_err(|e| e.to_string())?;
     match report.fault {
         Some(fault) => {
             Err(format!("broken at entry {}: {}; restore a backup and find out who wrote to the database", fault.seq, fault.what))
@@ -87,8 +91,8 @@ async fn audit(headroom: &Headroom) -> Finding {
     }
 }
 
-async fn clock(headroom: &Headroom) -> Finding {
-    let there = headroom.store().clock().await.map_err(|e| e.to_string())?;
+async fn clock(store: &Store) -> Finding {
+    let there = store.clock().await.map_err(|e| e.to_string())?;
     let apart = there.map_or(0, |there| wall().secs_since(there));
     if apart.abs() > CLOCK_TOLERANCE {
         return Err(format!(

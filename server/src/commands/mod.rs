@@ -3,6 +3,7 @@
 pub mod backup;
 pub mod benchmarks;
 pub mod database;
+pub mod deployments;
 pub mod doctor;
 pub mod import;
 pub mod metrics;

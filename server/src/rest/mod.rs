@@ -2,6 +2,7 @@
 
 pub mod benchmarks;
 mod changes;
+pub mod deployments;
 mod docs;
 pub mod extract;
 mod idempotency;
@@ -32,6 +33,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(services::insights))
         .routes(routes!(optimization::analyze))
         .routes(routes!(optimization::job))
+        .routes(routes!(optimization::cancel))
         .routes(routes!(optimization::propose))
         .routes(routes!(recommendations::list))
         .routes(routes!(recommendations::show))
@@ -52,6 +54,7 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(benchmarks::list))
         .routes(routes!(benchmarks::show))
         .routes(routes!(benchmarks::runs))
+        .routes(routes!(deployments::list, deployments::record))
 }
 
 /// The API with its description.
@@ -87,7 +90,8 @@ mod tests {
         paths.sort();
         let base = "/optimization/recommendations/{recommendation_id}";
         let mut wanted = vec!["/audit", "/changes", "/optimization/analyze", "/optimization/jobs/{job_id}", "/optimization/propose"];
-        wanted.extend(["/benchmarks", "/benchmarks/runs", "/benchmarks/{benchmark_id}"]);
+        wanted.push("/optimization/jobs/{job_id}/cancel");
+        wanted.extend(["/benchmarks", "/benchmarks/runs", "/benchmarks/{benchmark_id}", "/deployments"]);
         wanted.extend(["/optimization/recommendations", "/policy", base]);
         wanted.extend(["/services", "/services/{service_name}", "/services/{service_name}/insights"]);
         let mut wanted: Vec<String> = wanted.into_iter().map(str::to_owned).collect();

@@ -3,6 +3,7 @@
 use crate::identity::Ctx;
 use crate::problem::Refusal;
 use crate::rest::extract::{Body, Id};
+use crate::rest::recommendations::Nothing;
 use crate::rest::shapes::{JobAnswer, ProblemAnswer, Recommendation, TypeWord};
 use crate::state::AppState;
 use axum::Json;
@@ -69,6 +70,21 @@ pub async fn analyze(
 pub async fn job(State(state): State<AppState>, Ctx(ctx): Ctx, Id(id): Id<JobId>) -> Result<Json<JobAnswer>, Refusal> {
     let (job, recommendations) = state.headroom.job(&ctx, id).await?;
     Ok(Json(JobAnswer::of(job, recommendations)))
+}
+
+/// Cancel an analysis that waits or is under way
+///
+/// It writes nothing from now on. One that has ended is a conflict.
+#[utoipa::path(post, path = "/optimization/jobs/{job_id}/cancel", tag = "optimization", request_body = Nothing, params(("job_id" = String, Path, description = "The job's id")), responses(
+    (status = 200, description = "The job", body = JobAnswer),
+    (status = "default", description = "A problem", body = ProblemAnswer, content_type = "application/problem+json")))]
+pub async fn cancel(
+    State(state): State<AppState>,
+    Ctx(ctx): Ctx,
+    Id(id): Id<JobId>,
+    Body(Nothing {}): Body<Nothing>,
+) -> Result<Json<JobAnswer>, Refusal> {
+    Ok(Json(JobAnswer::of(state.headroom.cancel(&ctx, id).await?, Vec::new())))
 }
 
 /// Propose own values for a service

@@ -79,6 +79,19 @@ pub struct Because {
     reason: String,
 }
 
+/// Why it is put aside, and until when.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Aside {
+    /// Why, in words.
+    #[serde(default)]
+    reason: String,
+    /// Cluster time at which it is open again by itself; without, until somebody opens it.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    until: Option<Timestamp>,
+}
+
 /// Something to say.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -220,12 +233,12 @@ pub async fn withdraw(
 }
 
 /// Put it aside
-#[utoipa::path(post, path = "/optimization/recommendations/{recommendation_id}/dismiss", tag = "recommendations", request_body = Because,
+#[utoipa::path(post, path = "/optimization/recommendations/{recommendation_id}/dismiss", tag = "recommendations", request_body = Aside,
     params(("recommendation_id" = String, Path, description = "Its id")), responses(
     (status = 200, description = "The recommendation", body = Recommendation),
     (status = "default", description = "A problem", body = ProblemAnswer, content_type = "application/problem+json")))]
-pub async fn dismiss(State(state): State<AppState>, Ctx(ctx): Ctx, Id(id): Id<RecommendationId>, Body(because): Body<Because>) -> Answer {
-    state.headroom.dismiss(&ctx, id, &because.reason).await?;
+pub async fn dismiss(State(state): State<AppState>, Ctx(ctx): Ctx, Id(id): Id<RecommendationId>, Body(aside): Body<Aside>) -> Answer {
+    state.headroom.dismiss(&ctx, id, &aside.reason, aside.until).await?;
     shown(&state, &ctx, id).await
 }
 

@@ -300,6 +300,8 @@ pub struct Recommendation {
     pub effect: Option<Effect>,
     /// Why it ended, was dismissed or taken back.
     pub reason: Option<String>,
+    /// Cluster time at which it is open again by itself, where it was dismissed until then.
+    pub dismissed_until: Option<String>,
     /// Why Headroom does not apply it here, if so.
     pub refusal: Option<String>,
     /// Touched fields that are no longer as the plan expects.
@@ -344,6 +346,7 @@ impl From<RecommendationPage> for Recommendation {
             evidence: r.proposal.evidence,
             replays: r.proposal.replays,
             schedule: r.proposal.schedule,
+            dismissed_until: r.dismissed_until.map(|t| t.to_string()),
             change_id: change.as_ref().map(|c| c.id.to_string()),
             plan_hash: current.map(|c| c.plan_hash.to_string()),
             requested_by: change.as_ref().map(|c| c.requested_by.clone()),

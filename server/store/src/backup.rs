@@ -31,6 +31,7 @@ const TABLES: &[&str] = &[
     "ledger",
     "benchmarks",
     "benchmark_runs",
+    "deployments",
     "policies",
     "users",
     "credentials",
@@ -57,14 +58,14 @@ pub struct BackupReport {
 }
 
 impl Store {
-    /// Writes everything that is committed into a new file, while others go on reading and writing. The file appears under its name
-    /// once it is whole and checked.
+    /// Writes everything that is committed into a new file, with the schema that it has, while others go on reading and writing. The file
+    /// appears under its name once it is whole and checked.
     ///
     /// # Errors
     /// [`Error::BadBackup`] when there is such a file already or it cannot be written; [`Error::Database`].
     #[boxed]
     pub async fn backup(&self, to: &Path) -> Result<BackupReport> {
-        self.backup_at(i64::MAX, to).await
+        self.backup_at(self.schema_version().await?, to).await
     }
 
     /// The same, of a database whose schema is of this version.

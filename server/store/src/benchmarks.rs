@@ -90,6 +90,15 @@ impl Tx {
         points(self.on(), id, most).await
     }
 
+    /// The benchmarks of a service whose level has stepped, with their steps.
+    ///
+    /// # Errors
+    /// [`Error::Corrupt`].
+    pub async fn stepped_benchmarks(&mut self, service: ServiceId) -> Result<Vec<(BenchmarkId, Vec<BenchmarkStep>)>> {
+        let rows = sql("SELECT id, steps FROM benchmarks WHERE service_id = $1 AND worse IS NOT NULL ORDER BY id").uuid(service.0);
+        rows.all(self.on()).await?.iter().map(|row| Ok((BenchmarkId(row.uuid("id")?), row.json("steps")?))).collect()
+    }
+
     /// Notes what was found in a benchmark's runs.
     ///
     /// # Errors
@@ -169,6 +178,15 @@ impl Store {
         filter.within("b.team", teams);
         let row = filter.sql(&format!("{ROW}{FROM}"), "").maybe(&mut self.read().await?).await?;
         row.map(|row| Ok((benchmark_row(&row)?, row.json("steps")?))).transpose()
+    }
+
+    /// The service that a benchmark measures, if one was named.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn benchmark_service(&self, id: BenchmarkId) -> Result<Option<ServiceId>> {
+        let row = sql("SELECT service_id FROM benchmarks WHERE id = $1").uuid(id.0).maybe(&mut self.read().await?).await?;
+        Ok(row.map(|row| row.maybe_uuid("service_id")).transpose()?.flatten().map(ServiceId))
     }
 
     /// The newest runs of a benchmark, oldest first.

@@ -3,6 +3,9 @@
 use headroom_model::ids::ChangeId;
 use std::path::PathBuf;
 
+/// What PostgreSQL says when it ends a statement.
+const QUERY_CANCELED: &str = "57014";
+
 /// The store's result.
 pub type Result<T> = std::result::Result<T, Error>;
 
@@ -12,6 +15,11 @@ pub enum Error {
     /// The database refused or failed; the source says why, for the log.
     #[error("the database did not answer as it should; the log has the cause")]
     Database(#[source] sqlx::Error),
+    /// PostgreSQL has ended a statement that took longer than [`StoreConfig::statement`](crate::StoreConfig::statement).
+    #[error(
+        "the database took too long over a statement and ended it: nothing of it was kept. Try again; if it stays, find out what keeps the database busy"
+    )]
+    TooSlow,
     /// The database could not be opened.
     #[error("cannot open the database {url}: {source}. {next}")]
     Open {
@@ -32,6 +40,14 @@ pub enum Error {
     #[error("the database has schema {found}, this Headroom knows {known}: start the newer Headroom that wrote it, or restore a backup")]
     NewerSchema {
         /// The schema's version in the database.
+        found: i64,
+        /// The newest version known here.
+        known: i64,
+    },
+    /// The database was written by an older Headroom, and whoever opened it does not change its schema.
+    #[error("the database has schema {found}, this Headroom needs {known}: run `headroom migrate`, which writes a backup first")]
+    OlderSchema {
+        /// The schema's version in the database; 0 where there is none yet.
         found: i64,
         /// The newest version known here.
         known: i64,
@@ -131,7 +147,8 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
-        Self::Database(source)
+        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
+        if code.as_deref() == Some(QUERY_CANCELED) { Self::TooSlow } else { Self::Database(source) }
     }
 }
 

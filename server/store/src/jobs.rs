@@ -10,6 +10,15 @@ use headroom_model::job::{Job, JobScope};
 use headroom_model::view::JobRow;
 
 impl Tx {
+    /// One analysis as it stands now.
+    ///
+    /// # Errors
+    /// [`Error::Database`](crate::Error::Database), [`Error::Corrupt`](crate::Error::Corrupt).
+    pub async fn job(&mut self, id: JobId) -> Result<Option<Job>> {
+        let row = sql("SELECT body FROM optimization_jobs WHERE id = $1").uuid(id.0).maybe(self.on()).await?;
+        row.map(|row| row.json("body")).transpose()
+    }
+
     /// Stores an analysis as it stands, new or not.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use headroom_model::ids::{ChangeId, RecommendationId, ServiceId};
 use headroom_model::job::OptimizationType;
 use headroom_model::recommendation::ExpectedImprovement;
 use headroom_model::time::Timestamp;
-use headroom_model::units::Money;
+use headroom_model::units::{Confidence, Money};
 
 /// Promised and measured, of one change.
 #[derive(Debug, Clone, PartialEq)]
@@ -49,8 +49,17 @@ pub struct TrackRecord {
     pub judged: u32,
     /// Of those, with the promise kept.
     pub kept: u32,
-    /// The sum of the confidences that were given to them.
+}
+
+/// What was said and what came true of one judged change.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Judged {
+    /// The strategy that proposed it.
+    pub strategy: String,
+    /// How sure it was before earlier outcomes corrected it, 0 to 1; where that was not kept, how sure it was.
     pub said: f64,
+    /// Whether the promise was kept.
+    pub kept: bool,
 }
 
 impl Tx {
@@ -102,15 +111,29 @@ impl Store {
     /// # Errors
     /// [`Error::Database`].
     pub async fn track_records(&self) -> Result<Vec<TrackRecord>> {
-        let rows = sql("SELECT strategy, COUNT(*) AS judged, SUM(CASE WHEN kept THEN 1 ELSE 0 END) AS kept, SUM(confidence) AS said \
+        let rows = sql("SELECT strategy, COUNT(*) AS judged, SUM(CASE WHEN kept THEN 1 ELSE 0 END) AS kept \
              FROM outcomes WHERE kept IS NOT NULL GROUP BY strategy ORDER BY strategy")
         .all(&mut self.read().await?)
         .await?;
-        let record = |row: &Row| {
-            let (strategy, said) = (row.text("strategy")?, row.real("said")?);
-            Ok(TrackRecord { strategy, judged: row.count("judged")?, kept: row.count("kept")?, said })
-        };
+        let record =
+            |row: &Row| Ok(TrackRecord { strategy: row.text("strategy")?, judged: row.count("judged")?, kept: row.count("kept")? });
         rows.iter().map(record).collect()
+    }
+
+    /// Every judged change, oldest first: what the next confidence is calibrated by.
+    ///
+    /// # Errors
+    /// [`Error::Database`], [`Error::Corrupt`].
+    pub async fn judged(&self) -> Result<Vec<Judged>> {
+        let rows = sql("SELECT strategy, confidence, promised, kept FROM outcomes WHERE kept IS NOT NULL ORDER BY at, change_id")
+            .all(&mut self.read().await?)
+            .await?;
+        let judged = |row: &Row| {
+            let promised: ExpectedImprovement = row.json("promised")?;
+            let said = promised.uncorrected.map_or(row.real("confidence")?, Confidence::get);
+            Ok(Judged { strategy: row.text("strategy")?, said, kept: row.maybe_bool("kept")?.unwrap_or_default() })
+        };
+        rows.iter().map(judged).collect()
     }
 }
 

@@ -9,6 +9,7 @@ use headroom_model::change::{Change, Substate};
 use headroom_model::ids::{JobId, RecommendationId, ServiceId};
 use headroom_model::job::{OptimizationStatus, OptimizationType};
 use headroom_model::recommendation::{Recommendation, RecommendationState, Risk, UseBar};
+use headroom_model::time::Timestamp;
 use headroom_model::view::{PageOf, RecommendationQuery, RecommendationRow};
 use std::collections::HashMap;
 
@@ -83,9 +84,28 @@ impl Tx {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn set_recommendation_state(&mut self, id: RecommendationId, state: RecommendationState, reason: Option<&str>) -> Result<()> {
+        self.move_recommendation(id, state, reason, None).await
+    }
+
+    /// Puts a recommendation aside, with why, and until when if that is known (cluster time).
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn dismiss_recommendation(&mut self, id: RecommendationId, reason: &str, until: Option<Timestamp>) -> Result<()> {
+        self.move_recommendation(id, RecommendationState::Dismissed, Some(reason), until).await
+    }
+
+    async fn move_recommendation(
+        &mut self,
+        id: RecommendationId,
+        state: RecommendationState,
+        reason: Option<&str>,
+        until: Option<Timestamp>,
+    ) -> Result<()> {
         let mut recommendation = self.recommendation_for_update(id).await?;
         recommendation.state = state;
         recommendation.reason = reason.map(str::to_owned);
+        recommendation.dismissed_until = until;
         sql("UPDATE optimization_recommendations SET state = $2, reason = $3, body = $4 WHERE id = $1")
             .uuid(id.0)
             .text(state.as_str())
@@ -236,6 +256,17 @@ impl Store {
         let rows = sql("SELECT body FROM optimization_recommendations WHERE state <> 'SUPERSEDED' AND service_id AMONG $1 ORDER BY id");
         let rows = rows.uuids(services.iter().map(|id| id.0)).all(&mut self.read().await?).await?;
         rows.iter().map(|row| row.json("body")).collect()
+    }
+
+    /// What was dismissed until a time that has come, by cluster time.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn recommendations_due(&self, now: Timestamp) -> Result<Vec<RecommendationId>> {
+        let rows =
+            sql("SELECT id FROM optimization_recommendations WHERE state = 'DISMISSED' AND body ->> 'dismissed_until' <= $1 ORDER BY id");
+        let rows = rows.text(now.to_string()).all(&mut self.read().await?).await?;
+        rows.iter().map(|row| row.uuid("id").map(RecommendationId)).collect()
     }
 }
 

@@ -26,7 +26,7 @@ pub struct Cluster {
 }
 
 /// What an inventory changed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inventory {
     /// Services that were not there before.
     pub added: u32,
@@ -34,6 +34,8 @@ pub struct Inventory {
     pub changed: u32,
     /// Services that are there no more.
     pub gone: u32,
+    /// Services that run another version than before, which the cluster says now and said then.
+    pub deployed: Vec<(ServiceId, String)>,
 }
 
 /// The columns that [`service_row`] reads.
@@ -94,7 +96,14 @@ impl Tx {
         for service in services {
             match before.remove(&service.id) {
                 Some((same, false)) if same == *service => continue,
-                Some((_, false)) => counts.changed += 1,
+                Some((old, false)) => {
+                    counts.changed += 1;
+                    if let (Some(was), Some(is)) = (old.version(), service.version())
+                        && was != is
+                    {
+                        counts.deployed.push((service.id, is.to_owned()));
+                    }
+                }
                 _ => counts.added += 1,
             }
             upsert(self.on(), service, now).await?;

@@ -26,6 +26,7 @@ const SQLITE: Migrations = &[
     (3, "benchmarks", include_str!("../../../migrations/sqlite/0003_benchmarks.sql")),
     (4, "classes", include_str!("../../../migrations/sqlite/0004_classes.sql")),
     (5, "days", include_str!("../../../migrations/sqlite/0005_days.sql")),
+    (6, "deployments", include_str!("../../../migrations/sqlite/0006_deployments.sql")),
 ];
 const POSTGRES: Migrations = &[
     (1, "first", include_str!("../../../migrations/postgres/0001_first.sql")),
@@ -33,14 +34,17 @@ const POSTGRES: Migrations = &[
     (3, "benchmarks", include_str!("../../../migrations/postgres/0003_benchmarks.sql")),
     (4, "classes", include_str!("../../../migrations/postgres/0004_classes.sql")),
     (5, "days", include_str!("../../../migrations/postgres/0005_days.sql")),
+    (6, "deployments", include_str!("../../../migrations/postgres/0006_deployments.sql")),
 ];
 
 /// How long a writer waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(15);
 /// How long anyone waits for a connection.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// How long PostgreSQL works on one statement, longer than anybody waits for an answer. What goes through the whole database has no limit.
-const STATEMENT: (&str, &str) = ("statement_timeout", "300s");
+/// How long PostgreSQL works on one statement, longer than anybody waits for an answer.
+const STATEMENT: Duration = Duration::from_secs(300);
+/// PostgreSQL's name for that limit.
+const STATEMENT_TIMEOUT: &str = "statement_timeout";
 /// A connection that was used so lately is taken as alive; an older one is asked first. It is asked anyway whenever it is given back.
 const FRESH: Duration = Duration::from_secs(1);
 /// The lock that makes the writers of one PostgreSQL database take turns. Any number will do that nobody else uses.
@@ -53,6 +57,8 @@ pub struct StoreConfig {
     pub url: String,
     /// Connections that read at the same time, at least 1.
     pub readers: u32,
+    /// How long PostgreSQL works on one statement before it ends it. What goes through the whole database has no limit.
+    pub statement: Duration,
     /// Where a backup goes before the schema is changed; beside the database's file without.
     pub backups: Option<PathBuf>,
 }
@@ -67,7 +73,7 @@ impl StoreConfig {
     /// Any address.
     #[must_use]
     pub fn at(url: impl Into<String>) -> Self {
-        Self { url: url.into(), readers: 8, backups: None }
+        Self { url: url.into(), readers: 8, statement: STATEMENT, backups: None }
     }
 
     fn is_postgres(&self) -> bool {
@@ -130,23 +136,64 @@ impl Store {
         Self::open_at(config, i64::MAX).await
     }
 
-    /// Opens the database with the schema of a version, which is at least the one that it has.
+    /// Opens a database whose schema is up to date, or makes a new one: for commands beside a Headroom that may still be the one before.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`Error::OlderSchema`], and then nothing was changed.
     #[boxed]
-    pub(crate) async fn open_at(config: &StoreConfig, version: i64) -> Result<Self> {
-        let pools = if config.is_postgres() { open_postgres(config).await? } else { open_sqlite(config).await? };
-        let store = Self { pools, series: Arc::default(), boundary: Boundary::default() };
-        store.migrate(config, version).await?;
+    pub async fn open_current(config: &StoreConfig) -> Result<Self> {
+        let store = Self::connect(config).await?;
+        match store.known_schema().await? {
+            (found, known) if found > 0 && found < known => Err(Error::OlderSchema { found, known }),
+            _ => store.up_to(config, i64::MAX).await,
+        }
+    }
+
+    /// Opens a database as it is, of this schema or an older one: for what looks at it whatever its age.
+    ///
+    /// # Errors
+    /// As [`Store::open`]; [`Error::OlderSchema`] where there is no schema at all.
+    #[boxed]
+    pub async fn open_as_it_is(config: &StoreConfig) -> Result<Self> {
+        let store = Self::connect(config).await?;
+        let (found, known) = store.known_schema().await?;
+        if found == 0 {
+            return Err(Error::OlderSchema { found, known });
+        }
         store.learn_series().await?;
         Ok(store)
     }
 
-    async fn migrate(&self, config: &StoreConfig, version: i64) -> Result<()> {
-        let all = if self.is_shared() { POSTGRES } else { SQLITE };
+    /// Opens the database with the schema of a version, which is at least the one that it has.
+    #[boxed]
+    pub(crate) async fn open_at(config: &StoreConfig, version: i64) -> Result<Self> {
+        Self::connect(config).await?.up_to(config, version).await
+    }
+
+    async fn connect(config: &StoreConfig) -> Result<Self> {
+        let pools = if config.is_postgres() { open_postgres(config).await? } else { open_sqlite(config).await? };
+        Ok(Self { pools, series: Arc::default(), boundary: Boundary::default() })
+    }
+
+    async fn up_to(self, config: &StoreConfig, version: i64) -> Result<Self> {
+        self.migrate(config, version).await?;
+        self.learn_series().await?;
+        Ok(self)
+    }
+
+    /// The version of the schema, 0 where there is none yet, and the newest that is known here.
+    async fn known_schema(&self) -> Result<(i64, i64)> {
+        let known = self.migrations().last().map_or(0, |m| m.0);
         let found = self.schema_version().await?;
-        let newest = all.last().map_or(0, |m| m.0);
-        if found > newest {
-            return Err(Error::NewerSchema { found, known: newest });
-        }
+        if found > known { Err(Error::NewerSchema { found, known }) } else { Ok((found, known)) }
+    }
+
+    fn migrations(&self) -> Migrations {
+        if self.is_shared() { POSTGRES } else { SQLITE }
+    }
+
+    async fn migrate(&self, config: &StoreConfig, version: i64) -> Result<()> {
+        let (all, (found, _)) = (self.migrations(), self.known_schema().await?);
         let wanted = &all[..all.iter().filter(|m| m.0 <= version).count()];
         if (1..wanted.last().map_or(0, |m| m.0)).contains(&found) {
             let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_micros();
@@ -158,7 +205,7 @@ impl Store {
             Pools::Sqlite { writer, .. } => migrate(writer, wanted).await,
             Pools::Postgres { writers, .. } => {
                 // A connection of its own: a change of schema takes as long as the database is large.
-                let options = writers.connect_options().as_ref().clone().options([(STATEMENT.0, "0")]);
+                let options = writers.connect_options().as_ref().clone().options([(STATEMENT_TIMEOUT, "0")]);
                 let unhurried = PgPoolOptions::new().max_connections(1).connect_with(options).await?;
                 let migrated = migrate(&unhurried, wanted).await;
                 unhurried.close().await;
@@ -323,8 +370,7 @@ async fn open_postgres(config: &StoreConfig) -> Result<Pools> {
     let failed = |source| Error::Open { url: config.without_password(), source, next };
     let options: PgConnectOptions = config.url.parse().map_err(failed)?;
     // A writer or leader that hangs, or whose machine is gone, must not hold up the others for ever.
-    let options = options.application_name("headroom").options([
-        STATEMENT,
+    let options = options.application_name("headroom").options([(STATEMENT_TIMEOUT, config.statement.as_millis())]).options([
         ("idle_in_transaction_session_timeout", "60s"),
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),

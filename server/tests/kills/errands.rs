@@ -1,7 +1,7 @@
 //! People who go on with their work through every restart: each request has an idempotency key and is sent until it is answered.
 
 use headroom_infra::simulator::Client as Simulator;
-use headroom_infra::{Infrastructure, Mutation, Purpose};
+use headroom_infra::{Allowed, Infrastructure, Mutation, Purpose};
 use headroom_model::auth::Teams;
 use headroom_model::ids::{ChangeId, RecommendationId};
 use headroom_model::service::Service;
@@ -79,7 +79,7 @@ impl Api {
         headroom_infra::install_tls();
         let client = Client::builder().no_proxy().timeout(Duration::from_secs(10)).build().unwrap();
         let base = format!("http://127.0.0.1:{port}/api/v1/optimization");
-        Self { base, engineer, approver, client, simulator: Simulator::new(&simulator), restarts, tally }
+        Self { base, engineer, approver, client, simulator: Simulator::new(&simulator, &Allowed::default()), restarts, tally }
     }
 
     /// The services whose replicas Headroom may set, once it has seen the cluster.

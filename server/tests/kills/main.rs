@@ -10,12 +10,15 @@ mod processes;
 mod seeds;
 
 use errands::{Api, Tally};
-use headroom_infra::simulator::Client as Simulator;
+use headroom_infra::simulator::{Client as Simulator, Fault, FaultKind};
+use headroom_infra::{Allowed, Infrastructure, Purpose};
+use headroom_model::change::Substate;
+use headroom_model::ids::{ChangeId, RecommendationId};
 use headroom_server::serve::wall;
 use headroom_store::{Store, StoreConfig};
 use processes::{Place, free_port, listening};
 use seeds::{Dice, Row, Run};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -108,11 +111,16 @@ async fn one_after_the_other(run: &Run, seeds: Vec<u64>, tally: Arc<Tally>, mome
         done.extend(ended.unwrap());
     }
     drop(last);
-    assert_eq!(Simulator::new(&place.simulator).repeats().await.unwrap(), 0, "a write was asked for twice");
+    assert_eq!(simulator(&place).repeats().await.unwrap(), 0, "a write was asked for twice");
     let store = Store::open(&StoreConfig::at(&place.database)).await.unwrap();
     assert_eq!(store.verify_audit(None).await.unwrap().fault, None);
     errands::each_once(&store, &done).await;
     store.close().await;
+}
+
+fn simulator(place: &Place) -> Simulator {
+    headroom_infra::install_tls();
+    Simulator::new(&place.simulator, &Allowed::default())
 }
 
 struct Life {
@@ -192,4 +200,74 @@ async fn what_is_under_way_when_it_is_told_to_end_is_answered() {
     let path = format!("{address}/api/v1/optimization/jobs/{}", job.split('"').next().unwrap());
     let kept = reqwest::Client::new().get(path).bearer_auth(token).send().await.unwrap();
     assert_eq!(kept.status(), 200, "what was answered is there after the next start");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_in_hand_when_it_is_told_to_end_is_made_once_and_found_on_sqlite() {
+    a_write_in_hand_is_made_once_and_found("sqlite").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_write_in_hand_when_it_is_told_to_end_is_made_once_and_found_on_postgres() {
+    a_write_in_hand_is_made_once_and_found("postgres").await;
+}
+
+/// The cluster has written and is slow to say so when the signal comes: the answer is waited for, and kept.
+async fn a_write_in_hand_is_made_once_and_found(database: &str) {
+    let place = Place::new(database, 12, 10).await;
+    let (engineer, approver) = (place.user("engineer", "engineer"), place.user("approver", "approver"));
+    let cluster = simulator(&place);
+    let (mut server, address) = place.serve();
+    let service = cluster
+        .inventory()
+        .await
+        .unwrap()
+        .into_iter()
+        .find(|s| s.managed.refusal().is_none() && s.state.autoscaler.is_none() && s.state.replicas.is_some());
+    let service = service.unwrap();
+    let wanted = (service.state.replicas.unwrap() + 1).to_string();
+    let http = reqwest::Client::new();
+    let post = async |token: &str, path: &str, body: Value| -> Value {
+        let path = format!("{address}/api/v1/optimization/{path}");
+        let began = Instant::now();
+        loop {
+            let answer = http.post(&path).bearer_auth(token).json(&body).send().await.unwrap();
+            let (status, said): (u16, Value) = (answer.status().as_u16(), answer.json().await.unwrap());
+            if status < 300 {
+                return said;
+            }
+            assert!(status == 404 && began.elapsed() < Duration::from_secs(30), "the cluster is seen within a second: {status} {said}");
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    let proposal = json!({ "service_name": service.key.name, "fields": { "replicas": wanted } });
+    let id = post(&engineer, "propose", proposal).await["recommendation_id"].as_str().unwrap().to_owned();
+    let submitted = post(&engineer, &format!("recommendations/{id}/submit"), json!({})).await;
+    let plan = json!({ "plan_hash": submitted["plan_hash"] });
+    let change: ChangeId = submitted["change_id"].as_str().unwrap().parse().unwrap();
+    post(&approver, &format!("recommendations/{id}/approve"), plan.clone()).await;
+    cluster.inject_fault(Fault { kind: FaultKind::SlowAnswer, calls: 1, apply_only: true }).await.unwrap();
+    post(&approver, &format!("recommendations/{id}/apply"), plan).await;
+    while cluster.mutations(change).await.unwrap().is_empty() {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let told = Instant::now();
+    assert!(Command::new("kill").args(["-TERM", &server.0.id().to_string()]).status().unwrap().success());
+    assert!(server.0.wait().unwrap().success());
+    assert!(told.elapsed() > Duration::from_secs(1), "it waited for the cluster's answer: {:?}", told.elapsed());
+    let kept = async || {
+        let store = Store::open(&StoreConfig::at(&place.database)).await.unwrap();
+        let kept = store.latest_change(id.parse::<RecommendationId>().unwrap()).await.unwrap().unwrap();
+        store.close().await;
+        kept
+    };
+    let written = cluster.mutations(change).await.unwrap();
+    assert_eq!(written.iter().map(|m| m.purpose).collect::<Vec<_>>(), [Purpose::Apply]);
+    let found = kept().await;
+    assert_eq!((found.state, found.applied_at), (Substate::Observing, Some(written[0].at)), "{:?}", found.reason);
+    // The next start takes it up where it was.
+    let (_again, _) = place.serve();
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(matches!(kept().await.state, Substate::Observing | Substate::Applied));
+    assert_eq!((cluster.mutations(change).await.unwrap().len(), cluster.repeats().await.unwrap()), (1, 0));
 }

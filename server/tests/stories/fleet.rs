@@ -1,6 +1,7 @@
 //! A fleet with something to decide in two teams.
 
 use crate::app::TestApp;
+use headroom_infra::Allowed;
 use headroom_infra::simulator::{Client, Options, bind};
 use headroom_model::auth::{OpContext, Person, Role, Teams};
 use headroom_model::benchmark::BenchmarkRun;
@@ -44,7 +45,7 @@ impl Fleet {
         tokio::spawn(bound.run(async move {
             let _ = seen.wait_for(|s| *s).await;
         }));
-        let client = Arc::new(Client::connect(&url).await.unwrap());
+        let client = Arc::new(Client::connect(&url, &Allowed::default()).await.unwrap());
         let cluster = Cluster { name: "demo".to_owned(), infrastructure: client.clone(), metrics: client };
         let app = TestApp::bare(vec![cluster], dir).await;
         app.create_users().await;

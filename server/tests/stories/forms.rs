@@ -4,11 +4,14 @@ use crate::app::{Api, TestApp, answer};
 use crate::fleet::{Fleet, Of};
 use headroom_app::App;
 use headroom_model::change::Substate;
+use headroom_model::ids::JobId;
+use headroom_model::job::{Job, JobState};
 use headroom_model::policy::Scope;
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// The forms of a page that call the server, as (address, fields that the page fills in).
 fn forms(page: &str) -> Vec<(String, BTreeSet<String>)> {
@@ -52,6 +55,17 @@ async fn seen(fleet: &Fleet, user: &str, found: &mut BTreeSet<String>) {
     }
 }
 
+/// An analysis that no worker takes up: while it waits, it can be cancelled.
+async fn waits(fleet: &Fleet) {
+    let store = fleet.app.headroom.store();
+    let done = store.job(fleet.own.job.parse().unwrap()).await.unwrap().unwrap();
+    let now = fleet.app.headroom.clocks().wall;
+    let job = Job { id: JobId(Uuid::now_v7()), state: JobState::Queued, created_at: now, completed_at: None, ..done };
+    let mut tx = store.begin().await.unwrap();
+    tx.put_job(&job).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
 async fn reaches(fleet: &Fleet, of: &Of, state: Substate) {
     let id = of.recommendation.parse().unwrap();
     for _ in 0..600 {
@@ -69,6 +83,7 @@ async fn every_form_has_its_key() {
     let (engineer, approver) = (fleet.app.api("engineer").await, fleet.app.api("approver").await);
     let mut found = BTreeSet::new();
     let own = format!("/optimization/recommendations/{}", fleet.own.recommendation);
+    waits(&fleet).await;
     for user in ["engineer", "admin"] {
         seen(&fleet, user, &mut found).await;
     }
@@ -107,6 +122,7 @@ async fn every_form_has_its_key() {
 
     let expected = [
         "analyze",
+        "job/cancel",
         "policy/set",
         "propose",
         "recommendation/apply",

@@ -35,6 +35,7 @@ fn functions(of: &Of) -> Vec<(&'static str, Sent, Permission)> {
         read("benchmark", json!({ "id": of.benchmark })),
         read("benchmark/chart", json!({ "id": of.benchmark })),
         ("analyze", Sent::Form(vec![service()]), P::Analyze),
+        ("job/cancel", Sent::Form(vec![("id", of.job.clone())]), P::Analyze),
         ("propose", Sent::Form(vec![service(), reason(), ("fields[replicas]", "many".to_owned())]), P::Propose),
         act("recommendation/comment", vec![("text", "why?".to_owned())], P::Comment),
         act("recommendation/approve", vec![hash()], P::Approve),

@@ -94,3 +94,33 @@ async fn a_key_has_one_request_and_one_answer() {
     assert_eq!(status, 202, "another person's key is another key");
     assert_ne!(theirs["job_id"], first["job_id"]);
 }
+
+#[tokio::test]
+async fn an_analysis_is_cancelled_once_and_where_it_is_shown() {
+    let app = TestApp::start().await;
+    let api = app.api("engineer").await;
+    let queued = async || {
+        let request = api.request(Method::POST, "/optimization/analyze").json(&json!({ "service_name": "fleet" }));
+        answer(request.send().await.unwrap()).await.1["job_id"].as_str().unwrap().to_owned()
+    };
+    let cancel = async |id: &str, key: &str| {
+        let request = api.request(Method::POST, &format!("/optimization/jobs/{id}/cancel")).header("idempotency-key", key);
+        answer(request.json(&json!({})).send().await.unwrap()).await
+    };
+    let id = queued().await;
+    let (status, first) = cancel(&id, "a").await;
+    let said = (first["status"].as_str(), first["substate"].as_str(), first["reason"].as_str());
+    assert_eq!((status, said), (200, (Some("FAILED"), Some("CANCELLED"), Some("cancelled by engineer"))));
+    assert_eq!(cancel(&id, "a").await, (200, first), "sent again, it has the same answer");
+    let (status, problem) = cancel(&id, "b").await;
+    assert_eq!((status, problem["kind"].as_str()), (409, Some("conflict")), "{problem}");
+
+    let id = queued().await;
+    let mut browser = app.browser("engineer").await;
+    let page = browser.get("/recommendations").await.text().await.unwrap();
+    assert!(page.contains("/fn/job/cancel") && page.contains(&id));
+    assert!(browser.post("/fn/job/cancel", &[("id", id.as_str()), ("key", "once")]).await.status().is_redirection());
+    assert_eq!(api.get(&format!("/optimization/jobs/{id}")).await.1["substate"], "CANCELLED");
+    let page = browser.get("/recommendations").await.text().await.unwrap();
+    assert!(!page.contains("action=\"/fn/job/cancel"), "what has ended cannot be cancelled");
+}

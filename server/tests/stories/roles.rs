@@ -12,6 +12,7 @@ fn acts() -> Vec<(Method, String, Value, Permission)> {
     let on = |verb: &str| format!("/optimization/recommendations/{NOBODY}/{verb}");
     vec![
         (Method::POST, "/optimization/analyze".into(), json!({ "service_name": "nothing" }), Permission::Analyze),
+        (Method::POST, format!("/optimization/jobs/{NOBODY}/cancel"), json!({}), Permission::Analyze),
         (Method::POST, "/optimization/propose".into(), json!({ "service_name": "nothing", "fields": {} }), Permission::Propose),
         (Method::POST, on("submit"), json!({}), Permission::Submit),
         (Method::POST, on("withdraw"), json!({}), Permission::Submit),
@@ -30,6 +31,7 @@ fn acts() -> Vec<(Method, String, Value, Permission)> {
             json!({ "suite": "s", "runs": [{ "benchmark": "b", "unit": "ns", "values": [1.0] }] }),
             Permission::Analyze,
         ),
+        (Method::POST, "/deployments".into(), json!({ "service_name": "nothing", "version": "1.2" }), Permission::Analyze),
         (Method::PUT, "/policy".into(), json!({ "key": "max_recommendations", "value": 7 }), Permission::ManagePolicy),
     ]
 }
@@ -46,7 +48,7 @@ async fn each_role_may_what_it_may_and_is_told_what_is_missing() {
     ];
     for (user, role) in users {
         let api = app.api(user).await;
-        for path in ["/services", "/optimization/recommendations", "/changes", "/audit", "/policy", "/benchmarks"] {
+        for path in ["/services", "/optimization/recommendations", "/changes", "/audit", "/policy", "/benchmarks", "/deployments"] {
             assert_eq!(api.get(path).await.0, 200, "{user} reads {path}");
         }
         for (method, path, body, permission) in acts() {

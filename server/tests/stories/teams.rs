@@ -17,6 +17,7 @@ fn routes(of: &Of) -> Vec<(Method, &'static str, String, Value, Permission)> {
         (Method::GET, "/services/{service_name}", format!("/services/{}", of.service), Value::Null, P::Read),
         (Method::GET, "/services/{service_name}/insights", format!("/services/{}/insights", of.service), Value::Null, P::Read),
         (Method::GET, "/optimization/jobs/{job_id}", format!("/optimization/jobs/{}", of.job), Value::Null, P::Read),
+        (Method::POST, "/optimization/jobs/{job_id}/cancel", format!("/optimization/jobs/{}/cancel", of.job), json!({}), P::Analyze),
         (Method::GET, "/optimization/recommendations/{recommendation_id}", recommendation(""), Value::Null, P::Read),
         (Method::GET, "/benchmarks/{benchmark_id}", format!("/benchmarks/{}", of.benchmark), Value::Null, P::Read),
         (
@@ -24,6 +25,13 @@ fn routes(of: &Of) -> Vec<(Method, &'static str, String, Value, Permission)> {
             "/benchmarks/runs",
             "/benchmarks/runs".into(),
             json!({ "suite": "s", "service_name": of.service, "runs": [{ "benchmark": "b", "unit": "ns", "values": [1.0] }] }),
+            P::Analyze,
+        ),
+        (
+            Method::POST,
+            "/deployments",
+            "/deployments".into(),
+            json!({ "service_name": of.service, "version": "1.2", "commit": "abc" }),
             P::Analyze,
         ),
         (Method::GET, "/policy", format!("/policy?service_name={}", of.service), Value::Null, P::Read),
@@ -50,8 +58,9 @@ fn routes(of: &Of) -> Vec<(Method, &'static str, String, Value, Permission)> {
 }
 
 /// Routes that name no single thing; what they list is looked at in the stories below, and who may set rules in `roles`.
-const OF_NO_ONE_THING: [(&str, &str); 7] = [
+const OF_NO_ONE_THING: [(&str, &str); 8] = [
     ("get", "/benchmarks"),
+    ("get", "/deployments"),
     ("get", "/services"),
     ("get", "/optimization/recommendations"),
     ("get", "/changes"),
@@ -104,13 +113,32 @@ async fn lists_sums_and_pages_are_of_ones_own_team() {
     };
     assert_eq!(benchmarks(&api).await, std::slice::from_ref(&fleet.own.team));
     assert_eq!(benchmarks(&everybody).await.len(), 2);
-    for path in ["/services?limit=200", "/optimization/recommendations?limit=200"] {
+    for of in [&fleet.own, &fleet.other] {
+        assert_eq!(send(&everybody, &Method::POST, "/deployments", &json!({ "service_name": of.service, "version": "9" })).await.0, 200);
+    }
+    let (_, first) = everybody.get("/deployments?limit=1").await;
+    let (_, second) = everybody.get(&format!("/deployments?limit=1&cursor={}", first["next_cursor"].as_str().unwrap())).await;
+    assert_eq!(
+        (&first["items"][0]["service_name"], &second["items"][0]["service_name"]),
+        (&json!(fleet.other.service), &json!(fleet.own.service))
+    );
+    assert_eq!((&second["next_cursor"], &second["items"][0]["source"]), (&Value::Null, &json!("told")));
+    for (field, value) in [("link", "ftp://a"), ("at", "2999-01-01T00:00:00Z"), ("version", "")] {
+        let mut deploy = json!({ "service_name": fleet.own.service, "version": "9" });
+        deploy[field] = json!(value);
+        let (status, problem) = send(&everybody, &Method::POST, "/deployments", &deploy).await;
+        assert_eq!((status, problem["field"].as_str()), (422, Some(field)), "{problem}");
+    }
+    for path in ["/services?limit=200", "/optimization/recommendations?limit=200", "/deployments?limit=200"] {
         let teams = async |api: &Api<'_>| -> BTreeSet<String> {
             let (_, list) = api.get(path).await;
             list["items"].as_array().unwrap().iter().map(|i| team_of[&text(i, "service_name")].clone()).collect()
         };
         assert_eq!(teams(&api).await, BTreeSet::from([fleet.own.team.clone()]), "{path}");
         assert!(teams(&everybody).await.len() > 1, "{path}");
+        if path.starts_with("/deployments") {
+            continue;
+        }
         let (_, asked) = api.get(&format!("{path}&team={}", fleet.other.team)).await;
         assert_eq!(asked["items"], json!([]), "{path}: asking for another team finds nothing");
     }

@@ -40,7 +40,7 @@ async fn what_one_process_began_another_ends() {
     let after = decides.until(&path, |r| ["OBSERVING", "APPLIED"].contains(&r["substate"].as_str().unwrap_or_default())).await;
     assert!(began.elapsed() < Duration::from_secs(60), "taken over after {:?}", began.elapsed());
     let change: headroom_model::ids::ChangeId = text(&after, "change_id").parse().unwrap();
-    let seen = Simulator::connect(&place.simulator).await.unwrap().mutations(change).await.unwrap();
+    let seen = Simulator::connect(&place.simulator, &headroom_infra::Allowed::default()).await.unwrap().mutations(change).await.unwrap();
     assert_eq!(seen.len(), 1, "{seen:?}");
 
     // The one that is left also looks at the cluster now.

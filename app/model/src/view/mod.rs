@@ -3,6 +3,7 @@
 mod audit;
 mod benchmarks;
 mod changes;
+mod deployments;
 mod insights;
 mod overview;
 mod people;
@@ -12,6 +13,7 @@ mod services;
 pub use audit::{AuditQuery, AuditRow};
 pub use benchmarks::{BenchmarkPage, BenchmarkPoint, BenchmarkQuery, BenchmarkRow};
 pub use changes::{ChangeQuery, ChangeRow};
+pub use deployments::DeploymentQuery;
 pub use insights::{Ahead, Anomaly, Causes, Comparison, Expected, Forecast, Insights, Measure, Outlook, RunsOut, ServiceClass, Suspect};
 pub use overview::{Attention, HeadroomDot, Overview, TeamCost};
 pub use people::{Account, Enrolment, SessionRow, TokenRow, UserRow};
@@ -78,7 +80,7 @@ pub struct Frame {
 /// A small message that something changed: readers fetch anew what they show.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveEvent {
-    /// `samples`, `recommendations`, `changes`, `jobs`, `policy`, `users`.
+    /// `samples`, `recommendations`, `changes`, `deployments`, `jobs`, `policy`, `users`.
     pub topic: String,
     /// Grows with every message.
     pub rev: u64,

@@ -14,10 +14,13 @@ enum Method {
     Theta,
 }
 
-/// What a method forecast from every origin.
+/// What a method forecast.
 pub(super) struct Candidate {
     pub name: String,
+    /// One for each origin of the plan from `from` on.
     pub paths: Paths,
+    /// The place of the first origin that it had enough before.
+    pub from: usize,
 }
 
 impl Method {
@@ -81,23 +84,38 @@ fn long_lags(seasons: &[usize]) -> Vec<usize> {
     lags
 }
 
-/// What every method forecast, those with too short a past or no finite answer left out. Positive series are also forecast in their
-/// logarithm, where what grows together is added.
+/// What every method forecast, those with too short a past or no finite answer left out.
 pub(super) fn all(past: &Past<'_>, plan: &Plan) -> Vec<Candidate> {
+    let mut out = tried(past, plan, 0, methods(past.seasons));
+    if let Some(young) = plan.young {
+        let seasons = [past.seasons, &[young.season]].concat();
+        let mut more = methods(&seasons);
+        more.retain(|(_, method)| !matches!(method, Method::Naive(m) if *m != young.season));
+        let seasonal = more.iter_mut().filter(|(_, method)| !matches!(method, Method::Naive(_)));
+        seasonal.for_each(|(name, _)| *name += &format!(" by {}", young.season));
+        out.extend(tried(&Past { seasons: &seasons, ..*past }, plan, young.from, more));
+    }
+    out
+}
+
+/// What these methods forecast from the origins from the place `from` on. Positive series are also forecast in their logarithm, where what
+/// grows together is added.
+fn tried(past: &Past<'_>, plan: &Plan, from: usize, methods: Vec<(String, Method)>) -> Vec<Candidate> {
+    let origins = &plan.origins[from..];
     let positive = past.values.iter().all(|v| *v > 0.0);
     let logarithms: Vec<f64> = if positive { past.values.iter().map(|v| v.ln()).collect() } else { Vec::new() };
     let logged = Past { values: &logarithms, ..*past };
     let mut out = Vec::new();
-    for (name, method) in methods(past.seasons) {
+    for (name, method) in methods {
         if positive && !matches!(method, Method::Naive(_)) {
-            let mut paths = method.roll(&logged, &plan.origins, plan.horizon);
+            let mut paths = method.roll(&logged, origins, plan.horizon);
             paths.iter_mut().flatten().flatten().for_each(|v| *v = v.exp());
-            out.extend(paths.map(|paths| Candidate { name: format!("log {name}"), paths }));
+            out.extend(paths.map(|paths| Candidate { name: format!("log {name}"), paths, from }));
         }
-        let paths = method.roll(past, &plan.origins, plan.horizon);
-        out.extend(paths.map(|paths| Candidate { name, paths }));
+        let paths = method.roll(past, origins, plan.horizon);
+        out.extend(paths.map(|paths| Candidate { name, paths, from }));
     }
-    let ranges: Vec<(f64, f64)> = plan.origins.iter().map(|o| past.believable(*o)).collect();
+    let ranges: Vec<(f64, f64)> = origins.iter().map(|o| past.believable(*o)).collect();
     for (path, (low, high)) in out.iter_mut().flat_map(|c| c.paths.iter_mut().zip(&ranges)) {
         // Also pulls back what a logarithm let grow without bound; not-a-number stays.
         path.iter_mut().for_each(|v| *v = v.clamp(*low, *high));

@@ -22,26 +22,37 @@ pub(super) fn mix(past: &Past<'_>, plan: &Plan) -> Mixed {
         // Nothing tells the methods apart: the simplest, which is the first.
         candidates.truncate(1);
     }
-    let errors: Vec<f64> = candidates.iter().map(|c| error(c, past, plan)).collect();
+    let errors = errors(&candidates, past, plan);
     let mut parts: Vec<(f64, &Candidate)> = shares(&errors).into_iter().zip(&candidates).filter(|(w, _)| *w > 0.0).collect();
     parts.sort_by(|a, b| b.0.total_cmp(&a.0));
     let mut paths: Paths = plan.origins.iter().map(|_| vec![0.0; plan.horizon]).collect();
-    for (weight, candidate) in &parts {
-        for (sum, value) in paths.iter_mut().flatten().zip(candidate.paths.iter().flatten()) {
-            *sum += weight * value;
+    for (i, (path, origin)) in paths.iter_mut().zip(&plan.origins).enumerate() {
+        // What has no path from here yet leaves its weight to the others.
+        let here: Vec<(f64, &[f64])> =
+            parts.iter().filter_map(|(w, c)| Some((*w, c.paths.get(i.checked_sub(c.from)?)?.as_slice()))).collect();
+        let all: f64 = here.iter().map(|(w, _)| w).sum();
+        for (weight, own) in here {
+            path.iter_mut().zip(own).for_each(|(sum, value)| *sum += weight / all * value);
         }
-    }
-    for (path, origin) in paths.iter_mut().zip(&plan.origins) {
         let (low, high) = past.believable(*origin);
         path.iter_mut().for_each(|v| *v = v.clamp(low, high));
     }
     Mixed { paths, weights: parts.iter().map(|(w, c)| (c.name.clone(), *w)).collect() }
 }
 
-/// The mean absolute error over all steps that are known after the earlier origins; 1 without any.
-fn error(candidate: &Candidate, past: &Past<'_>, plan: &Plan) -> f64 {
+/// What each candidate got wrong. One that was tried from later origins only is measured by what the best of the others got wrong from
+/// the same ones: some are harder than others.
+fn errors(candidates: &[Candidate], past: &Past<'_>, plan: &Plan) -> Vec<f64> {
+    let whole: Vec<f64> = candidates.iter().map(|c| error(c, c.from, past, plan)).collect();
+    let best = (0..candidates.len()).filter(|i| candidates[*i].from == 0).min_by(|a, b| whole[*a].total_cmp(&whole[*b]));
+    let harder = |from: usize| best.map_or(1.0, |b| whole[b] / error(&candidates[b], from, past, plan).max(f64::MIN_POSITIVE));
+    candidates.iter().zip(&whole).map(|(c, e)| if c.from > 0 { e * harder(c.from) } else { *e }).collect()
+}
+
+/// The mean absolute error over all steps that are known after the earlier origins from the place `from` on; 1 without any.
+fn error(candidate: &Candidate, from: usize, past: &Past<'_>, plan: &Plan) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
-    for (origin, path) in plan.earlier().iter().zip(&candidate.paths) {
+    for (origin, path) in plan.earlier()[from..].iter().zip(&candidate.paths[from - candidate.from..]) {
         for (t, value) in (*origin..plan.end).zip(path).filter(|(t, _)| past.real[*t]) {
             sum += (past.values[t] - value).abs();
             count += 1.0;

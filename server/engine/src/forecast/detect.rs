@@ -99,7 +99,7 @@ fn calendar(y: &[f64], season: usize) -> usize {
 }
 
 /// Seven of a season (a week of days), or twenty-four (a day of hours), where what the season leaves over repeats
-/// better than between the seasons before and after. Generous: methods that use it in vain lose their weight.
+/// better than between the seasons before and after; all but one of the season has to be there twice. Generous: methods that use it in vain lose their weight.
 fn longer(y: &[f64], season: usize) -> Option<usize> {
     let mut sums = vec![(0.0, 0.0); season];
     for (t, v) in y.iter().enumerate() {
@@ -109,6 +109,6 @@ fn longer(y: &[f64], season: usize) -> Option<usize> {
     let rest: Vec<f64> = y.iter().enumerate().map(|(t, v)| v - sums[t % season].0 / sums[t % season].1).collect();
     let all = product(&rest, 0);
     let at = |k: usize| at_lag(&rest, k * season, all);
-    let repeats = |k: &usize| 2 * k * season <= rest.len() && at(*k) > (at(k - 1) + at(k + 1)) / 2.0;
+    let repeats = |k: &usize| 2 * k * season <= rest.len() + season && at(*k) > (at(k - 1) + at(k + 1)) / 2.0;
     MULTIPLES.into_iter().find(|k| all > 0.0 && repeats(k)).map(|k| k * season)
 }

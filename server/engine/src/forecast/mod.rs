@@ -99,7 +99,8 @@ impl Past<'_> {
 /// Forecasts `horizon` steps after the last of `values`.
 ///
 /// `values`: one per step, oldest first, `NaN` (or not finite) is a gap. `seasons`: lengths in steps in any order, none for a series
-/// without; [`detect_seasons`] finds them. Those that the series does not hold twice before the first tried origin are left out.
+/// without; [`detect_seasons`] finds them. Those that the series does not hold twice are left out; one that it holds twice, but not before the
+/// first tried origin, counts as far as what knows it was nearer from the later ones.
 ///
 /// # Errors
 /// [`Refusal`] names what cannot be forecast.
@@ -124,7 +125,7 @@ fn answer(prepared: &Prepared, plan: &Plan, mut paths: Paths, weights: Vec<(Stri
     let n = prepared.values.len();
     let path = paths.pop().unwrap_or_default();
     let starts: Vec<usize> = plan.earlier().iter().map(|o| n - factor * (plan.end - o)).collect();
-    let seasons: Vec<usize> = plan.seasons.iter().map(|m| m * factor).collect();
+    let seasons: Vec<usize> = plan.seasons.iter().copied().chain(plan.young.map(|y| y.season)).map(|m| m * factor).collect();
     let tried = interval::Tried { paths: &paths, starts: &starts, period: seasons.first().copied().unwrap_or(1) };
     let spread = interval::half_widths(&prepared.values, &prepared.real, &tried, horizon);
     let floor = if prepared.values.iter().all(|v| *v >= 0.0) { 0.0 } else { f64::NEG_INFINITY };

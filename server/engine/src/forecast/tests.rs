@@ -45,6 +45,36 @@ fn intervals_cover_what_they_say() {
 }
 
 #[test]
+fn two_weeks_are_enough_for_a_week_where_it_helps() {
+    let (mut with, mut without) = (0.0, 0.0);
+    for n in [14 * 24 - 1, 15 * 24 + 7, 18 * 24, 20 * 24, 28 * 24] {
+        for seed in 0..4 {
+            let y = week(seed, n + 168);
+            let ahead = |seasons: &[usize]| mean_error(&forecast(&y[..n], seasons, 168).unwrap().mean, &y[n..]);
+            with += ahead(&[24, 168]);
+            without += ahead(&[24]);
+        }
+        let found = forecast(&week(9, n), &[24, 168], 168).unwrap();
+        assert_eq!(found.seasons, [24, 168]);
+        assert!(found.weights.iter().filter(|w| w.0.contains("168")).map(|w| w.1).sum::<f64>() > 0.5, "{n}: {:?}", found.weights);
+    }
+    assert!(with < 0.5 * without, "a quieter weekend is known: off by {with} with the week, {without} without");
+}
+
+#[test]
+fn a_week_that_is_none_does_no_harm() {
+    let (mut with, mut without) = (0.0, 0.0);
+    for (seed, n) in [(1, 14 * 24), (2, 16 * 24), (3, 20 * 24), (4, 28 * 24)] {
+        let daily = |t: usize| 100.0 + 40.0 * (t as f64 / 24.0 * std::f64::consts::TAU).sin();
+        let y: Vec<f64> = noise(seed, n + 168, 4.0).iter().enumerate().map(|(t, e)| daily(t) + e).collect();
+        let ahead = |seasons: &[usize]| mean_error(&forecast(&y[..n], seasons, 168).unwrap().mean, &y[n..]);
+        with += ahead(&[24, 168]);
+        without += ahead(&[24]);
+    }
+    assert!(with < 1.05 * without, "off by {with} with a week that is none, {without} without");
+}
+
+#[test]
 fn the_future_of_a_series_changes_nothing_before_it() {
     // The same origin within a longer series: what a method forecasts there must not depend on what follows.
     let y = week(3, 700);
@@ -52,7 +82,7 @@ fn the_future_of_a_series_changes_nothing_before_it() {
     let seasons = [24, 168];
     let mut other = y.clone();
     other[520..].iter_mut().for_each(|v| *v = 500.0 - *v);
-    let plan = origins::Plan { origins: vec![500, 520, 700], seasons: seasons.to_vec(), horizon: 20, end: 700 };
+    let plan = origins::Plan { origins: vec![500, 520, 700], seasons: seasons.to_vec(), young: None, horizon: 20, end: 700 };
     let of = |values: &[f64]| candidates::all(&Past { values, real: &real, seasons: &seasons }, &plan);
     let (a, b) = (of(&y), of(&other));
     assert!(a.len() > 10);

@@ -3,8 +3,9 @@
 //! Once a day, from what came before, each service that has no recommendation in its week of proof gets the value that the product would
 //! propose, where that is worth it.
 
-use super::confidence::{Confidence, Record};
+use super::confidence::Confidence;
 use super::needs::{Needs, Now};
+use super::record::{Record, Told};
 use super::{Day, Resource, Usage, days};
 use crate::samples::Samples;
 use headroom_model::metric::{Metric, Unit};
@@ -36,6 +37,8 @@ pub struct Claim {
     pub promised: f64,
     /// How sure, and why.
     pub confidence: Confidence,
+    /// How sure before what had come of earlier ones corrected it, 0 to 1.
+    pub uncorrected: f64,
     /// Whether it was right over the next 7 days, or those of them that are known; `None` where none is.
     pub success: Option<bool>,
 }
@@ -99,15 +102,12 @@ pub fn claims(metric: Metric, candidates: &[Candidate<'_>], policy: &Policy) -> 
 /// What is known at 00:00 of a day of the recommendations made before. One whose week is not over counts for the part of it that has
 /// gone; one that has failed already counts in full.
 fn record(judge: &Judge<'_>, known: &[Option<Known<'_>>], made: &[Claim], day: i64) -> Record {
-    let mut record = Record::default();
-    for claim in made {
-        let Some(k) = &known[claim.service] else { continue };
-        let gone = (day - claim.at / DAY).min(PROOF);
-        if let Some(kept) = judge.kept(k, claim, day * DAY) {
-            record.add(claim.confidence.value, kept, if kept { gone as f64 / PROOF as f64 } else { 1.0 });
-        }
-    }
-    record
+    let told = made.iter().filter_map(|claim| {
+        let kept = judge.kept(known[claim.service].as_ref()?, claim, day * DAY)?;
+        let gone = (day - claim.at / DAY).min(PROOF) as f64 / PROOF as f64;
+        Some(Told { said: claim.uncorrected, kept, weight: if kept { gone } else { 1.0 } })
+    });
+    told.collect()
 }
 
 impl<'p> Known<'p> {
@@ -146,12 +146,14 @@ impl Judge<'_> {
         let current = known.current(day * DAY)?;
         let now = Now { value: current, least: self.policy.recommendation_threshold / 100.0, round: |v| v };
         let value = known.needs.decide(Some(&now), record).filter(|v| known.needs.is_worth(*v, &now))?;
-        let confidence = known.needs.confidence(value).corrected(record);
+        let sure = known.needs.confidence(value);
+        let uncorrected = sure.value;
+        let confidence = sure.corrected(record);
         if confidence.value < self.policy.confidence_threshold {
             return None;
         }
         let promised = 1.0 - value / current;
-        let mut claim = Claim { service, at: day * DAY, current, value, promised, confidence, success: None };
+        let mut claim = Claim { service, at: day * DAY, current, value, promised, confidence, uncorrected, success: None };
         claim.success = self.kept(known, &claim, i64::MAX);
         Some(claim)
     }

@@ -1,28 +1,30 @@
 //! How likely a recommendation keeps its promise.
 //!
-//! Of a value that is to hold for the next week: `logit(confidence) = A + B · ln(1 + margin / (movement + 0.05)) + shift`
+//! Of a value that is to hold for the next week: `logit(confidence) = A + B · ln(1 + margin / (movement + 0.05))`,
+//! or `A + C · margin / (movement + 0.05)` where the margin is negative.
 //!
 //! `margin` is the logarithm of the value over the level that the last days needed, `movement` how much that level moves from
-//! day to day (standard deviation of its logarithm, drawn towards a tenth where few days are known). The two constants were
+//! day to day (standard deviation of its logarithm, drawn towards a tenth where few days are known). The constants were
 //! fitted by logistic regression on what a value would have been enough for, over bitbrains, PlanetLab, NAB, WorldCup98
-//! and the OpenShift containers, each data set with the same weight per square root of its size. `shift` comes from the outcomes that are known so far
-//! in the fleet at hand: it moves the mean of what was said to what came true, cautiously (Platt's scaling, of the
-//! intercept only). It corrects every promise.
+//! and the OpenShift containers, each data set with the same weight per square root of its size. Of all that a machine has, nothing can be short.
+//!
+//! Every promise is corrected by what came of earlier ones in the fleet at hand: [`Record`].
 //!
 //! Of a promise that rests on a relation (latency falls with the cause): [`Relation`].
 
+use super::record::Record;
 use crate::words::{many, number, percent};
 use headroom_model::recommendation::Driver;
-use std::collections::BTreeMap;
 
-/// The two constants of the formula.
+/// The constants of the formula.
 const A: f64 = 1.3;
 const B: f64 = 1.55;
+const C: f64 = 2.5;
 /// Movement that every service is taken to have, and that of a service of which one day is known.
 const LEAST_MOVEMENT: f64 = 0.05;
 const FIRST_MOVEMENT: f64 = 0.1;
-/// Outcomes as which the shipped constants count.
-const PRIOR: f64 = 20.0;
+/// The confidence in all that a machine has. What is left is for readings that are wrong.
+pub(super) const WHOLE: f64 = 0.99;
 
 /// A probability with what drives it.
 #[derive(Debug, Clone, PartialEq)]
@@ -31,60 +33,6 @@ pub struct Confidence {
     pub value: f64,
     /// In plain words, the strongest first.
     pub drivers: Vec<Driver>,
-}
-
-/// What was said and what came true, of recommendations of the same fleet whose outcome is known.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub struct Record {
-    /// Outcomes; one that is still open counts for the part of its week that has gone.
-    pub outcomes: f64,
-    /// Of these, kept.
-    pub kept: f64,
-    /// The sum of the confidences that were given to them.
-    pub said: f64,
-}
-
-impl Record {
-    /// Takes in an outcome, or the part `weight` of one.
-    pub fn add(&mut self, said: f64, kept: bool, weight: f64) {
-        self.outcomes += weight;
-        self.said += said * weight;
-        self.kept += if kept { weight } else { 0.0 };
-    }
-
-    /// A confidence moved to where those before it came true.
-    #[must_use]
-    pub fn correct(&self, said: f64) -> f64 {
-        let shift = self.shift();
-        if shift == 0.0 { said } else { 1.0 / (1.0 + (-(logit(said.clamp(1e-6, 1.0 - 1e-6)) + shift)).exp()) }
-    }
-
-    fn shift(&self) -> f64 {
-        if self.outcomes <= 0.0 {
-            return 0.0;
-        }
-        let said = (self.said / self.outcomes).clamp(0.01, 0.99);
-        let true_share = ((self.kept + PRIOR * said) / (self.outcomes + PRIOR)).clamp(0.01, 0.99);
-        logit(true_share) - logit(said)
-    }
-}
-
-/// The records of a fleet, by strategy.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Records(BTreeMap<String, Record>);
-
-impl Records {
-    /// The record of a strategy; empty where it has none.
-    #[must_use]
-    pub fn of(&self, strategy: &str) -> Record {
-        self.0.get(strategy).copied().unwrap_or_default()
-    }
-}
-
-impl FromIterator<(String, Record)> for Records {
-    fn from_iter<T: IntoIterator<Item = (String, Record)>>(records: T) -> Self {
-        Self(records.into_iter().collect())
-    }
 }
 
 /// How much a level moves from day to day: standard deviation of the logarithms, drawn towards a tenth as if one more day
@@ -122,6 +70,14 @@ pub fn confidence(ratio: f64, movement: f64, days: usize) -> Confidence {
     Confidence { value, drivers }.sorted()
 }
 
+/// The confidence in a value that is all its machine has.
+pub(super) fn whole() -> Confidence {
+    Confidence {
+        value: WHOLE,
+        drivers: vec![Driver { text: "it is all that the machine has".to_owned(), effect: WHOLE - chance(1.0, FIRST_MOVEMENT) }],
+    }
+}
+
 /// The confidence in a young service: no more than Laplace's rule gives after as many days that all held.
 pub(super) fn bounded(sure: Confidence, days: f64) -> Confidence {
     sure.at_most((days + 1.0) / (days + 2.0), format!("only {} h of it are known", number(24.0 * days, 0)))
@@ -133,11 +89,9 @@ impl Confidence {
     pub fn corrected(mut self, record: &Record) -> Self {
         let before = self.value;
         self.value = record.correct(before);
-        if record.outcomes < 1.0 {
-            return self;
-        }
-        let (kept, outcomes) = (percent(record.kept / record.outcomes), number(record.outcomes, 0));
-        let text = format!("{kept} of {outcomes} recommendations like it kept their promise so far");
+        let Some(like) = record.like(before).filter(|like| like.outcomes >= 1.0) else { return self };
+        let (kept, outcomes) = (percent(like.kept / like.outcomes), number(like.outcomes, 0));
+        let text = format!("{kept} of {outcomes} recommendations that were about as sure kept their promise so far");
         let effect = self.value - before;
         self.because(text, effect)
     }
@@ -207,16 +161,14 @@ impl Relation {
 
 /// The chance of the formula above.
 pub(super) fn chance(ratio: f64, movement: f64) -> f64 {
-    let room = (ratio.ln().max(0.0) / (movement + LEAST_MOVEMENT)).ln_1p();
-    1.0 / (1.0 + (-(A + B * room)).exp())
-}
-
-fn logit(p: f64) -> f64 {
-    (p / (1.0 - p)).ln()
+    let margin = ratio.ln() / (movement + LEAST_MOVEMENT);
+    let room = if margin < 0.0 { C * margin } else { B * margin.ln_1p() };
+    1.0 / (1.0 + (-(A + room)).exp())
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::record::Told;
     use super::*;
 
     #[test]
@@ -225,21 +177,21 @@ mod tests {
         // ln 1.5 = 0.405465; over 0.15: 2.70310; ln(1 + that) = 1.30917; 1.3 + 1.55 · 1.30917 = 3.32921.
         assert!((found.value - 1.0 / (1.0 + (-3.32921f64).exp())).abs() < 1e-4, "{found:?}");
         assert_eq!(found.drivers.len(), 2);
+        // ln 0.8 = −0.223144; over 0.15: −1.48762; 1.3 − 2.5 · 1.48762 = −2.41906.
+        assert!((confidence(0.8, 0.1, 7).value - 1.0 / (1.0 + 2.41906f64.exp())).abs() < 1e-4, "less than was needed will hardly do");
     }
 
     #[test]
     fn more_room_and_less_movement_and_kept_promises_make_it_surer() {
-        let none = Record::default();
+        let none = Record::none();
         let c = |ratio, movement, record: &Record| confidence(ratio, movement, 7).corrected(record).value;
-        assert!(c(1.5, 0.1, &none) > c(1.2, 0.1, &none));
-        assert!(c(1.5, 0.1, &none) > c(1.5, 0.5, &none));
-        let (mut good, mut bad) = (Record::default(), Record::default());
-        (0..100).for_each(|i| good.add(0.9, i != 0, 1.0));
-        (0..100).for_each(|i| bad.add(0.9, i % 2 == 0, 1.0));
-        assert!(c(1.5, 0.1, &good) > c(1.5, 0.1, &none) && c(1.5, 0.1, &bad) < c(1.5, 0.1, &none));
+        assert!(c(1.5, 0.1, none) > c(1.2, 0.1, none));
+        assert!(c(1.5, 0.1, none) > c(1.5, 0.5, none));
+        let record = |kept: fn(usize) -> bool| (0..100).map(|i| Told { said: 0.9, kept: kept(i), weight: 1.0 }).collect::<Record>();
+        let (good, bad) = (record(|i| i != 0), record(|i| i % 2 == 0));
+        assert!(c(1.5, 0.1, &good) > c(1.5, 0.1, none) && c(1.5, 0.1, &bad) < c(1.5, 0.1, none));
         let found = confidence(1.5, 0.1, 7).corrected(&bad);
-        assert!(found.drivers.iter().any(|d| d.effect < 0.0 && d.text.contains("50 %")), "{found:?}");
-        assert_eq!(Records::default().of("cpu"), none);
+        assert!(found.drivers.iter().any(|d| d.effect < 0.0 && d.text.starts_with("50 % of 100")), "{found:?}");
     }
 
     #[test]

@@ -56,6 +56,13 @@ impl<'a> Day<'a> {
         above
     }
 
+    /// What is above a value, summed over the samples, in the unit of the metric.
+    pub fn lacking(&self, value: f64) -> f64 {
+        let mut lacking = 0.0;
+        self.each(|v, n| lacking += f64::from(n) * (f64::from(v) - value).max(0.0));
+        lacking
+    }
+
     /// The newest sample; 0 without any.
     pub fn newest(&self) -> f32 {
         match self.uses {
@@ -147,6 +154,7 @@ mod tests {
             prop_assert_eq!(Spread::of(&values).count, timed.count());
             prop_assert_eq!((kept.count(), kept.peak(), kept.share_seen()), (timed.count(), timed.peak(), timed.share_seen()));
             prop_assert_eq!((kept.above(10.0), kept.above(0.0)), (timed.above(10.0), timed.above(0.0)));
+            prop_assert_eq!(kept.lacking(10.0), timed.lacking(10.0));
             let (a, b) = (kept.quantile(q).unwrap(), timed.quantile(q).unwrap());
             prop_assert!((a - b).abs() < 1e-9, "{} {}", a, b);
             let (mut one, mut other) = (Histogram::default(), Histogram::default());

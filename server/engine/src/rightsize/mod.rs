@@ -11,6 +11,7 @@ mod demand;
 mod memory;
 mod needs;
 mod peers;
+pub mod record;
 mod walk;
 
 pub(crate) use day::{Day, Uses, days, running_share, whole};

@@ -3,7 +3,8 @@
 //! A value is measured against the largest need of the last days: the [`confidence`](super::confidence) in it grows with its ratio to that.
 //! Proposed is the least ratio that is [`SURE`], whatever there is today, and never less than what policy puts under it.
 
-use super::confidence::{Confidence, Record, bounded, chance, confidence, movement};
+use super::confidence::{Confidence, WHOLE, bounded, chance, confidence, movement, whole};
+use super::record::Record;
 use super::{Day, Resource, running_share};
 use crate::features::HALF_LIFE_DAYS;
 use crate::histogram::Histogram;
@@ -128,8 +129,16 @@ impl<'p> Needs<'p> {
         self.days[..self.days.len() - usize::from(begun)].iter().map(|d| d.level).collect()
     }
 
+    /// Whether a value is all that the machine has, which no use was seen to go beyond.
+    fn is_whole(&self, value: f64) -> bool {
+        self.share && value >= 1.0 && self.days.iter().all(|d| d.level <= 1.0)
+    }
+
     /// How sure a value is to hold for a week, before the record of the fleet corrects it.
     pub fn confidence(&self, value: f64) -> Confidence {
+        if self.is_whole(value) && self.level().is_some() {
+            return whole();
+        }
         let levels = self.levels();
         let sure = confidence(value / self.level().unwrap_or(f64::NAN), movement(&levels), levels.len());
         let seen = self.seen();
@@ -150,7 +159,8 @@ impl<'p> Needs<'p> {
         let (moves, seen) = (movement(&self.levels()), self.seen());
         let most = if self.share { level.max(1.0) } else { f64::INFINITY };
         let floor = self.floor();
-        let least = |sure: f64| RATIOS.into_iter().find(|ratio| seen >= YOUNG && record.correct(chance(*ratio, moves)) >= sure);
+        let said = |ratio: f64| if self.is_whole(level * ratio) { WHOLE } else { chance(ratio, moves) };
+        let least = |sure: f64| RATIOS.into_iter().find(|ratio| seen >= YOUNG && record.correct(said(*ratio)) >= sure);
         let wanted = least(SURE).unwrap_or(UNSURE);
         let times = match now {
             None => wanted.min(UNSURE),
@@ -188,12 +198,12 @@ mod tests {
         let policy = Policy::default();
         let steady = needs(&policy, Resource::Cpu, 14 * 288, |i| 1.0 - 0.2 * noise(i));
         let level = steady.level().unwrap();
-        let none = Record::default();
-        let value = steady.decide(Some(&now(10.0)), &none).unwrap();
+        let none = Record::none();
+        let value = steady.decide(Some(&now(10.0)), none).unwrap();
         let next = RATIOS.iter().rev().find(|r| **r * level < value - 1e-9).unwrap();
         assert!(steady.confidence(value).value >= SURE && steady.confidence(next * level).value < SURE, "{value}");
         for there in [value, 1.5, 4.0] {
-            assert_eq!(steady.decide(Some(&now(there)), &none), Some(value), "what was applied stays");
+            assert_eq!(steady.decide(Some(&now(there)), none), Some(value), "what was applied stays");
         }
         assert!(!steady.is_worth(value, &now(value)) && steady.is_worth(value, &now(2.0)));
     }
@@ -201,8 +211,8 @@ mod tests {
     #[test]
     fn what_moves_needs_more_room_and_what_has_just_begun_does_not_move() {
         let policy = Policy::default();
-        let none = Record::default();
-        let size = |needs: &Needs<'_>| needs.decide(None, &none).unwrap() / needs.level().unwrap();
+        let none = Record::none();
+        let size = |needs: &Needs<'_>| needs.decide(None, none).unwrap() / needs.level().unwrap();
         let steady = needs(&policy, Resource::Memory, 10 * 288, |_| 1e9);
         let moving = needs(&policy, Resource::Memory, 10 * 288, |i| if (i / 288) % 2 == 0 { 1e9 } else { 1.3e9 });
         assert!(size(&moving) > size(&steady));
@@ -213,22 +223,22 @@ mod tests {
     #[test]
     fn a_cure_and_a_first_request_are_bounded_and_never_below_the_floor() {
         let policy = Policy::default();
-        let none = Record::default();
+        let none = Record::none();
         let wild = needs(&policy, Resource::Cpu, 6 * 288, |i| if (i / 288) % 2 == 0 { 0.1 } else { 1.0 });
         let level = wild.level().unwrap();
-        for decided in [wild.decide(Some(&now(0.2)), &none), wild.decide(None, &none)] {
+        for decided in [wild.decide(Some(&now(0.2)), none), wild.decide(None, none)] {
             assert!((level..=UNSURE * level).contains(&decided.unwrap()), "{decided:?}");
         }
         let spike = needs(&policy, Resource::Memory, 12 * 288, |i| if i == 288 { 5e9 } else { 1e9 });
-        assert!(spike.decide(Some(&now(20e9)), &none).unwrap() >= 5e9 * (1.0 + policy.memory_margin));
+        assert!(spike.decide(Some(&now(20e9)), none).unwrap() >= 5e9 * (1.0 + policy.memory_margin));
     }
 
     #[test]
     fn nothing_is_decided_of_what_was_never_used() {
         let policy = Policy::default();
         let idle = needs(&policy, Resource::Cpu, 600, |_| 0.0);
-        assert_eq!(idle.decide(Some(&now(1.0)), &Record::default()), None);
-        assert_eq!(Needs::new(Resource::Memory, false, &policy).decide(None, &Record::default()), None);
+        assert_eq!(idle.decide(Some(&now(1.0)), Record::none()), None);
+        assert_eq!(Needs::new(Resource::Memory, false, &policy).decide(None, Record::none()), None);
         assert_eq!(idle.confidence(1.0).value, 0.0);
     }
 
@@ -238,10 +248,27 @@ mod tests {
         let at_night = |i: usize| if (24..28).contains(&(i % 288)) { 1.0 - 0.1 * noise(i) } else { f32::NAN };
         let job = needs(&policy, Resource::Cpu, 8 * 288, at_night);
         assert!((job.running_share() - 4.0 / 288.0).abs() < 1e-9);
-        let value = job.decide(Some(&now(4.0)), &Record::default()).unwrap();
+        let value = job.decide(Some(&now(4.0)), Record::none()).unwrap();
         assert!((1.0..2.0).contains(&value) && job.confidence(value).value >= SURE, "{value}");
         let young = needs(&policy, Resource::Cpu, 2 * 288, at_night);
         assert!(young.confidence(4.0).value < 0.7, "two nights are few");
+    }
+
+    #[test]
+    fn all_of_a_machine_is_enough_whatever_its_use_does() {
+        let policy = Policy::default();
+        let wild = |top: f32| {
+            let use_of = move |i: usize| if (i / 288).is_multiple_of(2) { 0.1 } else { top };
+            let samples = Samples { start: 86_400 * 20_000, step: 300, count: 2880, values: (0..2880).map(use_of).collect() };
+            let mut needs = Needs::new(Resource::Cpu, true, &policy);
+            days(&samples).iter().for_each(|day| needs.learn(day));
+            needs
+        };
+        let below = wild(0.6);
+        assert_eq!(below.decide(Some(&now(1.5)), Record::none()), Some(1.0));
+        assert_eq!(below.confidence(1.0).value, WHOLE);
+        assert!(below.confidence(0.9).value < 0.9, "short of all, it moves too much to be sure");
+        assert!(wild(1.2).confidence(1.2).value < 0.9, "its readings go beyond the machine");
     }
 
     #[test]
@@ -249,6 +276,6 @@ mod tests {
         let policy = Policy::default();
         let day = needs(&policy, Resource::Cpu, 288, |_| 1.0);
         assert!((day.confidence(4.0).value - 2.0 / 3.0).abs() < 1e-9);
-        assert!(day.decide(None, &Record::default()).unwrap() <= UNSURE);
+        assert!(day.decide(None, Record::none()).unwrap() <= UNSURE);
     }
 }

@@ -1,7 +1,7 @@
 //! Days put together.
 
 use super::{DaySketch, MetricDay, Spread};
-use crate::rightsize::{Day, Uses};
+use crate::rightsize::{Day, Uses, running_share};
 use crate::samples::Samples;
 use headroom_model::metric::Metric;
 use headroom_model::time::DAY;
@@ -61,6 +61,14 @@ impl<'a> Past<'a> {
     /// The samples of a metric, a day at a time.
     pub fn kept(self, metric: Metric) -> Vec<Kept> {
         self.days(metric).map(|(day, m)| Kept::of(day, m, &m.seen)).collect()
+    }
+
+    /// The share of a day that the service runs for, 0 to 1: of its CPU or memory, whichever is known for longer.
+    pub fn running_share(self) -> f64 {
+        const USES: [Metric; 4] = [Metric::CpuUsage, Metric::CpuUtilization, Metric::MemoryWorkingSet, Metric::MemoryUtilization];
+        let known = USES.into_iter().filter(|metric| self.days(*metric).next().is_some());
+        let share = |metric| running_share(self.kept(metric).iter().map(|kept| kept.day().share_seen()));
+        known.map(share).fold(f64::NAN, f64::max).min(1.0)
     }
 
     /// What was wanted of CPU, a day at a time: without the bursts of starting up, which the limit serves, not the request.

@@ -5,8 +5,10 @@ use super::gain::{Gain, gain, gain_of_part, latency};
 use super::resize::{round_bytes, round_cores};
 use crate::analysis::Input;
 use crate::features::{Features, Profile, by_quarter};
+use crate::prices::PriceBook;
 use crate::replay::{Question, replay};
-use crate::rightsize::confidence::{Confidence, Record, Relation};
+use crate::rightsize::confidence::{Confidence, Relation};
+use crate::rightsize::record::Record;
 use crate::rightsize::{Day, Needs, Now, Resource, Walk, days, needs, walk};
 use crate::risk::Risks;
 use crate::samples::Samples;
@@ -50,10 +52,22 @@ pub struct Case<'a> {
     pub input: &'a Input<'a>,
     /// What is known of the service.
     pub features: Features,
+    /// What it pays: of a short job, for the time that it runs.
+    pub(crate) prices: PriceBook,
+    /// The share of a day that it runs for, 0 to 1; less than 1 for a short job.
+    running: f64,
     /// By the quarter of an hour.
     pub(crate) samples: BTreeMap<Metric, Samples>,
     pub(crate) cpu: Option<Demand<'a>>,
     pub(crate) memory: Option<Demand<'a>>,
+}
+
+/// What the cluster has no room for.
+pub(crate) struct Cut {
+    /// What would have been asked for.
+    pub wanted: f64,
+    /// Why there is no room for it, in words.
+    pub why: String,
 }
 
 /// A proposal in the making.
@@ -91,19 +105,20 @@ impl<'a> Case<'a> {
         let past = Past::of(input.days);
         let samples = by_quarter(past);
         let features = Features::from_past(past, &samples);
-        let mut case = Self { input, features, samples, cpu: None, memory: None };
+        let running = past.running_share();
+        let mut case = Self { input, features, prices: input.prices.running(running), running, samples, cpu: None, memory: None };
         let (cpu, memory) = (case.features.cpu().map(|c| c.0), case.features.memory().map(|m| m.0));
         case.cpu = cpu.map(|m| {
             let wanted = past.demanded(m);
             let demand = demanded(&case.samples, m, wanted.cut);
             let now = case.cpu_request().filter(|_| m == Metric::CpuUsage);
-            let month = now.and_then(|cores| case.input.prices.cpu_month(cores, case.replicas()));
+            let month = now.and_then(|cores| case.prices.cpu_month(cores, case.replicas()));
             let now = now.map(|cores| case.now(cores, month, round_cores));
             Demand { start_up: wanted.start_up, ..case.sized("cpu", m, demand, wanted.days, now) }
         });
         case.memory = memory.map(|m| {
             let now = case.memory_request().filter(|_| m == Metric::MemoryWorkingSet);
-            let month = now.and_then(|bytes| case.input.prices.memory_month(bytes, case.replicas()));
+            let month = now.and_then(|bytes| case.prices.memory_month(bytes, case.replicas()));
             case.sized("memory", m, case.samples[&m].clone(), past.kept(m), now.map(|bytes| case.now(bytes, month, round_bytes)))
         });
         case
@@ -116,7 +131,7 @@ impl<'a> Case<'a> {
 
     fn sized(&self, strategy: &str, metric: Metric, samples: Samples, kept: Vec<Kept>, now: Option<Now>) -> Demand<'a> {
         let needs = needs(&kept.iter().map(Kept::day).collect::<Vec<_>>(), metric, self.input.policy);
-        let value = needs.decide(now.as_ref(), &self.record(strategy));
+        let value = needs.decide(now.as_ref(), self.record(strategy));
         Demand { metric, samples, kept, start_up: 0.0, needs, value, walk: OnceCell::new() }
     }
 
@@ -132,12 +147,12 @@ impl<'a> Case<'a> {
 
     fn decided(&self, strategy: &str, needs: &Needs<'_>) -> Option<f64> {
         let much = Now { value: f64::INFINITY, least: 0.0, round: round_cores };
-        needs.decide(Some(&much), &self.record(strategy))
+        needs.decide(Some(&much), self.record(strategy))
     }
 
     /// A request as it is. What policy asks a change to save is a share of what the whole service costs, of which this request costs `month`.
     fn now(&self, value: f64, month: Option<Money>, round: fn(f64) -> f64) -> Now {
-        let whole = self.input.prices.month(self.state()).zip(month).filter(|(_, part)| part.micros > 0);
+        let whole = self.prices.month(self.state()).zip(month).filter(|(_, part)| part.micros > 0);
         let times = whole.map_or(1.0, |(whole, part)| (whole.units() / part.units()).max(1.0));
         Now { value, least: times * self.input.policy.recommendation_threshold / 100.0, round }
     }
@@ -147,26 +162,20 @@ impl<'a> Case<'a> {
         self.input.room?.refusal(self.state(), next)
     }
 
-    /// The value nearest to what is `wanted` that there is room for between it and what is asked for `now`, and why it is not what is wanted.
-    pub(crate) fn within(
-        &self,
-        now: f64,
-        wanted: f64,
-        round: fn(f64) -> f64,
-        state: impl Fn(f64) -> ResourceState,
-    ) -> (f64, Option<String>) {
+    /// The value nearest to what is `wanted` that there is room for between it and what is asked for `now`, and what was cut of it.
+    pub(crate) fn within(&self, now: f64, wanted: f64, round: fn(f64) -> f64, state: impl Fn(f64) -> ResourceState) -> (f64, Option<Cut>) {
         let Some(why) = self.refusal(&state(wanted)) else { return (wanted, None) };
         let (mut fits, mut refused) = (now, wanted);
         for _ in 0..BISECTIONS {
             let middle = round(f64::midpoint(fits, refused));
             if self.refusal(&state(middle)).is_none() { fits = middle } else { refused = middle }
         }
-        (fits, Some(why))
+        (fits, Some(Cut { wanted, why }))
     }
 
     /// What came of a strategy's proposals so far.
-    fn record(&self, strategy: &str) -> Record {
-        self.input.records.map(|r| r.of(strategy)).unwrap_or_default()
+    fn record(&self, strategy: &str) -> &'a Record {
+        self.input.records.map_or(Record::none(), |r| r.of(strategy))
     }
 
     pub(crate) fn state(&self) -> &ResourceState {
@@ -240,13 +249,13 @@ impl<'a> Case<'a> {
 
     /// What a state saves a month against the state now; `None` when either cannot be priced.
     pub(crate) fn saving(&self, recommended: &ResourceState) -> Option<Money> {
-        let (now, then) = (self.input.prices.month(self.state())?, self.input.prices.month(recommended)?);
+        let (now, then) = (self.prices.month(self.state())?, self.prices.month(recommended)?);
         Some(now.minus(then))
     }
 
     /// What one replica costs a month.
     fn replica_month(&self) -> Option<Money> {
-        self.input.prices.month(&ResourceState { replicas: Some(1), volume: None, ..self.state().clone() })
+        self.prices.month(&ResourceState { replicas: Some(1), volume: None, ..self.state().clone() })
     }
 
     /// CPU and memory per replica against what is asked for and what a state would ask for.
@@ -266,7 +275,7 @@ impl<'a> Case<'a> {
     pub(crate) fn replay_cpu(&self, row: &str, value: Option<f64>) -> Option<Replay> {
         let demand = self.cpu.as_ref()?;
         let priced = demand.metric == Metric::CpuUsage;
-        let price = |v| if priced { self.input.prices.cpu_month(v, self.replicas()) } else { None };
+        let price = |v| if priced { self.prices.cpu_month(v, self.replicas()) } else { None };
         Some(self.replay(demand, value.map(|v| (row, v)), self.cpu_request(), &price))
     }
 
@@ -274,7 +283,7 @@ impl<'a> Case<'a> {
     pub(crate) fn replay_memory(&self, row: &str, value: Option<f64>) -> Option<Replay> {
         let demand = self.memory.as_ref()?;
         let priced = demand.metric == Metric::MemoryWorkingSet;
-        let price = |v| if priced { self.input.prices.memory_month(v, self.replicas()) } else { None };
+        let price = |v| if priced { self.prices.memory_month(v, self.replicas()) } else { None };
         let today = self.memory_limit().or_else(|| self.memory_request());
         Some(self.replay(demand, value.map(|v| (row, v)), today, &price))
     }
@@ -283,7 +292,7 @@ impl<'a> Case<'a> {
     pub(crate) fn replay_fleet(&self, replicas: f64) -> Option<Replay> {
         let request = self.cpu_request()?;
         let total = self.total_cpu()?;
-        let price = |v| self.input.prices.cpu_month(v, 1.0);
+        let price = |v| self.prices.cpu_month(v, 1.0);
         Some(replay(&Question {
             metric: Metric::CpuUsage,
             samples: &total,
@@ -320,14 +329,16 @@ impl<'a> Case<'a> {
             Some(freed) => self.replica_month().map(|m| Money::from_units(m.units() * freed, m.currency)),
             None => self.saving(&draft.recommended),
         };
-        let now = self.input.prices.month(self.state()).filter(|m| m.micros > 0);
+        let now = self.prices.month(self.state()).filter(|m| m.micros > 0);
         let percent = saving.zip(now).map(|(s, n)| 100.0 * s.units() / n.units());
-        let sure = draft.confidence.corrected(&self.record(draft.strategy));
+        let uncorrected = draft.confidence.value;
+        let sure = draft.confidence.corrected(self.record(draft.strategy));
         let expected = ExpectedImprovement {
             performance_gain_percent: finite(draft.performance),
             cost_reduction_percent: percent.map(finite),
             latency_reduction_ms: finite(draft.latency_ms),
             confidence: units::Confidence::clamped(sure.value),
+            uncorrected: Some(units::Confidence::clamped(uncorrected)),
         };
         let priority = priority(&expected, saving, draft.cure);
         let mut risks = draft.risks;
@@ -351,27 +362,22 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The share of a day that it runs for, 0 to 1; less than 1 for a short job.
-    fn running_share(&self) -> f64 {
-        [&self.cpu, &self.memory].into_iter().flatten().map(|d| d.needs.running_share()).fold(f64::NAN, f64::max).min(1.0)
-    }
-
     /// Samples below which nothing is proposed: what policy asks for; of a short job, which has few, as many for the time that it runs.
     pub(crate) fn fewest_samples(&self) -> u32 {
         let least = self.input.policy.min_data_points;
-        let share = self.running_share();
+        let share = self.running;
         if share < 1.0 { ((f64::from(least) * share).ceil() as u32).max(FEWEST_OF_A_JOB).min(least) } else { least }
     }
 
     /// What the data is like, in words.
     pub(crate) fn data_evidence(&self) -> Evidence {
         let f = &self.features;
-        let share = self.running_share();
+        let share = self.running;
         if share < 1.0 {
             let runs = [&self.cpu, &self.memory].into_iter().flatten().map(|d| d.kept.len()).max().unwrap_or(0) as u64;
             let (minutes, days) = ((1440.0 * share).round() as u64, words::many(runs, "day"));
             let text = format!(
-                "it runs for about {} a day, known from {days}; a month is priced as if it ran all day",
+                "it runs for about {} a day, known from {days}; a month is priced by that share of it",
                 words::many(minutes, "minute")
             );
             return says(runs >= 7, text);

@@ -2,7 +2,9 @@
 
 use super::case::says;
 use super::resize::round_cores;
-use super::{Case, Draft, Strategy, scale_cpu};
+use super::{Case, Cut, Demand, Draft, Strategy, scale_cpu};
+use crate::rightsize::confidence::Confidence;
+use crate::rightsize::whole;
 use crate::risk::Risks;
 use crate::words::{self, cores_step, of_cores, percent};
 use headroom_model::job::OptimizationType;
@@ -23,8 +25,16 @@ struct Size {
     verdict: Verdict,
     total: f64,
     target_percent: Option<u32>,
-    /// Why it is not what it should be, where the cluster has no room for that.
-    held: Option<String>,
+    /// What it should be, where the cluster has no room for that.
+    cut: Option<Cut>,
+}
+
+/// What a cure brings that is less than what is wanted.
+struct Relief {
+    /// The share of what is lacking today that would still be lacking, on the worst of its days.
+    left: f64,
+    /// Days on which anything is lacking today.
+    days: usize,
 }
 
 fn size(case: &Case) -> Option<Size> {
@@ -32,21 +42,21 @@ fn size(case: &Case) -> Option<Size> {
     let share = demand.metric == Metric::CpuUtilization;
     let wanted = demand.value.map(|v| if share { ((v * 100.0).ceil() / 100.0).min(1.0) } else { round_cores(v) })?;
     let Some(now) = case.cpu_request().filter(|_| !share) else {
-        return Some(Size { verdict: Verdict::NoRequest, total: wanted, target_percent: None, held: None });
+        return Some(Size { verdict: Verdict::NoRequest, total: wanted, target_percent: None, cut: None });
     };
     let near = case.input.policy.recommendation_threshold / 100.0;
     let within = |total: f64| case.within(now, total, round_cores, |total| scale_cpu(case.state(), &case.input.service.key.name, total));
     if case.is_throttled() || (case.is_saturated() && wanted > now * (1.0 + near)) {
         let raised = if wanted > now { wanted } else { round_cores(now * 1.1) };
-        let (total, held) = within(raised);
-        return Some(Size { verdict: Verdict::Under, total, target_percent: None, held });
+        let (total, cut) = within(raised);
+        return Some(Size { verdict: Verdict::Under, total, target_percent: None, cut });
     }
     // An autoscaler works on the share of the request in use: the target moves with the request, so that replicas stay as they are.
     let target = case.state().autoscaler.map(|a| f64::from(a.target_cpu_percent));
-    let (total, held) = within(target.map_or(wanted, |t| wanted.max(round_cores(now * (t / HIGHEST_TARGET).min(1.0)))));
+    let (total, cut) = within(target.map_or(wanted, |t| wanted.max(round_cores(now * (t / HIGHEST_TARGET).min(1.0)))));
     let verdict = if total < now * (1.0 - near) { Verdict::Over } else { Verdict::Optimal };
     let target_percent = target.filter(|_| verdict == Verdict::Over).map(|t| (t * now / total).round().clamp(1.0, 100.0) as u32);
-    Some(Size { verdict, total, target_percent, held })
+    Some(Size { verdict, total, target_percent, cut })
 }
 
 fn state_with(case: &Case, size: &Size) -> ResourceState {
@@ -87,8 +97,8 @@ impl Strategy for Cpu {
             }
             _ => format!("CPU: no request set; {} in use at the 95th percentile, {} at most", use_text(p.p95_decayed), use_text(p.peak)),
         };
-        let text = match size.held.filter(|_| size.verdict == Verdict::Under) {
-            Some(why) => format!("{text}; {why}"),
+        let text = match size.cut.filter(|_| size.verdict == Verdict::Under) {
+            Some(cut) => format!("{text}; {}", cut.why),
             None => text,
         };
         vec![Finding { resource: "cpu".to_owned(), verdict: size.verdict, text, bottleneck: size.verdict == Verdict::Under }]
@@ -103,7 +113,8 @@ impl Strategy for Cpu {
         }
         let total = recommended.cpu_request()?.get();
         let replay = case.replay_cpu("headroom", Some(total))?;
-        let (performance, latency_ms, fit) = benefit(case, &size, total, &replay);
+        let relief = relief(case, demand, &size, total);
+        let (performance, latency_ms, fit) = benefit(case, &size, total, &replay, relief.as_ref().map_or(0.0, |r| r.left));
         Some(case.proposal(Draft {
             strategy: self.name(),
             kind: OptimizationType::Resource,
@@ -111,9 +122,10 @@ impl Strategy for Cpu {
             description: description(case, demand.metric, &size, total),
             performance,
             latency_ms,
-            confidence: demand.needs.confidence(total).times(fit, "load and throttling explain only a part of its latency"),
-            evidence: evidence(case, &size, total, &replay),
-            risks: risks(case, total, &replay),
+            confidence:
+                confidence(case, demand, relief.as_ref(), total).times(fit, "load and throttling explain only a part of its latency"),
+            evidence: evidence(case, &size, relief.as_ref(), total, &replay),
+            risks: risks(case, &size, total, &replay),
             replays: vec![replay],
             recommended,
             freed_replicas: None,
@@ -122,14 +134,32 @@ impl Strategy for Cpu {
     }
 }
 
-/// (performance gain in percent, lower p95 in ms, how well the relation behind it fits)
-fn benefit(case: &Case, size: &Size, total: f64, replay: &Replay) -> (f64, f64, f64) {
+/// What a cure brings that there was no room for in full; `None` of any other proposal.
+fn relief(case: &Case, demand: &Demand, size: &Size, total: f64) -> Option<Relief> {
+    let now = case.cpu_request().filter(|_| case.is_throttled() && size.verdict == Verdict::Under && size.cut.is_some())?;
+    let days = demand.days();
+    let left = whole(&days).filter_map(|(_, day)| {
+        let lacking = day.lacking(now);
+        (lacking > 0.0).then(|| day.lacking(total) / lacking)
+    });
+    let (left, days) = left.fold((0.0f64, 0), |(worst, days), left| (worst.max(left), days + 1));
+    (days > 0).then_some(Relief { left, days })
+}
+
+/// How sure a value is to be enough for a week; where it cannot be, that it brings the relief that is promised, as it did on all its days.
+fn confidence(case: &Case, demand: &Demand, relief: Option<&Relief>, total: f64) -> Confidence {
+    let noise = case.profile(demand.metric).map_or(0.0, |p| p.noise);
+    relief.map_or_else(|| demand.needs.confidence(total), |r| case.confidence(r.days, r.days, noise, 1.0))
+}
+
+/// (performance gain in percent, lower p95 in ms, how well the relation behind it fits). `left`: the share of today's throttling that stays.
+fn benefit(case: &Case, size: &Size, total: f64, replay: &Replay, left: f64) -> (f64, f64, f64) {
     match size.verdict {
         Verdict::Under => {
             let grows = case.cpu_request().map_or(1.0, |now| now / total);
-            let by_throttling = case.samples.get(&Metric::CpuThrottled).and_then(|t| case.gain(t, |_| 0.0));
+            let by_throttling = case.samples.get(&Metric::CpuThrottled).and_then(|t| case.gain(t, |x| x * left));
             let by_use = || case.samples.get(&Metric::CpuUsage).and_then(|u| case.gain(u, |x| x * grows));
-            let freed = 100.0 * case.throttled();
+            let freed = 100.0 * case.throttled() * (1.0 - left);
             match by_throttling.or_else(by_use) {
                 Some(g) => (g.percent.max(freed), g.ms, g.trust()),
                 None => (freed, 0.0, 1.0),
@@ -181,7 +211,7 @@ fn description(case: &Case, metric: Metric, size: &Size, total: f64) -> String {
     format!("{lead} {rule}.{scaler}")
 }
 
-fn evidence(case: &Case, size: &Size, total: f64, replay: &Replay) -> Vec<Evidence> {
+fn evidence(case: &Case, size: &Size, relief: Option<&Relief>, total: f64, replay: &Replay) -> Vec<Evidence> {
     let Some(demand) = &case.cpu else { return Vec::new() };
     let Some(p) = case.profile(demand.metric) else { return Vec::new() };
     let share = demand.metric == Metric::CpuUtilization;
@@ -228,7 +258,11 @@ fn evidence(case: &Case, size: &Size, total: f64, replay: &Replay) -> Vec<Eviden
         let by = limit.map_or("what the node has left".to_owned(), |l| format!("the limit of {}", of_cores(l)));
         lines.push(says(served, format!("starting up took {}: that is for {by}, not for the request", of_cores(demand.start_up))));
     }
-    lines.extend(size.held.iter().map(|why| says(false, why)));
+    lines.extend(relief.map(|r| {
+        let left = percent(r.left);
+        says(true, format!("of what it lacks today at most {left} would still be lacking on any of its days: that is what is promised, not that throttling ends"))
+    }));
+    lines.extend(size.cut.iter().map(|cut| says(false, &cut.why)));
     lines.push(case.walk_evidence(demand));
     lines.push(case.data_evidence());
     if p.weekly_season.max(p.daily_season) > 0.5 {
@@ -241,8 +275,16 @@ fn evidence(case: &Case, size: &Size, total: f64, replay: &Replay) -> Vec<Eviden
     lines
 }
 
-fn risks(case: &Case, total: f64, replay: &Replay) -> Risks {
+fn risks(case: &Case, size: &Size, total: f64, replay: &Replay) -> Risks {
     let mut risks = Risks::default();
+    if let Some(cut) = size.cut.as_ref().filter(|_| size.verdict == Verdict::Under) {
+        let after = if case.is_throttled() { "throttling will go on" } else { "it will be near its request again" };
+        risks.add(
+            RiskKind::Shortage,
+            Risk::High,
+            format!("covers {} of the {} wanted: {after}", words::cores(total), of_cores(cut.wanted)),
+        );
+    }
     if let Some(now) = case.cpu_request().filter(|now| total < *now) {
         risks.cut("CPU", 1.0 - total / now);
     }

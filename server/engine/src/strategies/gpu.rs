@@ -1,12 +1,14 @@
 //! GPUs: cards against their use. Fewer cards, or fewer replicas with cards, where they idle.
 
 use super::case::says;
+use super::joint::relation::Relation;
 use super::{Case, Draft, Strategy};
 use crate::risk::Risks;
-use crate::words::{bytes, percent};
+use crate::samples::Samples;
+use crate::words::{bytes, millis, percent};
 use headroom_model::job::OptimizationType;
 use headroom_model::metric::Metric;
-use headroom_model::recommendation::{Finding, Proposal, Risk, RiskKind, Verdict};
+use headroom_model::recommendation::{Evidence, Finding, Proposal, Risk, RiskKind, Verdict};
 use headroom_model::service::ResourceState;
 
 /// Fits the number of GPUs to their use.
@@ -16,6 +18,8 @@ pub struct Gpu;
 const COMFORTABLE: f64 = 0.85;
 /// Use above this at the 95th percentile is saturation.
 const SATURATED: f64 = 0.9;
+/// Of the slow-down at which a change is rolled back, the share that may be expected of one: what is expected is not known to a hair.
+const TOLERATED: f64 = 0.5;
 
 struct View {
     cards: u32,
@@ -42,20 +46,63 @@ fn verdict(v: &View) -> Verdict {
     }
 }
 
-/// Fewer cards in each replica where a replica has several in one container, else fewer replicas.
-fn smaller(state: &ResourceState, v: &View) -> Option<(ResourceState, String)> {
-    let mut next = state.clone();
+/// Fewer cards in each replica where a replica has several in one container, else fewer replicas: the fewest first, each with its title.
+fn smaller(state: &ResourceState, v: &View) -> Vec<(ResourceState, String)> {
+    let enough = |n: u32| (f64::from(n) * v.p99 / COMFORTABLE).ceil().max(1.0) as u32;
     let holders = state.containers.values().filter(|c| c.gpus > 0).count();
-    let cards = (f64::from(v.cards) * v.p99 / COMFORTABLE).ceil().max(1.0) as u32;
-    if v.cards > 1 && holders == 1 && cards < v.cards {
-        next.containers.values_mut().filter(|c| c.gpus > 0).for_each(|c| c.gpus = cards);
-        return Some((next, format!("GPU {} → {} per replica", v.cards, cards)));
+    if v.cards > 1 && holders == 1 && enough(v.cards) < v.cards {
+        let with = |cards: u32| {
+            let mut next = state.clone();
+            next.containers.values_mut().filter(|c| c.gpus > 0).for_each(|c| c.gpus = cards);
+            (next, format!("GPU {} → {cards} per replica", v.cards))
+        };
+        return (enough(v.cards)..v.cards).map(with).collect();
     }
-    let replicas = (f64::from(v.replicas) * v.p99 / COMFORTABLE).ceil().max(1.0) as u32;
-    (replicas < v.replicas && state.autoscaler.is_none()).then(|| {
-        next.replicas = Some(replicas);
-        (next, format!("GPU {} → {}", v.cards * v.replicas, v.cards * replicas))
-    })
+    if state.autoscaler.is_some() {
+        return Vec::new();
+    }
+    let with = |replicas: u32| {
+        let title = format!("GPU {} → {}", v.cards * v.replicas, v.cards * replicas);
+        (ResourceState { replicas: Some(replicas), ..state.clone() }, title)
+    };
+    (enough(v.replicas)..v.replicas).map(with).collect()
+}
+
+/// How many times as busy the cards are that a state leaves.
+fn busier(v: &View, state: &ResourceState) -> f64 {
+    f64::from(v.cards * v.replicas) / f64::from((state.gpus() * state.replicas.unwrap_or(1)).max(1))
+}
+
+/// Mean p95 in milliseconds, as it was and as it would have been on cards that are `ratio` times as busy; the same where latency is not measured.
+struct Waits<'a> {
+    relation: Option<Relation>,
+    used: &'a Samples,
+}
+
+impl<'a> Waits<'a> {
+    fn of(case: &'a Case) -> Option<Self> {
+        let used = case.samples.get(&Metric::GpuUtilization)?;
+        let latency = case.samples.get(&Metric::LatencyP95).or_else(|| case.samples.get(&Metric::LatencyP99));
+        let pairs = |latency: &Samples| used.points().filter_map(|(t, x)| Some((x, latency.at(t)?))).collect();
+        Some(Self { relation: latency.map(pairs).and_then(Relation::learn), used })
+    }
+
+    fn mean(&self, ratio: f64) -> f64 {
+        let Some(relation) = &self.relation else { return 0.0 };
+        let (sum, n) = self.used.present().fold((0.0, 0.0), |(sum, n), x| (sum + relation.at(x * ratio), n + 1.0));
+        if n > 0.0 { sum / n } else { 0.0 }
+    }
+}
+
+/// What is expected of latency, in words.
+fn expected(before: f64, after: f64) -> Evidence {
+    if before <= 0.0 {
+        return says(false, "latency is not measured: what busier cards do to it is not known".to_owned());
+    }
+    says(
+        after <= before,
+        format!("p95 goes from {} to {} on average, as it rose with the use of the cards so far", millis(before), millis(after)),
+    )
 }
 
 impl Strategy for Gpu {
@@ -80,9 +127,14 @@ impl Strategy for Gpu {
             return None;
         }
         let p = case.profile(Metric::GpuUtilization)?;
-        let (recommended, title) = smaller(case.state(), &v)?;
+        let waits = Waits::of(case)?;
+        let before = waits.mean(1.0);
+        let slowest = before * (1.0 + TOLERATED * case.input.policy.rollback_threshold.abs() / 100.0);
+        let bearable = |next: &ResourceState| waits.mean(busier(&v, next)) <= slowest;
+        let (recommended, title) = smaller(case.state(), &v).into_iter().find(|(next, _)| bearable(next))?;
+        let ratio = busier(&v, &recommended);
         let left = recommended.gpus() * recommended.replicas.unwrap_or(1).max(1);
-        let ratio = f64::from(v.cards * v.replicas) / f64::from(left);
+        let after = waits.mean(ratio);
         let samples = case.samples.get(&Metric::GpuUtilization)?;
         // A day is kept where the busiest hundredth of it would fit on the cards that are left.
         let fits = |values: &[f32]| {
@@ -113,8 +165,8 @@ impl Strategy for Gpu {
             ),
             recommended,
             freed_replicas: None,
-            performance: 0.0,
-            latency_ms: 0.0,
+            performance: if before > 0.0 { 100.0 * (before - after) / before } else { 0.0 },
+            latency_ms: before - after,
             confidence: case.confidence(kept, days.len(), p.noise, 1.0),
             evidence: vec![
                 says(
@@ -127,6 +179,7 @@ impl Strategy for Gpu {
                     ),
                 ),
                 says(kept == days.len(), format!("{left} would have been enough on {kept} of {} days", days.len())),
+                expected(before, after),
                 case.data_evidence(),
             ],
             replays: Vec::new(),

@@ -3,7 +3,7 @@
 
 use super::case::says;
 use super::resize::round_bytes;
-use super::{Case, Draft, Strategy, scale_memory};
+use super::{Case, Cut, Draft, Strategy, scale_memory};
 use crate::features::Profile;
 use crate::rightsize::CURE;
 use crate::risk::Risks;
@@ -28,8 +28,8 @@ struct Size {
     verdict: Verdict,
     /// Bytes per replica, request and least limit.
     total: f64,
-    /// Why it is not what it should be, where the cluster has no room for that.
-    held: Option<String>,
+    /// What it should be, where the cluster has no room for that.
+    cut: Option<Cut>,
 }
 
 /// Bytes that the service needs per replica, kills and leaks considered.
@@ -39,6 +39,9 @@ fn need(case: &Case) -> Option<f64> {
     let learnt = demand.value?;
     let p = case.profile(demand.metric)?;
     let leak = case.features.leak.as_ref().map_or(0.0, |l| (p.peak + l.per_day * LEAK_DAYS).min(1.5 * p.peak) * margin);
+    // A configured heap ends at its ceiling: there is nothing beyond that a day might bring.
+    let ceiling = case.features.heap.as_ref().is_some_and(|h| h.flat);
+    let learnt = if ceiling { learnt.min(p.peak * margin) } else { learnt };
     let killed = case.memory_limit().or_else(|| case.memory_request()).filter(|_| case.features.oom_kills > 0.0);
     // What is killed moves because it is: that is no reason for more room than a cure has.
     let learnt = if killed.is_some() { learnt.min(CURE * p.peak) } else { learnt };
@@ -47,34 +50,34 @@ fn need(case: &Case) -> Option<f64> {
     Some(learnt.max(leak).max(after_kill))
 }
 
-/// A heap or a cache that has taken what its own setting allows, and stays there: being near the limit is what it is for.
-fn fills(p: &Profile) -> bool {
-    p.p05 > FLAT * p.peak
+/// A heap or a cache that has taken what its own setting allows, and stays there or is collected there: being near the limit is what it is for.
+fn fills(case: &Case, p: &Profile) -> bool {
+    p.p05 > FLAT * p.peak || (case.features.heap.as_ref().is_some_and(|h| h.flat) && case.features.leak.is_none())
 }
 
 fn size(case: &Case) -> Option<Size> {
     let demand = case.memory.as_ref()?;
     let p = case.profile(demand.metric)?;
     if demand.metric == Metric::MemoryUtilization {
-        return Some(Size { verdict: Verdict::NoRequest, total: (need(case)? * 100.0).ceil() / 100.0, held: None });
+        return Some(Size { verdict: Verdict::NoRequest, total: (need(case)? * 100.0).ceil() / 100.0, cut: None });
     }
     let wanted = round_bytes(need(case)?);
     let Some(now) = case.memory_request() else {
-        return Some(Size { verdict: Verdict::NoRequest, total: wanted, held: None });
+        return Some(Size { verdict: Verdict::NoRequest, total: wanted, cut: None });
     };
     let near = case.input.policy.recommendation_threshold / 100.0;
     let limit = case.memory_limit();
     let at_limit = limit.is_some_and(|l| p.peak > NEAR_LIMIT * l);
     let above_request = p.p95_decayed > now;
-    let verdict = if case.features.oom_kills > 0.0 || (((at_limit && !fills(p)) || above_request) && wanted > now) {
+    let verdict = if case.features.oom_kills > 0.0 || (((at_limit && !fills(case, p)) || above_request) && wanted > now) {
         Verdict::Under
     } else if wanted < now * (1.0 - near) {
         Verdict::Over
     } else {
         Verdict::Optimal
     };
-    let (total, held) = case.within(now, wanted, round_bytes, |total| sized(case, verdict, total));
-    Some(Size { verdict, total, held })
+    let (total, cut) = case.within(now, wanted, round_bytes, |total| sized(case, verdict, total));
+    Some(Size { verdict, total, cut })
 }
 
 /// The state with so much memory per replica; what is too small keeps at least its request.
@@ -109,18 +112,13 @@ impl Strategy for Memory {
             (_, None) => format!("Memory: no request set; the peak was {}", bytes(p.peak)),
         };
         let under = size.verdict == Verdict::Under;
-        let text = match size.held.filter(|_| under) {
-            Some(why) => format!("{text}; {why}"),
+        let text = match size.cut.filter(|_| under) {
+            Some(cut) => format!("{text}; {}", cut.why),
             None => text,
         };
         let mut out = vec![Finding { resource: "memory".to_owned(), verdict: size.verdict, text, bottleneck: under }];
-        if let Some(leak) = &case.features.leak {
-            out.push(Finding {
-                resource: "memory".to_owned(),
-                verdict: size.verdict,
-                text: format!("Memory: grows by {} a day between restarts, which looks like a leak", bytes(leak.per_day)),
-                bottleneck: false,
-            });
+        if let Some(text) = growth(case) {
+            out.push(Finding { resource: "memory".to_owned(), verdict: size.verdict, text: format!("Memory: {text}"), bottleneck: false });
         }
         out
     }
@@ -148,16 +146,30 @@ impl Strategy for Memory {
             kind: OptimizationType::Resource,
             title,
             description: description(case, request, limit),
-            performance: if cure { availability_gain(case) } else { 0.0 },
+            // Half a cure is not sure to end any of the kills.
+            performance: if cure && size.cut.is_none() { availability_gain(case) } else { 0.0 },
             latency_ms: 0.0,
             confidence: demand.needs.confidence(limit),
             evidence: evidence(case, &size, &replay, limit),
-            risks: risks(case, request, limit),
+            risks: risks(case, size.cut.as_ref().filter(|_| cure), request, limit),
             replays: vec![replay],
             recommended,
             freed_replicas: None,
             cure,
         }))
+    }
+}
+
+/// How memory grows, in words: a leak, or a heap that is collected.
+fn growth(case: &Case) -> Option<String> {
+    match (&case.features.leak, &case.features.heap) {
+        (Some(leak), Some(_)) => Some(format!("what collections leave grows by {} a day, which looks like a leak", bytes(leak.per_day))),
+        (Some(leak), None) => Some(format!("grows by {} a day between restarts, which looks like a leak", bytes(leak.per_day))),
+        (None, Some(heap)) => {
+            let times = many(u64::from(heap.collections), "time");
+            Some(format!("a heap that was collected {times} at about {}; what collections leave does not grow", bytes(heap.ceiling)))
+        }
+        (None, None) => None,
     }
 }
 
@@ -212,16 +224,25 @@ fn evidence(case: &Case, size: &Size, replay: &Replay, limit: f64) -> Vec<Eviden
         };
         lines.push(says(row.breached_days == 0, text));
     }
-    if let Some(leak) = &f.leak {
-        lines.push(says(
+    match (&f.leak, &f.heap) {
+        (Some(leak), _) => lines.push(says(
             false,
             format!(
-                "it grows by {} a day between restarts: more memory postpones the next kill, it does not end the leak",
-                bytes(leak.per_day)
+                "it grows by {} a day between {}: more memory postpones the next kill, it does not end the leak",
+                bytes(leak.per_day),
+                if f.heap.is_some() { "collections" } else { "restarts" }
             ),
-        ));
+        )),
+        (None, Some(heap)) if heap.flat => lines.push(says(
+            true,
+            format!(
+                "its heap is collected at {} every time: that is its own setting, so little room is needed beyond",
+                bytes(heap.ceiling)
+            ),
+        )),
+        _ => {}
     }
-    lines.extend(size.held.iter().map(|why| says(false, why)));
+    lines.extend(size.cut.iter().map(|cut| says(false, &cut.why)));
     if let Some(demand) = &case.memory {
         lines.push(case.walk_evidence(demand));
     }
@@ -229,8 +250,13 @@ fn evidence(case: &Case, size: &Size, replay: &Replay, limit: f64) -> Vec<Eviden
     lines
 }
 
-fn risks(case: &Case, request: f64, limit: f64) -> Risks {
+/// `cut`: what a cure should have been.
+fn risks(case: &Case, cut: Option<&Cut>, request: f64, limit: f64) -> Risks {
     let mut risks = Risks::default();
+    if let Some(cut) = cut {
+        let text = format!("covers {} of the {} wanted: it may fill that, too", bytes(request), bytes(cut.wanted));
+        risks.add(RiskKind::Shortage, Risk::High, text);
+    }
     let Some(p) = case.profile(Metric::MemoryWorkingSet) else { return risks };
     if let Some(now) = case.memory_request().filter(|now| request < *now) {
         risks.cut("memory", 1.0 - request / now);

@@ -16,7 +16,7 @@ mod resize;
 mod storage;
 
 pub use case::Case;
-pub(crate) use case::{Demand, Draft, plain_type, says};
+pub(crate) use case::{Cut, Demand, Draft, plain_type, says};
 pub(crate) use resize::{scale_cpu, scale_memory};
 
 use headroom_model::recommendation::{Finding, Proposal};

@@ -2,7 +2,7 @@
 
 use super::demand::{Demand, Shape};
 use super::profile::{Cache, Database, Gpu, Growth, Profile, Spec};
-use headroom_model::service::{Autoscaler, Container, Managed, Parameter, ResourceState, ServiceKey};
+use headroom_model::service::{Autoscaler, Container, Managed, Parameter, ResourceState, ServiceKey, VERSION_LABEL};
 use headroom_model::units::{Bytes, Cores, GIB, MIB};
 
 /// A service being described.
@@ -21,7 +21,8 @@ const M: f64 = MIB as f64;
 #[must_use]
 pub fn service(cluster: &str, namespace: &str, name: &str, team: &str) -> Builder {
     let key = ServiceKey { cluster: cluster.into(), namespace: namespace.into(), kind: "Deployment".into(), name: name.into() };
-    let labels = [("app.kubernetes.io/name", name), ("team", team)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
+    let labels =
+        [("app.kubernetes.io/name", name), (VERSION_LABEL, "1.0.0"), ("team", team)].map(|(k, v)| (k.to_owned(), v.to_owned())).into();
     let state =
         ResourceState { containers: [("app".to_owned(), Container::default())].into(), replicas: Some(1), ..ResourceState::default() };
     let profile = Profile {

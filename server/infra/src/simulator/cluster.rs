@@ -3,13 +3,13 @@
 use super::demand::Calendar;
 use super::noise::Noise;
 use super::physics::{self, Around, Dynamic, METRICS, Readings};
-use super::profile::Granted;
+use super::profile::{Granted, Spec};
 use super::trace;
 use super::world::{STEP, World};
 use headroom_model::ids::ChangeId;
 use headroom_model::metric::{Aggregation, Metric};
 use headroom_model::plan::FieldChange;
-use headroom_model::service::{FieldError, ResourceState};
+use headroom_model::service::{FieldError, ResourceState, VERSION_LABEL};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,6 +25,19 @@ pub struct Running {
     pub marks: BTreeMap<String, ChangeId>,
     /// How it stands.
     pub dynamic: Dynamic,
+    /// The version that was deployed last; `None` while that of the beginning runs.
+    #[serde(default)]
+    pub version: Option<String>,
+}
+
+impl Running {
+    /// The labels of the service that `spec` describes, with the version that runs.
+    #[must_use]
+    pub fn labels(&self, spec: &Spec) -> BTreeMap<String, String> {
+        let mut labels = spec.labels.clone();
+        labels.extend(self.version.clone().map(|version| (VERSION_LABEL.to_owned(), version)));
+        labels
+    }
 }
 
 /// The changing part of the cluster: together with the world and the journal, all that is needed to go on.
@@ -89,7 +102,7 @@ impl Cluster {
     #[must_use]
     pub fn new(world: World) -> Self {
         let noise = Noise::new(world.seed);
-        let running = |(i, spec): (usize, &super::profile::Spec)| {
+        let running = |(i, spec): (usize, &Spec)| {
             let replicas = spec.state.replicas.unwrap_or(1);
             let replicas = super::replicas::Replicas::warm(replicas, &spec.profile, noise, i);
             let volume = spec.profile.volume.map_or(0.0, |v| v.used);
@@ -99,6 +112,7 @@ impl Cluster {
                 state: canonical(&spec.state),
                 marks: BTreeMap::new(),
                 dynamic: Dynamic { replicas, volume, ..Dynamic::default() },
+                version: None,
             }
         };
         let services = world.specs.iter().enumerate().map(running).collect();
@@ -223,6 +237,13 @@ impl Cluster {
         let running = &mut self.now.services[service];
         running.uid = uid;
         running.marks.clear();
+        running.dynamic.replicas.roll();
+    }
+
+    /// Lets another version run: every pod is replaced.
+    pub fn deploy(&mut self, service: usize, version: &str) {
+        let running = &mut self.now.services[service];
+        running.version = Some(version.to_owned());
         running.dynamic.replicas.roll();
     }
 }

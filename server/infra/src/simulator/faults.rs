@@ -25,10 +25,15 @@ pub enum FaultKind {
     ResetAfterCommit,
     /// No answer comes, and the write happens seconds later, as of a request that was held up on its way.
     LateCommit,
+    /// The write happens, and its answer comes seconds later.
+    SlowAnswer,
+    /// A write to the autoscaler is refused (422); what goes to the workload is written before that. Without fields of the autoscaler
+    /// nothing goes wrong.
+    AutoscalerRefused,
 }
 
 impl FaultKind {
-    /// Every kind after which it is known at once whether the write happened.
+    /// Every kind that meets a write as a whole, and after which it is known at once whether it happened.
     pub const ALL: [Self; 8] = [
         Self::TimeoutAfterCommit,
         Self::Timeout,

@@ -2,7 +2,7 @@
 
 use super::faults::{Fault, FaultKind, Faults};
 use super::simulation::Simulation;
-use super::wire::{self, ApplyRequest, ClockAnswer, EditRequest, Failure, ShutOutRequest, SpeedRequest};
+use super::wire::{self, ApplyRequest, ClockAnswer, DeployRequest, EditRequest, Failure, ShutOutRequest, SpeedRequest};
 use super::{Options, SimulatorError};
 use crate::infrastructure::{Error, Result};
 use axum::body::{Body, Bytes};
@@ -30,7 +30,7 @@ const BEAT: Duration = Duration::from_millis(40);
 const BUDGET: Duration = Duration::from_millis(150);
 /// Longer than any client waits.
 const NEVER: Duration = Duration::from_secs(3600);
-/// How late a write comes that was held up on its way.
+/// How late a write comes that was held up on its way, or an answer.
 const LATE: Duration = Duration::from_secs(2);
 
 struct Shared {
@@ -159,6 +159,7 @@ fn router(shared: Arc<Shared>) -> Router {
         .route("/v1/faults", post(fault))
         .route("/v1/edit", post(edit))
         .route("/v1/recreate", post(recreate))
+        .route("/v1/deploy", post(deploy))
         .with_state(shared)
 }
 
@@ -180,8 +181,13 @@ async fn broken(kind: FaultKind) -> Response {
             tokio::time::sleep(NEVER).await;
             answer(StatusCode::GATEWAY_TIMEOUT, "injected: too late")
         }
+        FaultKind::SlowAnswer => {
+            tokio::time::sleep(LATE).await;
+            answer(StatusCode::GATEWAY_TIMEOUT, "injected: too late")
+        }
         FaultKind::Conflict => answer(StatusCode::CONFLICT, "injected: someone else was faster"),
         FaultKind::TooManyRequests => answer(StatusCode::TOO_MANY_REQUESTS, "injected: too many requests"),
+        FaultKind::AutoscalerRefused => answer(StatusCode::UNPROCESSABLE_ENTITY, "injected: the autoscaler takes no write"),
         FaultKind::ServerError | FaultKind::ServerErrorAfterCommit => answer(StatusCode::INTERNAL_SERVER_ERROR, "injected: broken"),
         FaultKind::Reset | FaultKind::ResetAfterCommit => {
             let cut = std::io::Error::from(std::io::ErrorKind::ConnectionReset);
@@ -263,6 +269,10 @@ async fn recreate(State(shared): State<Arc<Shared>>, Json(r): Json<EditRequest>)
     answer(&shared, move |s| s.recreate(&r.key, Instant::now())).await
 }
 
+async fn deploy(State(shared): State<Arc<Shared>>, Json(r): Json<DeployRequest>) -> Response {
+    answer(&shared, move |s| s.deploy(&r.key, &r.version, Instant::now())).await
+}
+
 async fn apply(State(shared): State<Arc<Shared>>, Json(r): Json<ApplyRequest>) -> Response {
     let fault = shared.fault(true);
     if fault == Some(FaultKind::LateCommit) {
@@ -274,15 +284,35 @@ async fn apply(State(shared): State<Arc<Shared>>, Json(r): Json<ApplyRequest>) -
         });
         return broken(FaultKind::LateCommit).await;
     }
-    if let Some(kind) = fault.filter(|k| !k.commits()) {
+    if fault == Some(FaultKind::AutoscalerRefused) {
+        return without_autoscaler(&shared, r).await;
+    }
+    let slow = fault == Some(FaultKind::SlowAnswer);
+    if let Some(kind) = fault.filter(|k| !slow && !k.commits()) {
         return broken(kind).await;
     }
     let written = with(&shared, move |s| s.apply(r.change, &r.plan, &r.changes, r.purpose, Instant::now())).await;
-    match (fault, written) {
+    if slow {
+        tokio::time::sleep(LATE).await;
+    }
+    match (fault.filter(|_| !slow), written) {
         (Some(kind), _) => broken(kind).await,
         (None, Ok(written)) => Json(written).into_response(),
         (None, Err(error)) => Failed(error).into_response(),
     }
+}
+
+/// A workload and its autoscaler are two objects, written one after the other: the second is refused.
+async fn without_autoscaler(shared: &Arc<Shared>, r: ApplyRequest) -> Response {
+    let (autoscaler, workload): (Vec<_>, Vec<_>) = r.changes.into_iter().partition(|c| c.field.starts_with("autoscaler."));
+    if !workload.is_empty() {
+        match with(shared, move |s| s.apply(r.change, &r.plan, &workload, r.purpose, Instant::now())).await {
+            Err(error) => return Failed(error).into_response(),
+            Ok(written) if autoscaler.is_empty() => return Json(written).into_response(),
+            Ok(_) => {}
+        }
+    }
+    broken(FaultKind::AutoscalerRefused).await
 }
 
 async fn fault(State(shared): State<Arc<Shared>>, Json(fault): Json<Fault>) -> Response {

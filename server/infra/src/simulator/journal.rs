@@ -48,6 +48,11 @@ pub enum Act {
     },
     /// Someone deleted the object and made it anew.
     Recreate,
+    /// Someone deployed another version.
+    Deploy {
+        /// Which.
+        version: String,
+    },
     /// A change that has not written is not to write any more.
     ShutOut {
         /// Which.

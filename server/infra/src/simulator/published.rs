@@ -23,7 +23,8 @@ pub fn metrics(world: &World) -> Vec<Vec<Metric>> {
 
 fn has(profile: &Profile, metric: Metric) -> bool {
     match metric {
-        Metric::CpuUtilization | Metric::MemoryUtilization => false,
+        // What is asked for of GPUs is told by the state.
+        Metric::CpuUtilization | Metric::MemoryUtilization | Metric::Gpus => false,
         Metric::VolumeUsed | Metric::VolumeCapacity => profile.volume.is_some(),
         Metric::CacheHitRatio => profile.cache.is_some(),
         Metric::PoolWait | Metric::DatabaseTime => profile.database.is_some(),

@@ -113,6 +113,10 @@ impl Simulation {
                 self.cluster.recreate(entry.service, number + 1);
                 Ok(())
             }
+            Act::Deploy { version } => {
+                self.cluster.deploy(entry.service, version);
+                Ok(())
+            }
             Act::ShutOut { .. } => Ok(()),
         }
     }
@@ -215,7 +219,7 @@ impl Simulation {
             uid: running.uid.clone(),
             team: spec.team.clone(),
             environment: spec.environment.clone(),
-            labels: spec.labels.clone(),
+            labels: running.labels(spec),
             state: running.state.clone(),
             calls: spec.profile.calls.iter().map(|c| specs[c.service].key.name.clone()).collect(),
             managed: spec.managed,
@@ -259,12 +263,14 @@ impl Simulation {
     /// As there.
     pub fn apply(&mut self, change: ChangeId, plan: &Plan, changes: &[FieldChange], purpose: Purpose, wall: Instant) -> Result<Written> {
         let service = self.find(&plan.target)?;
+        let (at, done) = self.recorded(change, purpose, service)?;
+        let before = |c: &FieldChange| done.iter().find(|d| d.field == c.field);
+        if changes.iter().any(|c| before(c).is_some_and(|d| d.to != c.to)) {
+            return Err(Error::Refused(format!("{} was written before with other values", change.short())));
+        }
+        let left: Vec<FieldChange> = changes.iter().filter(|c| before(c).is_none()).cloned().collect();
         let running = &self.cluster.now.services[service];
-        if let Some((at, done)) = self.recorded(change, purpose, service)? {
-            let same = |a: &FieldChange, b: &FieldChange| a.field == b.field && a.to == b.to;
-            if done.len() != changes.len() || !done.iter().zip(changes).all(|(a, b)| same(a, b)) {
-                return Err(Error::Refused(format!("{} was written before with other values", change.short())));
-            }
+        if let Some(at) = at.filter(|_| left.is_empty()) {
             let state = running.state.clone();
             self.repeats += 1;
             return Ok(Written { at, state, repeated: true });
@@ -279,7 +285,7 @@ impl Simulation {
             let reason = format!("{} has been made anew (uid {} is now {})", plan.target, plan.uid, running.uid);
             return Err(Error::Conflict { reason, drift: Vec::new() });
         }
-        let written = Plan { changes: changes.to_vec(), ..plan.clone() };
+        let written = Plan { changes: left, ..plan.clone() };
         let drift = written.drift(&running.state);
         if !drift.is_empty() {
             let fields: Vec<&str> = drift.iter().map(|d| d.field.as_str()).collect();
@@ -287,12 +293,12 @@ impl Simulation {
         }
         let next = written.apply_to(&running.state).map_err(|e| Error::Refused(e.to_string()))?;
         if purpose == Purpose::Apply {
-            let problems = admission::limits(&self.cluster, service, &next, changes);
+            let problems = admission::limits(&self.cluster, service, &next, &plan.changes);
             if !problems.is_empty() {
                 return Err(Error::Refused(problems.join("; ")));
             }
         }
-        let act = Act::Change { change, purpose, uid: running.uid.clone(), changes: changes.to_vec() };
+        let act = Act::Change { change, purpose, uid: running.uid.clone(), changes: written.changes };
         let at = self.record(service, act, wall)?;
         Ok(Written { at, state: self.cluster.now.services[service].state.clone(), repeated: false })
     }
@@ -310,19 +316,22 @@ impl Simulation {
         self.entries.iter().rev().any(|entry| matches!(&entry.act, Act::ShutOut { change } if *change == id))
     }
 
-    fn recorded(&self, change: ChangeId, purpose: Purpose, service: usize) -> Result<Option<(Timestamp, &[FieldChange])>> {
-        for entry in self.entries.iter().rev() {
+    /// What was written for a change and purpose so far, and when the newest of it was.
+    fn recorded(&self, change: ChangeId, purpose: Purpose, service: usize) -> Result<(Option<Timestamp>, Vec<&FieldChange>)> {
+        let (mut at, mut done) = (None, Vec::new());
+        for entry in &self.entries {
             match &entry.act {
                 Act::Change { change: c, purpose: p, changes, .. } if *c == change && *p == purpose => {
                     if entry.service != service {
                         return Err(Error::Refused(format!("{} was written to another service", change.short())));
                     }
-                    return Ok(Some((entry.at, changes)));
+                    at = Some(entry.at);
+                    done.extend(changes);
                 }
                 _ => {}
             }
         }
-        Ok(None)
+        Ok((at, done))
     }
 
     /// To the journal first, then to the cluster.
@@ -356,6 +365,15 @@ impl Simulation {
     pub fn recreate(&mut self, key: &ServiceKey, wall: Instant) -> Result<Timestamp> {
         let service = self.find(key)?;
         self.record(service, Act::Recreate, wall)
+    }
+
+    /// Deploys another version of a service, as a pipeline would.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub fn deploy(&mut self, key: &ServiceKey, version: &str, wall: Instant) -> Result<Timestamp> {
+        let service = self.find(key)?;
+        self.record(service, Act::Deploy { version: version.to_owned() }, wall)
     }
 
     /// How often a write was asked for that had been made: by whoever does not read before trying again. Since this process began.

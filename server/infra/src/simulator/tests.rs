@@ -8,6 +8,7 @@ use super::world::{STEP, World};
 use super::{Bound, Client, Options, bind};
 use crate::infrastructure::{Error, Infrastructure, Purpose, service_id};
 use crate::metrics::MetricsSource;
+use crate::outgoing::Allowed;
 use headroom_model::ids::ChangeId;
 use headroom_model::metric::Metric;
 use headroom_model::plan::{FieldChange, Plan};
@@ -347,7 +348,7 @@ fn what_there_is_room_for_is_what_the_cluster_would_accept() {
 
 async fn start(dir: &Path, speed: f64) -> (Client, tokio::sync::oneshot::Sender<()>, tokio::task::JoinHandle<()>) {
     let bound: Bound = bind(Options { speed, ..options(dir) }).await.unwrap();
-    let client = Client::new(&bound.url());
+    let client = Client::new(&bound.url(), &Allowed::default());
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
     let run = tokio::spawn(async move {
         bound.run(async move { drop(stopped.await) }).await.unwrap();
@@ -417,6 +418,35 @@ async fn faults_end_in_at_most_one_write() {
     assert!(matches!(client.inventory().await, Err(Error::Unreachable(_))));
     assert!(client.inventory().await.is_err());
     assert!(client.inventory().await.is_ok());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_refused_autoscaler_leaves_the_workload_written_and_the_rest_can_follow() {
+    let dir = tempfile::tempdir().unwrap();
+    let (client, _stop, _run) = start(dir.path(), 0.0).await;
+    let service = client.inventory().await.unwrap().into_iter().find(|s| s.state.autoscaler.is_some()).unwrap();
+    let mut wanted = service.state.clone();
+    wanted.autoscaler.as_mut().unwrap().max += 1;
+    wanted.replicas = wanted.replicas.map(|n| n + 1);
+    let p = Plan { changes: Plan::difference(&service.state, &wanted), ..plan(&service, "replicas", "1") };
+    let id = ChangeId(Uuid::from_u128(7));
+    client.inject_fault(Fault { kind: FaultKind::AutoscalerRefused, calls: 2, apply_only: true }).await.unwrap();
+    let fields = async || {
+        let mutations = client.mutations(id).await.unwrap();
+        mutations.iter().map(|m| m.changes.iter().map(|c| c.field.clone()).collect::<Vec<_>>().join(" ")).collect::<Vec<_>>()
+    };
+    assert!(matches!(client.apply(id, &p, &p.changes, Purpose::Apply).await, Err(Error::Refused(_))));
+    assert_eq!(fields().await, ["replicas"]);
+    let (rest, _): (Vec<_>, Vec<_>) = p.changes.iter().cloned().partition(|c| c.field == "autoscaler.max");
+    assert!(matches!(client.apply(id, &p, &rest, Purpose::Apply).await, Err(Error::Refused(_))));
+    assert_eq!(fields().await, ["replicas"]);
+    // Asked for all of it, it writes what is missing.
+    let done = client.apply(id, &p, &p.changes, Purpose::Apply).await.unwrap();
+    assert_eq!(fields().await, ["replicas", "autoscaler.max"]);
+    assert_eq!((done.repeated, done.state), (false, wanted));
+    assert!(client.apply(id, &p, &rest, Purpose::Apply).await.unwrap().repeated);
+    let other = FieldChange { to: Some("99".into()), ..rest[0].clone() };
+    assert!(matches!(client.apply(id, &p, &[other], Purpose::Apply).await, Err(Error::Refused(_))));
 }
 
 #[tokio::test]

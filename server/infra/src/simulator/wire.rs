@@ -51,6 +51,14 @@ pub struct EditRequest {
     pub changes: Vec<FieldChange>,
 }
 
+/// Another version of a service.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DeployRequest {
+    pub key: ServiceKey,
+    pub version: String,
+}
+
 /// Why a call failed.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Failure {

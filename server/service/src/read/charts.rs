@@ -3,6 +3,7 @@
 use headroom_model::chart::{ChartBand, ChartModel, ChartSeries, Ink, Mark, Threshold};
 use headroom_model::metric::{Aggregation, Metric, Unit};
 use headroom_model::series::{Series, ServiceHistory};
+use headroom_model::time::Timestamp;
 use headroom_model::units::GIB;
 use headroom_model::view::{Anomaly, ChangeRow, Expected};
 
@@ -126,6 +127,20 @@ pub fn mark_anomalies(model: &mut ChartModel, anomalies: &[Anomaly], metrics: &[
     model.marks.extend(times.into_iter().enumerate().map(mark));
 }
 
+/// Marks deploys that were made within the chart, faintly; one is named unless the name would cover another mark's.
+pub fn mark_deployments(model: &mut ChartModel, deployments: impl Iterator<Item = (Timestamp, String)>) {
+    let Some((from, to)) = model.time_range() else { return };
+    let near = ((to - from) as f64 * NAME) as i64;
+    let mut within: Vec<(i64, String)> = deployments.map(|(at, version)| (at.secs(), version)).collect();
+    within.retain(|(at, _)| (from..=to).contains(at));
+    within.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    for (at, version) in within {
+        let crowded = model.marks.iter().any(|m| !m.label.is_empty() && (m.at - at).abs() < near);
+        let label = if crowded { String::new() } else { format!("{version} deployed") };
+        model.marks.push(Mark { label, ink: Ink::Aside, at });
+    }
+}
+
 fn build(
     title: &str,
     unit: &str,
@@ -165,11 +180,7 @@ pub(crate) fn proposed(metric: Metric, value: f64) -> Threshold {
 }
 
 fn marks(change: &ChangeRow) -> Vec<Mark> {
-    let mark = |label: &str, ink, at: headroom_model::time::Timestamp| Mark {
-        label: format!("{label} · {}", change.id.short()),
-        ink,
-        at: at.secs(),
-    };
+    let mark = |label: &str, ink, at: Timestamp| Mark { label: format!("{label} · {}", change.id.short()), ink, at: at.secs() };
     let applied = change.applied_at.map(|at| mark("applied", Ink::Applied, at));
     let rolled_back = change.rolled_back_at.map(|at| mark("rolled back", Ink::Bad, at));
     applied.into_iter().chain(rolled_back).collect()
@@ -231,7 +242,6 @@ fn range(series: &Series, metric: Metric) -> Vec<(i64, f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use headroom_model::time::Timestamp;
 
     #[test]
     fn a_long_series_is_thinned_and_keeps_its_peak_in_the_band() {
@@ -279,6 +289,17 @@ mod tests {
         mark_anomalies(&mut chart, &all, &[Metric::LatencyP95, Metric::LatencyP99]);
         let marks: Vec<(i64, &str)> = chart.marks.iter().map(|m| (m.at, m.label.as_str())).collect();
         assert_eq!(marks, [(9000, "anomaly"), (300, "")]);
+    }
+
+    #[test]
+    fn deploys_are_marked_within_the_chart_and_named_where_there_is_room() {
+        let mut history = ServiceHistory::default();
+        history.metrics.insert(Metric::RequestRate, Series { start: 0, step: 300, values: vec![1.0; 100] });
+        let mut chart = traffic(&history, &[]);
+        let deploys = [(40_000, "4"), (20_000, "3"), (19_000, "2"), (3000, "1"), (-300, "0")];
+        mark_deployments(&mut chart, deploys.iter().map(|(at, version)| (Timestamp::from_secs(*at), (*version).to_owned())));
+        let marks: Vec<(i64, &str, Ink)> = chart.marks.iter().map(|m| (m.at, m.label.as_str(), m.ink)).collect();
+        assert_eq!(marks, [(20_000, "3 deployed", Ink::Aside), (19_000, "", Ink::Aside), (3000, "1 deployed", Ink::Aside)]);
     }
 
     #[test]

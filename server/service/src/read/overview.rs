@@ -68,9 +68,9 @@ fn attention(changes: &[ChangeRow], starved: &[ServiceRow], now: Timestamp) -> V
     for change in changes {
         let link = format!("/recommendations/{}", change.recommendation_id);
         match change.state {
-            Substate::RollbackFailed => out.push(line(
+            Substate::Partial | Substate::RollbackFailed => out.push(line(
                 "bad",
-                format!("{}: roll-back failed", change.service_name),
+                format!("{}: {}", change.service_name, change.state.plain().to_lowercase()),
                 change.reason.clone().unwrap_or_default(),
                 link,
                 "Act",

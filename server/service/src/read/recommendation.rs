@@ -241,7 +241,8 @@ impl Beside<'_> {
             changes: recommendation.changes.clone(),
             policy_hash: String::new(),
         };
-        let written = change.is_some_and(|c| c.applied_at.is_some());
+        // Once a change has begun, what differs from its base is its own doing.
+        let undecided = change.is_none_or(|c| c.state.waits() || c.state.reopens());
         let mut row = self.rows.remove(&id)?;
         // Read in between, the change may have moved on: a page tells of one moment.
         row.substate = change.map(|c| c.state);
@@ -249,7 +250,7 @@ impl Beside<'_> {
         Some(RecommendationPage {
             row,
             diff: diff::render(&at_base, &recommendation.changes, note),
-            drift: if written { Vec::new() } else { plan.drift(&service.state) },
+            drift: if undecided { plan.drift(&service.state) } else { Vec::new() },
             comments: Vec::new(),
             timeline: Vec::new(),
             rollback_threshold: policy.rollback_threshold,
@@ -293,7 +294,7 @@ fn entry(row: AuditRow) -> TimelineEntry {
         "change.aborting" => "A guard broke, or a person stopped it".to_owned(),
         "change.rolling_back" => "Writing the old values back".to_owned(),
         "change.rolled_back" => "Rolled back".to_owned(),
-        "change.outcome_unknown" => "No answer from the cluster; reading what it did".to_owned(),
+        "change.outcome_unknown" => "What was written is not known; reading the cluster".to_owned(),
         other => {
             let word = other.split_once('.').map_or(other, |(_, word)| word);
             word.to_uppercase().parse().map_or_else(|_| word.replace('_', " "), |state: Substate| state.plain().to_owned())

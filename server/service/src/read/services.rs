@@ -142,9 +142,11 @@ impl Headroom {
             (charts::latency(&history, &changes), &[Metric::LatencyP95, Metric::LatencyP99]),
             (charts::traffic(&history, &changes), &[Metric::RequestRate, Metric::ErrorRatio]),
         ];
+        let deployments = self.store.deployments_of(service.id, charts::MARKED).await?;
         let odd = self.anomalies_of(&service, Timestamp::from_secs(end - 1)).await?;
         let marked = |(mut chart, metrics): (ChartModel, &[Metric])| {
             charts::mark_anomalies(&mut chart, &odd, metrics);
+            charts::mark_deployments(&mut chart, deployments.iter().map(|d| (d.cluster_at, d.short_version())));
             chart
         };
         Ok(drawn.map(marked).into())

@@ -73,7 +73,7 @@ async fn submitted_or_put_aside(house: &House, id: RecommendationId, round: u64)
     let turn = AtomicUsize::new(0);
     let done = together(house, |headroom, ctx| {
         let submits = turn.fetch_add(1, Ordering::Relaxed) % 2 == 1;
-        async move { if submits { headroom.submit(&ctx, id).await.map(drop) } else { headroom.dismiss(&ctx, id, "not now").await } }
+        async move { if submits { headroom.submit(&ctx, id).await.map(drop) } else { headroom.dismiss(&ctx, id, "not now", None).await } }
     })
     .await;
     assert_eq!(done.iter().filter(|d| d.is_ok()).count(), 1, "round {round}: {done:?}");

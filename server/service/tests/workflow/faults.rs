@@ -9,7 +9,11 @@ use headroom_model::change::{Change, Substate};
 use headroom_model::ids::RecommendationId;
 use headroom_model::plan::FieldChange;
 use headroom_model::service::Service;
+use headroom_model::units::Cores;
+use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 const ROW: Row = Row { name: "faults", full: 10_000, short: 24, batch: 800 };
@@ -33,18 +37,21 @@ async fn on_postgres() {
 }
 
 async fn several(run: &Run, seeds: Range<u64>) {
-    shared_out(run, seeds, HANDS, trials).await;
+    let (trials_done, partly) = (seeds.end - seeds.start, Arc::new(AtomicU64::new(0)));
+    shared_out(run, seeds, HANDS, |run, seeds| trials(run, seeds, Arc::clone(&partly))).await;
+    assert!(trials_done < ROW.short || partly.load(Ordering::Relaxed) > 0, "no change was written in part");
 }
 
-async fn trials(run: Run, seeds: Vec<u64>) {
+async fn trials(run: Run, seeds: Vec<u64>, partly: Arc<AtomicU64>) {
     let clock = Clock::new();
     let house = House::by_hand(run.database(), &clock, NO_ANSWER).await;
-    let services = house.with_replicas().await;
+    let (plain, scaled) = (house.with_replicas().await, house.with_autoscaler().await);
     for seed in seeds {
         let _trial = run.trial(seed);
-        let dice = Dice::new(seed);
+        let services = if seed % 3 == 0 { &scaled } else { &plain };
         let service = &services[seed as usize % services.len()];
-        Story { house: &house, clock: &clock, dice, service, meddled: Meddled::Not }.told().await;
+        let story = Story { house: &house, clock: &clock, dice: Dice::new(seed), service, meddled: Meddled::Not };
+        partly.fetch_add(u64::from(story.told().await), Ordering::Relaxed);
     }
     assert_eq!(house.headroom.store().verify_audit(None).await.unwrap().fault, None);
 }
@@ -67,13 +74,14 @@ struct Story<'a> {
 }
 
 impl Story<'_> {
-    async fn told(mut self) {
+    /// Whether the change was written in part and left so for a while.
+    async fn told(mut self) -> bool {
         let before = self.live().await;
-        let base = replicas(self.service);
-        let wanted = if before.state.replicas == Some(base) { base + 1 } else { base };
         while self.house.headroom.ingest().await.is_err() {}
         let repeats = self.house.simulator.repeats().await.unwrap();
-        let id = self.house.propose(&self.service.key.name, &[("replicas", &wanted.to_string())]).await;
+        let wanted = self.wanted(&before.state.fields());
+        let wanted: Vec<(&str, &str)> = wanted.iter().map(|(field, value)| (field.as_str(), value.as_str())).collect();
+        let id = self.house.propose(&self.service.key.name, &wanted).await;
         self.house.carry_out(id).await;
 
         let pre_empt = self.dice.one_in(3);
@@ -90,7 +98,29 @@ impl Story<'_> {
         let change = self.house.change(id).await;
         assert_eq!(self.house.simulator.repeats().await.unwrap(), repeats, "a write was asked for twice: {change:?}");
         self.agrees(&change, &before).await;
-        self.went_by_the_table(&change).await;
+        self.went_by_the_table(&change).await
+    }
+
+    /// New values: of the replicas, or of a workload and its autoscaler, which are two objects.
+    fn wanted(&self, now: &BTreeMap<String, String>) -> Vec<(String, String)> {
+        let (base, meddled) = (self.service.state.fields(), self.meddled_with());
+        let more = (base[meddled].parse::<u32>().unwrap() + 1).to_string();
+        let mut more = vec![(meddled.to_owned(), more)];
+        if self.service.state.autoscaler.is_some() {
+            let (field, value) = base.iter().find(|(field, _)| field.ends_with(".requests.cpu")).unwrap();
+            let cores = Cores::ceil_milli(value.parse::<Cores>().unwrap().get() + 0.001);
+            more.push((field.clone(), cores.to_string()));
+        }
+        let other = |(field, more): (String, String)| {
+            let value = if now[&field] == base[&field] { more } else { base[&field].clone() };
+            (field, value)
+        };
+        more.into_iter().map(other).collect()
+    }
+
+    /// The field that somebody else writes, if anybody does.
+    fn meddled_with(&self) -> &'static str {
+        if self.service.state.autoscaler.is_some() { "autoscaler.max" } else { "replicas" }
     }
 
     /// A few faults, for writes only or for any call.
@@ -102,6 +132,10 @@ impl Story<'_> {
             let slow = matches!(kind, FaultKind::Timeout | FaultKind::TimeoutAfterCommit);
             let calls = if slow { calls.min(4) } else { calls };
             let fault = Fault { kind, calls, apply_only: self.dice.one_in(2) };
+            self.house.simulator.inject_fault(fault).await.unwrap();
+        }
+        if self.service.state.autoscaler.is_some() && !self.dice.one_in(4) {
+            let fault = Fault { kind: FaultKind::AutoscalerRefused, calls: 1 + self.dice.roll(3) as u32, apply_only: true };
             self.house.simulator.inject_fault(fault).await.unwrap();
         }
     }
@@ -139,7 +173,7 @@ impl Story<'_> {
 
     async fn meddle(&mut self) {
         let key = &self.service.key;
-        let other = FieldChange { field: "replicas".to_owned(), from: None, to: Some(FOREIGN.to_owned()) };
+        let other = FieldChange { field: self.meddled_with().to_owned(), from: None, to: Some(FOREIGN.to_owned()) };
         // What it answers may be a fault: whether it happened is read.
         let (wrote, done) = match self.dice.roll(3) {
             0 => (Meddled::Recreated, self.house.simulator.recreate(key).await.is_ok()),
@@ -162,43 +196,52 @@ impl Story<'_> {
     async fn agrees(&self, change: &Change, before: &Live) {
         let seen = self.house.simulator.mutations(change.id).await.unwrap();
         let of = |purpose| seen.iter().filter(|m| m.purpose == purpose).collect::<Vec<&Mutation>>();
-        let (applied, restored) = (of(Purpose::Apply), of(Purpose::Restore));
+        let fields = |written: &[&Mutation]| {
+            let mut all: Vec<String> = written.iter().flat_map(|m| m.changes.iter().map(|c| c.field.clone())).collect();
+            all.sort_unstable();
+            all
+        };
+        let restores = of(Purpose::Restore);
+        let (applied, restored) = (fields(&of(Purpose::Apply)), fields(&restores));
         let say = format!("{change:?}\nthe target has {seen:?}\nsomebody else: {:?}", self.meddled);
-        assert!(applied.len() <= 1 && restored.len() <= applied.len(), "{say}");
-        assert!(change.applied_at.is_none() || !applied.is_empty(), "it says that it wrote: {say}");
-        let live = self.live().await.state.replicas;
+        let once = |all: &[String]| all.windows(2).all(|pair| pair[0] != pair[1]);
+        assert!(once(&applied) && once(&restored) && restored.iter().all(|field| applied.contains(field)), "{say}");
+        assert!(change.applied_at.is_none() || applied.len() == change.plan.changes.len(), "it says that it wrote all: {say}");
+        let live = self.live().await.state;
         match self.meddled {
-            Meddled::Wrote => assert_eq!(live.map(|n| n.to_string()).as_deref(), Some(FOREIGN), "theirs was overwritten: {say}"),
+            Meddled::Wrote => assert_eq!(live.fields()[self.meddled_with()], FOREIGN, "theirs was overwritten: {say}"),
             Meddled::Recreated => {}
             Meddled::Not if change.state == Substate::RolledBack => {
-                assert_eq!(live, before.state.replicas, "it was not taken back: {say}");
-                assert_eq!(restored.len(), applied.len(), "{say}");
-                let at = restored.first().map(|m| m.at);
+                assert_eq!(live, before.state, "it was not taken back: {say}");
+                assert_eq!(restored, applied, "{say}");
+                let at = restores.last().map(|m| m.at);
                 assert!(at.is_none() || change.rolled_back_at == at, "{say}");
                 assert!(!change.reason.as_ref().is_some_and(|why| why.contains("someone else")), "nobody else was there: {say}");
             }
             Meddled::Not => {
                 let without_trace = change.state.reopens() || change.state == Substate::Failed;
                 assert!(without_trace, "it ended as {}: {say}", change.state);
-                assert!(applied.is_empty() && live == before.state.replicas, "it says that nothing was written: {say}");
+                assert!(applied.is_empty() && live == before.state, "it says that nothing was written: {say}");
             }
         }
         let known = [Substate::RolledBack, Substate::Failed, Substate::Stale, Substate::PreflightFailed, Substate::Drifted];
         assert!(known.contains(&change.state), "it ended as {}: {say}", change.state);
     }
 
-    /// Every transition in the audit chain begins where the one before ended, along an edge of the table.
-    async fn went_by_the_table(&self, change: &Change) {
+    /// Every transition in the audit chain begins where the one before ended, along an edge of the table. Whether one led to PARTIAL.
+    async fn went_by_the_table(&self, change: &Change) -> bool {
         let mut rows = self.house.headroom.store().events_about(&[change.id.to_string()], &[], 10_000).await.unwrap();
         rows.sort_by_key(|row| row.seq);
         let state = |v: &Option<serde_json::Value>| -> Option<Substate> { v.as_ref()?["state"].as_str()?.parse().ok() };
-        let mut at = Substate::PendingApproval;
+        let (mut at, mut partly) = (Substate::PendingApproval, false);
         for event in rows.iter().map(|row| &row.event) {
             let (Some(from), Some(to)) = (state(&event.before), state(&event.after)) else { continue };
             assert!(from == at && (from == to || from.allows(to)), "{}: from {from} to {to}, and it was {at}", event.name);
             at = to;
+            partly |= at == Substate::Partial;
         }
         assert_eq!(at, change.state, "the chain ends elsewhere");
+        partly
     }
 }
 

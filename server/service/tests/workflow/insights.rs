@@ -3,6 +3,8 @@
 use crate::house::House;
 use headroom_infra::Infrastructure;
 use headroom_model::auth::{Role, Teams};
+use headroom_model::chart::Ink;
+use headroom_model::deployment::Deploy;
 use headroom_model::metric::Metric;
 use headroom_model::plan::FieldChange;
 use headroom_model::service::Service;
@@ -41,6 +43,8 @@ async fn a_starved_service_is_an_anomaly_of_its_caller_and_its_cause() {
     let house = House::start(1800.0).await;
     let before = seen(&house, CALLER).await;
     let edited = house.headroom.clocks().cluster;
+    let deploy = Deploy { version: "1.1.0".into(), at: Some(house.headroom.clocks().wall.plus_secs(-900)), ..Deploy::default() };
+    let deployed = house.headroom.record_deployment(&house.engineer(), STARVED, &deploy).await.unwrap();
     limited(&house, STARVED, "10m").await;
     let began = Instant::now();
     let found = loop {
@@ -57,12 +61,15 @@ async fn a_starved_service_is_an_anomaly_of_its_caller_and_its_cause() {
     let first = &found.suspects[0];
     assert_eq!((first.service_name.as_str(), first.metric), (STARVED, Some(Metric::CpuThrottled)), "{found:?}");
     assert!(first.reason.starts_with("throttled time in % rose from"), "{}", first.reason);
+    assert_eq!(first.after.as_deref(), Some("1.1.0 deployed"), "{found:?}");
     let own = seen(&house, STARVED).await;
     assert!(own.anomalies.iter().any(|a| a.metric == Metric::LatencyP99 && a.observed > 2.0 * a.usual), "{:?}", own.anomalies);
 
     let marks = house.headroom.service_charts(&house.engineer(), STARVED, headroom_model::time::Span::days(1)).await.unwrap();
     let latency = marks.iter().find(|c| c.title == "Latency").unwrap();
     assert!(latency.marks.iter().any(|m| m.label == "anomaly"), "{:?}", latency.marks);
+    let at = deployed.cluster_at.secs();
+    assert!(latency.marks.iter().any(|m| (m.at, m.ink) == (at, Ink::Aside)), "{:?}", latency.marks);
 
     // Who does not see the starved service's team is not told of it.
     let team = named(&house, CALLER).await.team;

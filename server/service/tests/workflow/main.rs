@@ -5,11 +5,14 @@
 mod at_once;
 mod auto_apply;
 mod benchmarks;
+mod cancel;
 mod clock_jumps;
+mod deployments;
 mod faults;
 mod house;
 mod insights;
 mod no_op;
 mod own_values;
+mod partial;
 mod state_machine;
 mod the_loop;

@@ -30,7 +30,7 @@ async fn no_more_are_open_than_policy_allows(database: &str) {
     propose(2).await.unwrap();
     let refused = propose(3).await.unwrap_err();
     assert!(matches!(&refused, Error::Refused(why) if why.contains("max_recommendations")), "{refused:?}");
-    house.headroom.dismiss(&house.engineer(), first, "not now").await.unwrap();
+    house.headroom.dismiss(&house.engineer(), first, "not now", None).await.unwrap();
     propose(3).await.unwrap();
     // Another service has its own.
     house.propose(&services[1].key.name, &[("replicas", &(services[1].state.replicas.unwrap() + 1).to_string())]).await;

@@ -4,18 +4,23 @@
 
 use crate::house::seeds::{Dice, Row, Run, shared_out};
 use crate::house::{CALL, Clock, House};
+use headroom_infra::simulator::{Fault, FaultKind};
 use headroom_model::auth::{OpContext, Role, Teams};
 use headroom_model::change::{Change, Refusal, Substate};
 use headroom_model::ids::RecommendationId;
 use headroom_model::plan::PlanHash;
 use headroom_model::policy::Scope;
 use headroom_model::recommendation::RecommendationState as Recommended;
+use headroom_model::service::Service;
+use headroom_model::units::Cores;
 use headroom_model::view::AuditQuery;
 use headroom_service::Error;
 use std::ops::Range;
 
 const ROW: Row = Row { name: "state_machine", full: 100_000, short: 60, batch: 1_000 };
 const HANDS: u64 = 3;
+/// Writes that are spoilt at once: enough for a change to be written in part and left so.
+const SPOILT: u32 = 2;
 /// Most acts of a sequence.
 const ACTS: usize = 24;
 
@@ -47,6 +52,8 @@ enum Act {
     BreakGlass(usize, bool),
     Freeze(bool),
     Need(u32),
+    /// Nobody's: the cluster refuses the next writes to the autoscaler, once those to the workload are done.
+    Spoil,
     /// Nobody's: time runs out for whatever waits.
     Expire,
     /// Nobody's: every piece of work takes a step.
@@ -89,6 +96,8 @@ struct Course {
     queued: bool,
     /// Looks by workers since the checks began.
     looks: u32,
+    /// What is written: the workload, the autoscaler.
+    written: [bool; 2],
 }
 
 /// The model: nothing here is the product's but the names of states.
@@ -97,6 +106,8 @@ struct Model {
     items: [Item; 2],
     frozen: bool,
     need: u32,
+    /// How many writes the cluster spoils yet.
+    spoilt: u32,
     /// Work for changes that ended before it was done and have a successor.
     left_over: usize,
 }
@@ -107,7 +118,15 @@ impl Course {
     }
     fn holds(&self) -> bool {
         use Substate as S;
-        self.waits() || matches!(self.state, S::Preflight | S::Applying | S::OutcomeUnknown | S::Observing | S::Aborting | S::RollingBack)
+        self.waits() || self.active() || self.state == S::Partial
+    }
+    fn active(&self) -> bool {
+        use Substate as S;
+        matches!(self.state, S::Preflight | S::Applying | S::OutcomeUnknown | S::Observing | S::Aborting | S::RollingBack)
+    }
+    /// A change that is not written, or in part, ends.
+    fn give_up(&mut self) {
+        (self.state, self.queued) = (if self.written[0] { Substate::Partial } else { Substate::Failed }, false);
     }
 }
 
@@ -122,7 +141,7 @@ impl Item {
 impl Model {
     fn new() -> Self {
         let item = Item { state: Recommended::Open, change: None };
-        Self { items: [item.clone(), item], frozen: false, need: 1, left_over: 0 }
+        Self { items: [item.clone(), item], frozen: false, need: 1, spoilt: 0, left_over: 0 }
     }
 
     /// What should come of an act; the model then is as it should be after it.
@@ -144,6 +163,10 @@ impl Model {
                 Answer::Done
             }
             Act::Need(need) => self.set_need(need),
+            Act::Spoil => {
+                self.spoilt = SPOILT;
+                Answer::Nothing
+            }
             Act::Expire => self.expire(),
             Act::Work => self.work(),
             Act::Approve(i, _)
@@ -166,8 +189,17 @@ impl Model {
         }
         self.left_over += usize::from(self.items[i].change.as_ref().is_some_and(|c| c.queued));
         let state = Substate::PendingApproval;
-        let course =
-            Course { state, by: name, approvals: Vec::new(), need: self.need, asked: false, glass: false, queued: false, looks: 0 };
+        let course = Course {
+            state,
+            by: name,
+            approvals: Vec::new(),
+            need: self.need,
+            asked: false,
+            glass: false,
+            queued: false,
+            looks: 0,
+            written: [false; 2],
+        };
         self.items[i] = Item { state: Recommended::Submitted, change: Some(course) };
         Answer::Done
     }
@@ -249,6 +281,10 @@ impl Model {
                 (change.state, change.queued) = (S::Aborting, true);
                 Answer::Done
             }
+            Act::RollBack(..) if change.state == S::Partial => {
+                (change.state, change.queued) = (S::RollingBack, true);
+                Answer::Done
+            }
             Act::BreakGlass(..) if change.state == S::HeldByFreeze => {
                 (change.glass, change.queued) = (true, true);
                 Answer::Done
@@ -261,6 +297,7 @@ impl Model {
         use Substate as S;
         let (frozen, need) = (self.frozen, self.need);
         self.left_over = 0;
+        let spoilt = &mut self.spoilt;
         for item in &mut self.items {
             let Some(change) = item.change.as_mut().filter(|c| c.queued) else { continue };
             let held = frozen && !change.glass;
@@ -275,19 +312,30 @@ impl Model {
                 S::Preflight if held => change.state = S::HeldByFreeze,
                 S::Preflight => change.state = S::Applying,
                 S::Applying if held => change.state = S::OutcomeUnknown,
-                S::Applying => change.state = S::Observing,
+                S::Applying if !take(spoilt) => (change.state, change.written) = (S::Observing, [true; 2]),
+                S::Applying if change.written[0] => change.give_up(),
+                S::Applying => (change.state, change.written[0]) = (S::OutcomeUnknown, true),
                 // Half a minute passes with every look, and after five minutes it is given up.
-                S::OutcomeUnknown if change.looks > 10 => (change.state, change.queued) = (S::Failed, false),
+                S::OutcomeUnknown if change.looks > 10 => change.give_up(),
                 S::OutcomeUnknown if !held => change.state = S::Applying,
                 S::OutcomeUnknown => {}
                 S::Observing => {}
                 S::Aborting => change.state = S::RollingBack,
+                // What was restored before the refusal is not restored again.
+                S::RollingBack if change.written != [false; 2] && take(spoilt) && change.written[1] => change.written[0] = false,
                 S::RollingBack => (change.state, change.queued) = (S::RolledBack, false),
                 _ => change.queued = false,
             }
         }
         Answer::Nothing
     }
+}
+
+/// Takes one of what is there, if anything is.
+fn take(of: &mut u32) -> bool {
+    let some = *of > 0;
+    *of -= u32::from(some);
+    some
 }
 
 fn approves(name: &str) -> bool {
@@ -299,7 +347,7 @@ fn may(role: Role, act: Act) -> bool {
     match act {
         Act::Submit(_) | Act::Withdraw(_) | Act::Dismiss(..) | Act::Reopen(_) => matches!(role, Role::Engineer | Role::Approver),
         Act::Freeze(_) | Act::Need(_) => role == Role::Administrator,
-        Act::Expire | Act::Work => true,
+        Act::Spoil | Act::Expire | Act::Work => true,
         _ => role == Role::Approver,
     }
 }
@@ -321,10 +369,9 @@ async fn several(run: &Run, seeds: Range<u64>) {
 async fn sequences(run: Run, seeds: Vec<u64>) {
     let clock = Clock::new();
     let house = House::by_hand(run.database(), &clock, CALL).await;
-    let service = house.with_replicas().await.swap_remove(0);
-    let replicas = service.state.replicas.unwrap();
-    let (name, model) = (service.key.name, Model::new());
-    let mut game = Game { house: &house, clock: &clock, name, replicas, ids: Vec::new(), model, seen: None };
+    // A workload and its autoscaler: two objects, so that a change can be written in part.
+    let service = house.with_autoscaler().await.swap_remove(0);
+    let mut game = Game { house: &house, clock: &clock, service, ids: Vec::new(), model: Model::new(), seen: None };
     for seed in seeds {
         let _trial = run.trial(seed);
         game.play(Dice::new(seed)).await;
@@ -336,8 +383,7 @@ async fn sequences(run: Run, seeds: Vec<u64>) {
 struct Game<'a> {
     house: &'a House,
     clock: &'a Clock,
-    name: String,
-    replicas: u32,
+    service: Service,
     ids: Vec<RecommendationId>,
     model: Model,
     /// As it was after the last act: nothing but the next one changes it.
@@ -356,6 +402,8 @@ impl Game<'_> {
             let (who, act) = random(&mut dice);
             self.try_it(who, act).await;
         }
+        self.spoil(0).await;
+        self.model.spoilt = 0;
         self.try_it(ADAM, Act::Freeze(false)).await;
         if self.model.need != 1 {
             self.try_it(ADAM, Act::Need(1)).await;
@@ -367,14 +415,18 @@ impl Game<'_> {
         assert!(!self.house.step().await, "there is work left: {:?}", self.model);
     }
 
-    /// New recommendations in the place of those that were carried out: two that touch the same field.
+    /// New recommendations in the place of those that were carried out: two that touch the same fields.
     async fn propose(&mut self) {
         for i in 0..2 {
             if self.ids.len() == 2 && self.model.items[i].state != Recommended::Submitted {
                 continue;
             }
-            let wanted = (self.replicas + 1 + u32::try_from(i).unwrap()).to_string();
-            let id = self.house.propose(&self.name, &[("replicas", &wanted)]).await;
+            let more = 1 + u32::try_from(i).unwrap();
+            let fields = self.service.state.fields();
+            let (request, now) = fields.iter().find(|(field, _)| field.ends_with(".requests.cpu")).unwrap();
+            let cores = Cores::ceil_milli(now.parse::<Cores>().unwrap().get() + f64::from(more) / 1000.0).to_string();
+            let max = (self.service.state.autoscaler.unwrap().max + more).to_string();
+            let id = self.house.propose(&self.service.key.name, &[(request, &cores), ("autoscaler.max", &max)]).await;
             if self.ids.len() == 2 {
                 self.ids[i] = id
             } else {
@@ -389,7 +441,7 @@ impl Game<'_> {
         if course.waits() {
             let who = PEOPLE.into_iter().find(|p| p.0 == course.by).unwrap();
             self.try_it(who, Act::Withdraw(i)).await;
-        } else if matches!(course.state, Substate::Preflight | Substate::Applying | Substate::OutcomeUnknown | Substate::Observing) {
+        } else if !matches!(course.state, Substate::Aborting | Substate::RollingBack) {
             self.try_it(ANN, Act::RollBack(i, true)).await;
         }
         for _ in 0..3 {
@@ -453,12 +505,17 @@ impl Game<'_> {
             Act::Reject(i, flag) => headroom.reject(&ctx, ids[i], said(flag)).await.map(drop),
             Act::RequestChanges(i, flag) => headroom.request_changes(&ctx, ids[i], said(flag)).await.map(drop),
             Act::Withdraw(i) => headroom.withdraw(&ctx, ids[i]).await.map(drop),
-            Act::Dismiss(i, flag) => headroom.dismiss(&ctx, ids[i], said(flag)).await,
+            Act::Dismiss(i, flag) => headroom.dismiss(&ctx, ids[i], said(flag), None).await,
             Act::Reopen(i) => headroom.reopen(&ctx, ids[i]).await,
             Act::RollBack(i, flag) => headroom.roll_back(&ctx, ids[i], said(flag)).await.map(drop),
             Act::BreakGlass(i, flag) => headroom.break_glass(&ctx, ids[i], said(flag)).await.map(drop),
             Act::Freeze(on) => self.rule(&ctx, "change_windows", if on { "deny * * * * * for 1d" } else { "" }).await,
             Act::Need(need) => self.rule(&ctx, "approvals_required", &need.to_string()).await,
+            Act::Spoil => {
+                self.spoil(0).await;
+                self.spoil(SPOILT).await;
+                return Answer::Nothing;
+            }
             Act::Expire => return self.expire().await,
             Act::Work => return self.work(was).await,
         };
@@ -474,6 +531,12 @@ impl Game<'_> {
 
     async fn rule(&self, ctx: &OpContext, key: &str, value: &str) -> Result<(), Error> {
         self.house.headroom.set_policy(ctx, &Scope::Fleet, key, value).await
+    }
+
+    /// Makes the next writes to the autoscaler fail; none of them, if there are none.
+    async fn spoil(&self, calls: u32) {
+        let fault = Fault { kind: FaultKind::AutoscalerRefused, calls, apply_only: true };
+        self.house.simulator.inject_fault(fault).await.unwrap();
     }
 
     async fn expire(&self) -> Answer {
@@ -513,7 +576,7 @@ fn answer(error: &Error) -> Answer {
 fn random(dice: &mut Dice) -> (Person, Act) {
     let i = dice.roll(2);
     let most = !dice.one_in(8);
-    let act = match dice.roll(30) {
+    let act = match dice.roll(32) {
         0..5 => Act::Submit(i),
         5..10 => Act::Approve(i, most),
         10..14 => Act::Apply(i, most),
@@ -527,6 +590,7 @@ fn random(dice: &mut Dice) -> (Person, Act) {
         26 => Act::BreakGlass(i, most),
         27 => Act::Freeze(!dice.one_in(3)),
         28 => Act::Need(1 + u32::try_from(dice.roll(2)).unwrap()),
+        29 | 30 => Act::Spoil,
         _ => Act::Expire,
     };
     // Mostly somebody who may try it, else anybody.

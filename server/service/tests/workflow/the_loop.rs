@@ -30,6 +30,7 @@ on_both_databases! {
     every_refusal_names_its_cause_and_changes_nothing: 60.0,
     a_plan_whose_target_or_rules_have_changed_is_out_of_date: 60.0,
     what_was_dismissed_stays_away_until_it_is_opened_again: 60.0,
+    what_was_dismissed_until_a_time_comes_back_when_it_is_over: 600.0,
     two_people_approve_and_a_wish_sends_a_change_back: 60.0,
     a_freeze_holds_a_change_until_it_ends_or_somebody_breaks_the_glass: 60.0,
     a_change_waits_for_its_time_and_an_approver_may_stop_it: 600.0,
@@ -158,7 +159,7 @@ async fn what_was_dismissed_stays_away_until_it_is_opened_again(house: House) {
         .recommendation
         .id;
     assert!(matches!(house.headroom.reopen(&house.engineer(), id).await, Err(Error::Conflict(_))));
-    house.headroom.dismiss(&house.engineer(), id, "the team shrinks it itself").await.unwrap();
+    house.headroom.dismiss(&house.engineer(), id, "the team shrinks it itself", None).await.unwrap();
     let before = house.open().await.len();
     house.analysed().await;
     assert_eq!(house.page(id).await.recommendation.state, RecommendationState::Dismissed);
@@ -168,6 +169,36 @@ async fn what_was_dismissed_stays_away_until_it_is_opened_again(house: House) {
     let page = house.page(id).await;
     assert_eq!((page.recommendation.state, page.recommendation.reason), (RecommendationState::Open, None));
     house.headroom.submit(&house.engineer(), id).await.unwrap();
+}
+
+async fn what_was_dismissed_until_a_time_comes_back_when_it_is_over(house: House) {
+    house.analysed().await;
+    let id =
+        house.open().await.into_iter().find(|p| p.recommendation.proposed_by == "engine").expect("something is open").recommendation.id;
+    let ahead = |secs: i64| Some(house.headroom.clocks().cluster.plus_secs(secs));
+    for never in [ahead(-60), ahead(400 * 86_400)] {
+        let refused = house.headroom.dismiss(&house.engineer(), id, "later", never).await;
+        assert!(matches!(&refused, Err(error) if error.is_about("until")), "{refused:?}");
+    }
+    let until = ahead(3 * 3600);
+    house.headroom.dismiss(&house.engineer(), id, "after the release", until).await.unwrap();
+    let page = house.page(id).await;
+    assert_eq!((page.recommendation.state, page.recommendation.dismissed_until), (RecommendationState::Dismissed, until));
+    let open = house.open().await.len();
+    house.analysed().await;
+    assert_eq!(house.open().await.len(), open, "until then the same proposal does not come back under another id");
+    let began = std::time::Instant::now();
+    let page = loop {
+        let page = house.page(id).await;
+        if page.recommendation.state != RecommendationState::Dismissed {
+            break page;
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(120), "it does not come back");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let came_back = page.timeline.iter().find(|e| e.name == "recommendation.reopened").expect("the timeline tells it");
+    assert!(Some(came_back.cluster) >= until && came_back.text == "Opened again by headroom", "{came_back:?} {until:?}");
+    assert_eq!((page.recommendation.dismissed_until, page.recommendation.reason), (None, None));
 }
 
 async fn two_people_approve_and_a_wish_sends_a_change_back(house: House) {

@@ -43,6 +43,14 @@ pub async fn a_run_of_the_same_time_and_commit_replaces_the_one_before(store: &S
     assert_eq!(tx.benchmark_points(id, 1).await.unwrap()[0].centre, 5.0, "the newest first, when not all are asked for");
     tx.commit().await.unwrap();
 
+    assert_eq!(store.benchmark_service(id).await.unwrap(), Some(service.id));
+    let mut tx = store.begin().await.unwrap();
+    assert_eq!(tx.stepped_benchmarks(service.id).await.unwrap(), [(id, vec![step(10, false), step(20, true)])]);
+    let level = tx.benchmark(&key(&service.team, "level"), false, Some(service.id)).await.unwrap();
+    tx.put_benchmark_run(level, &run(&[1.0], None), at(10)).await.unwrap();
+    tx.put_benchmark_steps(level, &[]).await.unwrap();
+    assert_eq!(tx.stepped_benchmarks(service.id).await.unwrap().len(), 1, "one that has never stepped is none");
+    drop(tx);
     let (row, steps) = store.benchmark_row(id, &Teams::ALL).await.unwrap().unwrap();
     assert_eq!((row.name.as_str(), row.runs, row.latest, row.latest_at), ("parse", 2, 5.0, at(20)));
     assert_eq!((row.service_name.as_deref(), row.higher_is_better), (Some("a"), true), "an import without a service leaves it as it is");

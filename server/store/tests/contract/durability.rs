@@ -1,13 +1,17 @@
 //! What each database itself promises: tampering shows, a killed process loses nothing that was committed, a newer schema is refused.
 
 use crate::fixtures::{event, record, service, with_services};
+use crate::postgres;
+use headroom_model::policy::{PolicyPatch, Scope};
+use headroom_model::time::Timestamp;
 use headroom_store::{Error, Store, StoreConfig};
 use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{AssertSqlSafe, ConnectOptions, Connection, SqliteConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection, PgConnection, SqliteConnection};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 /// The newest version of the schema.
-pub const NEWEST: i64 = 5;
+pub const NEWEST: i64 = 6;
 
 /// A connection that goes round the store, as someone with the file in hand has one.
 async fn raw(path: &Path) -> SqliteConnection {
@@ -81,10 +85,10 @@ async fn a_newer_schema_is_refused() {
 
 #[tokio::test]
 async fn a_database_that_cannot_be_opened_is_named() {
-    let config = StoreConfig { url: "/nowhere/at/all/headroom.db".into(), readers: 1, backups: None };
+    let config = StoreConfig { readers: 1, ..StoreConfig::at("/nowhere/at/all/headroom.db") };
     let fault = Store::open(&config).await.unwrap_err();
     assert!(matches!(&fault, Error::Open { url, .. } if url.contains("/nowhere/at/all")), "{fault}");
-    let config = StoreConfig { url: "mysql://host/x".into(), readers: 1, backups: None };
+    let config = StoreConfig { readers: 1, ..StoreConfig::at("mysql://host/x") };
     assert!(matches!(Store::open(&config).await, Err(Error::BadAddress(_))));
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("notes.txt");
@@ -165,4 +169,28 @@ async fn postgres_with_a_newer_schema_is_refused() {
     sqlx::raw_sql(later).execute(&mut on).await.unwrap();
     let fault = Store::open(&StoreConfig::at(&url)).await.unwrap_err();
     assert!(matches!(fault, Error::NewerSchema { found: 99, known: NEWEST }), "{fault}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_statement_that_takes_too_long_is_ended_on_postgres() {
+    let url = postgres::database().await;
+    let config = StoreConfig { statement: Duration::from_millis(300), ..StoreConfig::at(&url) };
+    let store = Store::open(&config).await.unwrap();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let mut held = other.begin().await.unwrap();
+    sqlx::raw_sql("LOCK TABLE policies").execute(&mut *held).await.unwrap();
+    let began = Instant::now();
+    let read = store.policies().await.unwrap_err();
+    let mut tx = store.begin().await.unwrap();
+    tx.put_setting("half", "done").await.unwrap();
+    let written = tx.put_policy(&Scope::Fleet, &PolicyPatch::default(), "ann", Timestamp::default()).await.unwrap_err();
+    drop(tx);
+    for error in [read, written] {
+        assert!(matches!(error, Error::TooSlow), "{error:?}");
+        assert!(error.to_string().contains("took too long over a statement"), "{error}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    held.rollback().await.unwrap();
+    assert_eq!((store.policies().await.unwrap().len(), store.setting("half").await.unwrap()), (0, None), "it goes on, and kept nothing");
+    store.close().await;
 }

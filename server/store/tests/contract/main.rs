@@ -8,11 +8,13 @@ use tempfile::TempDir;
 mod audit;
 mod backups;
 mod benchmarks;
+mod deployments;
 mod durability;
 mod figures;
 mod fixtures;
 mod identity;
 mod lists;
+mod older;
 mod postgres;
 mod proposals;
 mod queue;
@@ -93,6 +95,11 @@ contract! {
     benchmarks {
         a_run_of_the_same_time_and_commit_replaces_the_one_before,
         benchmarks_are_listed_by_team_suite_and_step,
+    }
+    deployments {
+        a_deploy_is_kept_once_whoever_tells_of_it,
+        deploys_are_listed_by_team_and_service,
+        an_inventory_tells_which_services_run_another_version,
     }
     identity {
         users_are_unique_and_can_be_locked,

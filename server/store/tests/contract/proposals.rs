@@ -10,7 +10,7 @@ use headroom_model::job::{Job, JobState, OptimizationStatus, OptimizationType};
 use headroom_model::policy::{PolicyPatch, Scope};
 use headroom_model::recommendation::RecommendationState;
 use headroom_model::view::{ChangeQuery, Comment};
-use headroom_store::{Error, LedgerEntry, Outcome, Store, TrackRecord};
+use headroom_store::{Error, Judged, LedgerEntry, Outcome, Store, TrackRecord};
 use uuid::Uuid;
 
 pub async fn a_recommendation_comes_back_as_it_was(store: &Store) {
@@ -38,6 +38,18 @@ pub async fn a_recommendation_comes_back_as_it_was(store: &Store) {
     tx.commit().await.unwrap();
     let dismissed = store.recommendation(proposed.id).await.unwrap().unwrap();
     assert_eq!((dismissed.state, dismissed.reason.as_deref()), (RecommendationState::Dismissed, Some("not now")));
+    // For good, it is due at no time; until a time, from then on.
+    assert!(store.recommendations_due(at(1_000_000)).await.unwrap().is_empty());
+    let mut tx = store.begin().await.unwrap();
+    tx.dismiss_recommendation(proposed.id, "not yet", Some(at(500))).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(store.recommendation(proposed.id).await.unwrap().unwrap().dismissed_until, Some(at(500)));
+    assert_eq!(store.recommendations_due(at(499)).await.unwrap(), []);
+    assert_eq!(store.recommendations_due(at(500)).await.unwrap(), [proposed.id]);
+    let mut tx = store.begin().await.unwrap();
+    tx.set_recommendation_state(proposed.id, RecommendationState::Open, None).await.unwrap();
+    tx.commit().await.unwrap();
+    assert!(store.recommendations_due(at(500)).await.unwrap().is_empty());
     assert_eq!(store.recommendation(RecommendationId(Uuid::nil())).await.unwrap(), None);
 }
 
@@ -240,10 +252,13 @@ pub async fn outcomes_make_a_track_record(store: &Store) {
     outcome.achieved_month = Some(usd(39.0));
     put(&outcome).await.unwrap();
     let (_, _, broken) = stored_change(store, "b", Substate::RolledBack).await;
-    let failed = Outcome { change_id: broken.id, kept: Some(false), at: at(700), ..outcome.clone() };
+    let mut failed = Outcome { change_id: broken.id, kept: Some(false), at: at(700), ..outcome.clone() };
+    failed.promised.uncorrected = None;
     put(&failed).await.unwrap();
+    let judged = |said, kept| Judged { strategy: "cpu_right_size".into(), said, kept };
+    assert_eq!(store.judged().await.unwrap(), [judged(0.8, true), judged(0.9, false)], "an older version kept the corrected one only");
     let all = store.track_records().await.unwrap();
-    assert_eq!(all, [TrackRecord { strategy: "cpu_right_size".into(), judged: 2, kept: 1, said: 1.8 }]);
+    assert_eq!(all, [TrackRecord { strategy: "cpu_right_size".into(), judged: 2, kept: 1 }]);
     assert_eq!(store.outcomes(Some("cpu_right_size")).await.unwrap(), [outcome.clone(), failed]);
     assert!(store.outcomes(Some("cache")).await.unwrap().is_empty());
     outcome.change_id.0 = Uuid::nil();

@@ -14,7 +14,7 @@ pub async fn an_inventory_replaces_what_was_known(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     let changed = tx.put_inventory(CLUSTER, &[b.clone(), c.clone()], at(60)).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(changed, Inventory { added: 1, changed: 1, gone: 1 });
+    assert_eq!(changed, Inventory { added: 1, changed: 1, gone: 1, deployed: Vec::new() });
     assert_eq!(store.all_services().await.unwrap(), [b.clone(), c.clone()]);
     assert_eq!(store.services(&[b.id, c.id]).await.unwrap(), [(b.id, b.clone()), (c.id, c.clone())].into());
     let called = async |teams: &Teams| store.services_called(CLUSTER, &["a".into(), "b".into()], teams).await.unwrap();
@@ -28,7 +28,7 @@ pub async fn an_inventory_replaces_what_was_known(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     let back = tx.put_inventory(CLUSTER, &[a, b, c], at(120)).await.unwrap();
     tx.commit().await.unwrap();
-    assert_eq!(back, Inventory { added: 1, changed: 0, gone: 0 });
+    assert_eq!(back, Inventory { added: 1, changed: 0, gone: 0, deployed: Vec::new() });
     let clusters = store.clusters().await.unwrap();
     assert_eq!(
         clusters.iter().map(|c| (c.name.as_str(), c.kind.as_str(), c.newest_sample)).collect::<Vec<_>>(),

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// What a change of schema may drop: signing in again is no loss.
 const DROPPED: &str = "sessions";
 
-fn shipped(ending: &str) -> Vec<(i64, PathBuf)> {
+pub fn shipped(ending: &str) -> Vec<(i64, PathBuf)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract/schemas");
     let mut found: Vec<(i64, PathBuf)> = std::fs::read_dir(folder)
         .unwrap()
@@ -30,10 +30,20 @@ fn shipped(ending: &str) -> Vec<(i64, PathBuf)> {
     found
 }
 
-fn unpacked(file: &Path) -> Vec<u8> {
+pub fn unpacked(file: &Path) -> Vec<u8> {
     let mut bytes = Vec::new();
     GzDecoder::new(File::open(file).unwrap()).read_to_end(&mut bytes).unwrap();
     bytes
+}
+
+/// The address of a database with what a dump holds.
+pub async fn on_postgres(dump: &Path) -> String {
+    let url = postgres::database().await;
+    let dump = String::from_utf8(unpacked(dump)).unwrap();
+    let statements: String = dump.lines().filter(|line| !line.starts_with('\\')).map(|line| format!("{line}\n")).collect();
+    let mut on = PgConnection::connect(&url).await.unwrap();
+    sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut on).await.unwrap();
+    url
 }
 
 /// Rows and a checksum by table, over these columns.
@@ -143,11 +153,8 @@ async fn every_shipped_schema_is_upgraded_on_sqlite() {
 async fn every_shipped_schema_is_upgraded_on_postgres() {
     for (version, file) in shipped(".postgres.sql.gz") {
         let folder = tempfile::tempdir().unwrap();
-        let url = postgres::database().await;
-        let dump = String::from_utf8(unpacked(&file)).unwrap();
-        let statements: String = dump.lines().filter(|line| !line.starts_with('\\')).map(|line| format!("{line}\n")).collect();
+        let url = on_postgres(&file).await;
         let mut on = PgConnection::connect(&url).await.unwrap();
-        sqlx::raw_sql(AssertSqlSafe(statements)).execute(&mut on).await.unwrap();
         let columns = postgres_columns(&mut on).await;
         let before = postgres_content(&mut on, &columns).await;
         assert!(before["audit"].0 > 0 && before["changes"].0 > 0 && before["sample_chunks"].0 > 0, "{before:?}");

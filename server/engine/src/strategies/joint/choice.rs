@@ -127,7 +127,7 @@ impl<'a> View<'a> {
     /// A month of a state by its requests, over that many replicas.
     pub fn cost(&self, state: &ResourceState, replicas: f64) -> f64 {
         let one = ResourceState { replicas: Some(1), autoscaler: None, volume: None, ..state.clone() };
-        replicas * self.case.input.prices.month(&one).map_or_else(|| state.cpu_request().map_or(0.0, |c| c.get()), Money::units)
+        replicas * self.case.prices.month(&one).map_or_else(|| state.cpu_request().map_or(0.0, |c| c.get()), Money::units)
     }
 
     /// The load per replica that is known to be carried. What an autoscaler's replicas have shown beyond what it steers towards came before it had acted: to

@@ -9,7 +9,7 @@
 mod choice;
 mod fleet;
 mod predicted;
-mod relation;
+pub(super) mod relation;
 mod words;
 
 use super::{Case, Draft, Strategy};

@@ -35,9 +35,9 @@ pub(super) fn week(v: &View, c: &Choice) -> Option<Predicted> {
     let schedule = weekly(&ahead, from, HOUR, &replicas, &v.case.input.policy.holidays).ok()?;
     let (least, flat) = schedule.range().filter(|(least, most)| least < most)?;
     let one = v.cost(&c.state, 1.0);
-    let priced = v.case.input.prices.month(&c.state).is_some();
+    let priced = v.case.prices.month(&c.state).is_some();
     Some(Predicted {
-        saving_month: priced.then(|| Money::from_units(one * (f64::from(flat) - schedule.mean()), v.case.input.prices.currency)),
+        saving_month: priced.then(|| Money::from_units(one * (f64::from(flat) - schedule.mean()), v.case.prices.currency)),
         max: ceiling(c.count).max(flat).max(least),
         target_cpu_percent: c.state.autoscaler.map(|a| a.target_cpu_percent),
         method: format!("{} hours of demand: {}", hours.len(), ahead.method),

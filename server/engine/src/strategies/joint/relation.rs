@@ -11,7 +11,7 @@ const FELT: f64 = 0.01;
 
 /// Latency as a function of load that never falls.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Relation {
+pub(in crate::strategies) struct Relation {
     /// (load, latency), both ascending.
     knots: Vec<(f64, f64)>,
     /// How latency rises beyond the largest load seen, per unit of load; 0 where it is level.

@@ -4,6 +4,7 @@ use crate::read::charts;
 use crate::{Headroom, Result};
 use headroom_engine::rootcause::{Evidence, Graph, Kind, rank};
 use headroom_model::auth::OpContext;
+use headroom_model::deployment::Deployment;
 use headroom_model::ids::ServiceId;
 use headroom_model::metric::Metric;
 use headroom_model::series::{Series, ServiceHistory};
@@ -21,8 +22,10 @@ const LEAST: f64 = 0.7;
 /// Seconds before the moment that are read, for how often who calls whom; and after it.
 const BEFORE: i64 = 6 * 3600;
 const AFTER: i64 = 3600;
-/// Seconds within which a change may have made it.
+/// Seconds within which a change or deploy may have made it.
 const SHORTLY: i64 = 3600;
+/// Seconds after it that still may: it is told by the begin of the interval in which it was.
+const INTERVAL: i64 = 300;
 
 /// How a metric counts as evidence: in words with their unit, from the catalogue's unit to that one, and the least spread believed.
 struct Told {
@@ -69,7 +72,8 @@ impl Headroom {
         for found in ranked.into_iter().filter(|s| s.score >= LEAST).take(NAMED) {
             let Some(service) = by_name.get(found.service.as_str()) else { continue };
             let name = self.store.service_name(service.id).await?.unwrap_or_else(|| found.service.clone());
-            let after = shortly_before(&self.store.changes_of(service.id, charts::MARKED).await?, anomaly.from);
+            let deployments = self.store.deployments_of(service.id, charts::MARKED).await?;
+            let after = shortly_before(&self.store.changes_of(service.id, charts::MARKED).await?, &deployments, anomaly.from);
             let metric = found.metric.as_deref().and_then(|words| TOLD.iter().find(|t| t.words == words)).map(|t| t.metric);
             suspects.push(Suspect { service_name: name, score: found.score, metric, reason: found.reason, after });
         }
@@ -110,13 +114,14 @@ fn graph(services: &[Service], histories: &BTreeMap<ServiceId, ServiceHistory>, 
     Graph::new(&calls, &loads.collect())
 }
 
-/// The newest thing that was done to a service within an hour before a moment, in words.
-pub(super) fn shortly_before(changes: &[ChangeRow], at: Timestamp) -> Option<String> {
+/// The newest thing that was done to a service within an hour before a moment, a change or a deploy, in words.
+pub(super) fn shortly_before(changes: &[ChangeRow], deployments: &[Deployment], at: Timestamp) -> Option<String> {
     let done = |change: &ChangeRow| {
         let applied = change.applied_at.map(|t| (t, format!("{} applied: {}", change.id.short(), change.title)));
         let back = change.rolled_back_at.map(|t| (t, format!("{} rolled back: {}", change.id.short(), change.title)));
         applied.into_iter().chain(back)
     };
-    let before = changes.iter().flat_map(done).filter(|(t, _)| (0..=SHORTLY).contains(&at.secs_since(*t)));
+    let deployed = deployments.iter().map(|d| (d.cluster_at, d.words()));
+    let before = changes.iter().flat_map(done).chain(deployed).filter(|(t, _)| (-INTERVAL..=SHORTLY).contains(&at.secs_since(*t)));
     before.max_by_key(|(t, _)| *t).map(|(_, words)| words)
 }

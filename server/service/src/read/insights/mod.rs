@@ -53,7 +53,8 @@ impl Headroom {
         let newest = self.newest_sample(&service.key.cluster).await?.unwrap_or(ctx.now.cluster);
         let (forecasts, odd) = (self.forecasts_of(&service, newest).await?, self.anomalies_of(&service, newest).await?);
         let changes = self.store.changes_of(service.id, charts::MARKED).await?;
-        let told = |a: &Anomaly| Anomaly { after: causes::shortly_before(&changes, a.from), ..a.clone() };
+        let deployments = self.store.deployments_of(service.id, charts::MARKED).await?;
+        let told = |a: &Anomaly| Anomaly { after: causes::shortly_before(&changes, &deployments, a.from), ..a.clone() };
         let picked = at.and_then(|at| odd.iter().find(|a| a.from == at));
         let picked = picked.or_else(|| odd.iter().find(|a| anomalies::SYMPTOMS.contains(&a.metric)));
         let causes = match picked {

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "each test file uses its own part of the house")]
 
 use headroom_engine::prices::PriceBook;
+use headroom_infra::Allowed;
 use headroom_infra::simulator::{Client, Options, bind};
 use headroom_model::auth::{OpContext, Person, Role, Teams};
 use headroom_model::change::{Change, Substate};
@@ -85,6 +86,16 @@ impl House {
         Self::small(database, Arc::new(move || clock.now()), patience).await
     }
 
+    /// The same with two weeks of samples: there is something to find.
+    pub async fn by_hand_with_history(database: &str, clock: &Clock, patience: Duration) -> Self {
+        let clock = clock.clone();
+        let postgres = if database == "postgres" { Some(postgres::database().await) } else { None };
+        let adjust = |options: &mut Options| (options.speed, options.services) = (0.0, 12);
+        let house = Self::quiet(postgres, Arc::new(move || clock.now()), patience, adjust).await;
+        while house.headroom.ingest().await.is_err() {}
+        house
+    }
+
     /// The same with workers, and with time as it passes.
     pub async fn small_and_busy(database: &str) -> Self {
         let house = Self::small(database, Arc::new(wall), CALL).await;
@@ -122,7 +133,7 @@ impl House {
         tokio::spawn(bound.run(async move {
             let _ = stopped.wait_for(|s| *s).await;
         }));
-        let simulator = Client::connect(&url).await.unwrap();
+        let simulator = Client::connect(&url, &Allowed::default()).await.unwrap();
         let client = Arc::new(simulator.clone().with_timeout(patience));
         let cluster = Cluster { name: "demo".to_owned(), infrastructure: client.clone(), metrics: client };
         let place = postgres.map_or_else(|| StoreConfig::sqlite(dir.path().join("headroom.db")), StoreConfig::at);
@@ -208,6 +219,12 @@ impl House {
         let all = self.headroom.store().all_services().await.unwrap();
         let ours = |s: &Service| s.managed.refusal().is_none() && s.state.autoscaler.is_none() && s.state.replicas.is_some();
         all.into_iter().filter(ours).collect()
+    }
+
+    /// The services that have an autoscaler, and Headroom may set it.
+    pub async fn with_autoscaler(&self) -> Vec<Service> {
+        let all = self.headroom.store().all_services().await.unwrap();
+        all.into_iter().filter(|s| s.managed.refusal().is_none() && s.state.autoscaler.is_some()).collect()
     }
 
     /// The newest change of a recommendation.

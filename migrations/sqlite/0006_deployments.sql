@@ -1,0 +1,20 @@
+-- Deploys: what began to run when, told by pipelines or seen in the cluster.
+CREATE TABLE deployments (
+    id         TEXT PRIMARY KEY,
+    service_id TEXT NOT NULL REFERENCES services (id),
+    -- A version or an image.
+    version    TEXT NOT NULL,
+    -- Both empty where nobody says.
+    commit_id  TEXT NOT NULL,
+    link       TEXT NOT NULL,
+    -- Wall time, and the cluster's.
+    at         INTEGER NOT NULL,
+    cluster_at INTEGER NOT NULL,
+    -- Whether it was first seen in the cluster, rather than told.
+    seen       BOOLEAN NOT NULL
+);
+CREATE UNIQUE INDEX deployments_by_service ON deployments (service_id, at, version);
+CREATE INDEX deployments_by_time ON deployments (at);
+
+-- What was put aside until a time.
+CREATE INDEX recommendations_by_return ON optimization_recommendations ((body ->> 'dismissed_until')) WHERE state = 'DISMISSED';
