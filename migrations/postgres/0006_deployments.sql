@@ -18,3 +18,6 @@ CREATE INDEX deployments_by_time ON deployments (at);
 
 -- What was put aside until a time.
 CREATE INDEX recommendations_by_return ON optimization_recommendations ((body ->> 'dismissed_until')) WHERE state = 'DISMISSED';
+
+-- What confidence is calibrated by: the newest of what was judged.
+CREATE INDEX outcomes_judged ON outcomes (at) WHERE kept IS NOT NULL;

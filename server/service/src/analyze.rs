@@ -25,6 +25,8 @@ use uuid::Uuid;
 
 /// Services analysed at once: bounds memory whatever the fleet's size.
 const BATCH: usize = 256;
+/// The newest outcomes that confidence is calibrated by.
+const REMEMBERED: u32 = 5000;
 /// How far predictions reach.
 const HORIZON: Span = Span::days(1);
 /// Requested by the schedule, not by a person.
@@ -246,7 +248,7 @@ impl Headroom {
     /// What store and clusters know beyond one service. A cluster that does not say what it has room for is asked again by every dry run.
     pub(crate) async fn around(&self) -> Result<Around> {
         let typical = self.store.typical_peaks().await?;
-        let judged = self.store.judged().await?;
+        let judged = self.store.judged(REMEMBERED).await?;
         let records: Records = judged.into_iter().map(|j| (j.strategy, Told { said: j.said, kept: j.kept, weight: 1.0 })).collect();
         let mut rooms = BTreeMap::new();
         for cluster in &self.clusters {

@@ -120,14 +120,16 @@ impl Store {
         rows.iter().map(record).collect()
     }
 
-    /// Every judged change, oldest first: what the next confidence is calibrated by.
+    /// The newest judged changes, at most `most`, newest first: what the next confidence is calibrated by.
     ///
     /// # Errors
     /// [`Error::Database`], [`Error::Corrupt`].
-    pub async fn judged(&self) -> Result<Vec<Judged>> {
-        let rows = sql("SELECT strategy, confidence, promised, kept FROM outcomes WHERE kept IS NOT NULL ORDER BY at, change_id")
-            .all(&mut self.read().await?)
-            .await?;
+    pub async fn judged(&self, most: u32) -> Result<Vec<Judged>> {
+        let rows =
+            sql("SELECT strategy, confidence, promised, kept FROM outcomes WHERE kept IS NOT NULL ORDER BY at DESC, change_id LIMIT $1")
+                .int(i64::from(most))
+                .all(&mut self.read().await?)
+                .await?;
         let judged = |row: &Row| {
             let promised: ExpectedImprovement = row.json("promised")?;
             let said = promised.uncorrected.map_or(row.real("confidence")?, Confidence::get);

@@ -256,7 +256,9 @@ pub async fn outcomes_make_a_track_record(store: &Store) {
     failed.promised.uncorrected = None;
     put(&failed).await.unwrap();
     let judged = |said, kept| Judged { strategy: "cpu_right_size".into(), said, kept };
-    assert_eq!(store.judged().await.unwrap(), [judged(0.8, true), judged(0.9, false)], "an older version kept the corrected one only");
+    let newest_first = [judged(0.9, false), judged(0.8, true)];
+    assert_eq!(store.judged(100).await.unwrap(), newest_first, "an older version kept the corrected one only");
+    assert_eq!(store.judged(1).await.unwrap(), newest_first[..1]);
     let all = store.track_records().await.unwrap();
     assert_eq!(all, [TrackRecord { strategy: "cpu_right_size".into(), judged: 2, kept: 1 }]);
     assert_eq!(store.outcomes(Some("cpu_right_size")).await.unwrap(), [outcome.clone(), failed]);
