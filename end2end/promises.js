@@ -27,7 +27,8 @@ async function round(demo, approver) {
   const started = [];
   for (const r of items.filter((r) => !r.refusal)) started.push(await carryOut(engineer, approver, r));
   const ids = started.filter(Boolean);
-  const ended = (r) => r.status !== 'APPLYING';
+  // What waits for a worker is, coarsely, still a recommendation: it has not ended.
+  const ended = (r) => r.status !== 'APPLYING' && !['SCHEDULED', 'HELD_BY_FREEZE'].includes(r.substate);
   for (const id of ids) await approver.until(`/optimization/recommendations/${id}`, ended, 180_000);
   return ids.length;
 }

@@ -85,8 +85,14 @@ impl Deployment {
     /// What happened, in words.
     #[must_use]
     pub fn words(&self) -> String {
-        let commit = self.commit.as_deref().map_or_else(String::new, |c| format!(", commit {}", first(c, SHOWN_COMMIT)));
+        let commit = self.short_commit().map_or_else(String::new, |c| format!(", commit {c}"));
         format!("{} deployed{commit}", self.short_version())
+    }
+
+    /// As many characters of the commit as name it.
+    #[must_use]
+    pub fn short_commit(&self) -> Option<String> {
+        self.commit.as_deref().map(|c| first(c, SHOWN_COMMIT))
     }
 }
 

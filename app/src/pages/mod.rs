@@ -15,6 +15,7 @@ pub mod recommendation_schedule;
 pub mod recommendations;
 pub mod second_factor;
 pub mod service;
+pub mod service_deploys;
 pub mod service_insights;
 pub mod service_propose;
 pub mod services;

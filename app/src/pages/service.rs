@@ -3,6 +3,7 @@
 use super::grounds::grounds;
 use super::query;
 use super::recommendations::analyse_button;
+use super::service_deploys::deploys;
 use super::service_insights::{among_its_like, anomalies, days_ahead};
 use super::service_propose::ProposeForm;
 use crate::api::act::{Analyze, Propose};
@@ -41,7 +42,7 @@ pub fn ServiceDetail() -> impl IntoView {
     let (analyzed, proposed) = (Outcome::of("analyze", analyze), Outcome::of("propose", propose));
     let acted = move || analyze.version().get() + propose.version().get();
     let data = Resource::new_blocking(
-        move || (name.get(), live.rev(&["samples", "recommendations", "changes", "jobs"]), acted()),
+        move || (name.get(), live.rev(&["samples", "recommendations", "changes", "jobs", "deployments"]), acted()),
         |(name, _, _)| read::service(name),
     );
     let charts = Resource::new_blocking(
@@ -74,6 +75,7 @@ pub fn ServiceDetail() -> impl IntoView {
                         {findings(&p)}
                         {among_its_like(insights)}
                         {parameters(&p)}
+                        {deploys(&p)}
                         {calls(&p)}
                     </div>
                 </div>

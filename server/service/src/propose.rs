@@ -10,6 +10,7 @@ use headroom_model::plan::Plan;
 use headroom_model::recommendation::{Recommendation, RecommendationState};
 use headroom_model::service::Service;
 use headroom_model::view::ProposeRequest;
+use headroom_store::Tx;
 use uuid::Uuid;
 
 impl Headroom {
@@ -36,7 +37,6 @@ impl Headroom {
         };
         tracing::debug!(service = %service.key, first = %first.field, fields = changes.len(), "own values are replayed");
         let policy = self.policy_of(&service).await?;
-        self.room_for_own(&service, policy.max_recommendations).await?;
         let known = self.known(&[(&service, ctx.now.cluster)], policy.analysis_window).await?.pop().unwrap_or_default();
         let around = self.around().await?;
         let (subject, rules, prices, state) = (service.clone(), policy.clone(), self.prices.clone(), wanted);
@@ -75,7 +75,7 @@ impl Headroom {
             service_id: service.id,
             service_name: request.service_name.clone(),
             team: service.team.clone(),
-            current: service.state,
+            current: service.state.clone(),
             proposal,
             changes,
             state: RecommendationState::Open,
@@ -88,6 +88,7 @@ impl Headroom {
         };
         let job = Job { recommendations: vec![recommendation.id], ..job };
         let mut tx = self.store.begin().await?;
+        room_for_own(&mut tx, &service, policy.max_recommendations).await?;
         tx.put_job(&job).await?;
         tx.put_recommendation(&recommendation).await?;
         let mut entry = event(ctx, "recommendation.proposed", "recommendation", recommendation.id);
@@ -99,15 +100,15 @@ impl Headroom {
         self.announce("recommendations");
         Ok(recommendation.id)
     }
+}
 
-    /// People have as many open proposals for a service as the engine; two at the same moment may make one more.
-    async fn room_for_own(&self, service: &Service, most: u32) -> Result<()> {
-        if self.store.own_open(service.id).await? < most {
-            return Ok(());
-        }
-        Err(Error::Refused(format!(
-            "{most} proposals of people are open for {}, as many as policy allows (max_recommendations): submit one or put one aside first",
-            service.key.name
-        )))
+/// People have as many open proposals for a service as the engine.
+async fn room_for_own(tx: &mut Tx, service: &Service, most: u32) -> Result<()> {
+    if tx.own_open(service.id).await? < most {
+        return Ok(());
     }
+    Err(Error::Refused(format!(
+        "{most} proposals of people are open for {}, as many as policy allows (max_recommendations): submit one or put one aside first",
+        service.key.name
+    )))
 }

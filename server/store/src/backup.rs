@@ -121,14 +121,17 @@ impl Store {
         // Checked as a copy: opening may bring its schema up to date, and a backup is never written to.
         let folder =
             into.file().and_then(Path::parent).filter(|p| !p.as_os_str().is_empty()).map_or_else(std::env::temp_dir, Path::to_owned);
-        let copy_of = folder.join(format!("headroom-restore-{}.db", uuid::Uuid::now_v7()));
-        std::fs::create_dir_all(&folder)
+        // In a folder of its own, with the backup that a change of schema makes.
+        let aside = folder.join(format!("headroom-restore-{}", uuid::Uuid::now_v7()));
+        let copy_of = aside.join("headroom.db");
+        let copied = std::fs::create_dir_all(&aside)
             .and_then(|()| std::io::copy(&mut std::fs::File::open(from)?, &mut private(&copy_of)?))
-            .map_err(|fault| bad(format!("cannot be read: {fault}")))?;
-        let done = Self::restore_checked(from, &copy_of, into).await;
-        for leftover in [copy_of.clone(), beside(&copy_of, "db-wal"), beside(&copy_of, "db-shm")] {
-            let _ = remove(&leftover);
-        }
+            .map_err(|fault| bad(format!("cannot be read: {fault}")));
+        let done = match copied {
+            Ok(_) => Self::restore_checked(from, &copy_of, into).await,
+            Err(fault) => Err(fault),
+        };
+        let _ = std::fs::remove_dir_all(&aside);
         done
     }
 
@@ -152,12 +155,7 @@ impl Store {
         if let Some(target) = into.file() {
             file.close().await;
             if target.exists() {
-                let there = Self::open(into).await?;
-                let empty = there.is_empty().await;
-                there.close().await;
-                if !empty? {
-                    return Err(Error::NotEmpty);
-                }
+                refuse_what_is_there(into).await?;
             }
             for old in [target.to_owned(), beside(target, "db-wal"), beside(target, "db-shm")] {
                 remove(&old).map_err(|e| Error::BadBackup { path: target.to_owned(), fault: format!("cannot be written: {e}") })?;
@@ -166,10 +164,8 @@ impl Store {
                 .map_err(|e| Error::BadBackup { path: target.to_owned(), fault: format!("cannot be written: {e}") })?;
             return Ok(report);
         }
+        refuse_what_is_there(into).await?;
         let target = Self::open(into).await?;
-        if !target.is_empty().await? {
-            return Err(Error::NotEmpty);
-        }
         copy(&mut file.read().await?, &target).await?;
         let there = target.checked(from).await;
         target.close().await;
@@ -182,10 +178,15 @@ impl Store {
         }
     }
 
-    /// Whether nothing was ever recorded here.
+    /// Whether nothing was ever recorded here, by this or an earlier schema, nor a file by another program; its tables in PostgreSQL stay.
     async fn is_empty(&self) -> Result<bool> {
+        let (found, _) = self.known_schema().await?;
         let on = &mut self.read().await?;
-        let row = sql("SELECT (SELECT COUNT(*) FROM audit) + (SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM services) AS n");
+        let row = match found {
+            0 if on.is_postgres() => return Ok(true),
+            0 => sql("SELECT COUNT(*) AS n FROM sqlite_master"),
+            _ => sql("SELECT (SELECT COUNT(*) FROM audit) + (SELECT COUNT(*) FROM users) + (SELECT COUNT(*) FROM services) AS n"),
+        };
         Ok(row.one(on).await?.int("n")? == 0)
     }
 
@@ -216,6 +217,14 @@ impl Store {
             None => Ok(BackupReport { rows, head: audit.head }),
         }
     }
+}
+
+/// Looks at a database as it is, without bringing its schema up to date.
+async fn refuse_what_is_there(into: &StoreConfig) -> Result<()> {
+    let there = Store::connect(into).await?;
+    let empty = there.is_empty().await;
+    there.close().await;
+    if empty? { Ok(()) } else { Err(Error::NotEmpty) }
 }
 
 /// Whether a file is a database that Headroom has set up: opening would make one of an empty file.

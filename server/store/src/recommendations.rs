@@ -134,6 +134,18 @@ impl Tx {
         }
         Ok(ids)
     }
+
+    /// How many of people's proposals are open for a service.
+    ///
+    /// # Errors
+    /// [`Error::Database`].
+    pub async fn own_open(&mut self, service: ServiceId) -> Result<u32> {
+        let counted = sql(
+            "SELECT COUNT(*) AS n FROM optimization_recommendations WHERE service_id = $1 AND state = 'OPEN' AND proposed_by <> 'engine'",
+        );
+        let n = counted.uuid(service.0).one(self.on()).await?.int("n")?;
+        Ok(u32::try_from(n).unwrap_or(u32::MAX))
+    }
 }
 
 /// Keeps the view of a recommendation's newest change in step with the change, in the transaction that writes it.
@@ -150,18 +162,6 @@ pub(crate) async fn follow_change(on: &mut Connection, change: &Change) -> Resul
 }
 
 impl Store {
-    /// How many of people's proposals are open for a service.
-    ///
-    /// # Errors
-    /// [`Error::Database`].
-    pub async fn own_open(&self, service: ServiceId) -> Result<u32> {
-        let counted = sql(
-            "SELECT COUNT(*) AS n FROM optimization_recommendations WHERE service_id = $1 AND state = 'OPEN' AND proposed_by <> 'engine'",
-        );
-        let n = counted.uuid(service.0).one(&mut self.read().await?).await?.int("n")?;
-        Ok(u32::try_from(n).unwrap_or(u32::MAX))
-    }
-
     /// One recommendation.
     ///
     /// # Errors

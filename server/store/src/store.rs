@@ -170,7 +170,7 @@ impl Store {
         Self::connect(config).await?.up_to(config, version).await
     }
 
-    async fn connect(config: &StoreConfig) -> Result<Self> {
+    pub(crate) async fn connect(config: &StoreConfig) -> Result<Self> {
         let pools = if config.is_postgres() { open_postgres(config).await? } else { open_sqlite(config).await? };
         Ok(Self { pools, series: Arc::default(), boundary: Boundary::default() })
     }
@@ -182,7 +182,7 @@ impl Store {
     }
 
     /// The version of the schema, 0 where there is none yet, and the newest that is known here.
-    async fn known_schema(&self) -> Result<(i64, i64)> {
+    pub(crate) async fn known_schema(&self) -> Result<(i64, i64)> {
         let known = self.migrations().last().map_or(0, |m| m.0);
         let found = self.schema_version().await?;
         if found > known { Err(Error::NewerSchema { found, known }) } else { Ok((found, known)) }

@@ -1,6 +1,7 @@
 //! Services, their analyses and what is asked of them.
 
 use super::{ChangeRow, RecommendationRow};
+use crate::deployment::Deployment;
 use crate::ids::{ChangeId, JobId, RecommendationId, ServiceId};
 use crate::job::{JobState, OptimizationType};
 use crate::metric::Metric;
@@ -87,6 +88,8 @@ pub struct ServicePage {
     pub grounds: Vec<Grounds>,
     /// Its changes, newest first.
     pub changes: Vec<ChangeRow>,
+    /// Its newest deploys, newest first.
+    pub deployments: Vec<Deployment>,
     /// The services it calls: name, newest p99 latency in ms, CPU spark.
     pub calls: Vec<ServiceRow>,
     /// Whether a change holds it now.

@@ -20,6 +20,8 @@ use headroom_store::ServiceSummary;
 const SPARK: usize = 48;
 /// Changes, and open recommendations, that a service's page shows.
 const NEWEST: u32 = 50;
+/// Deploys that it shows.
+const DEPLOYS: u32 = 10;
 
 /// What lists show of a service, from its newest analysis.
 pub(crate) fn summary(one: &Analysed) -> ServiceSummary {
@@ -109,6 +111,7 @@ impl Headroom {
             grounds: ids.iter().filter_map(|id| whole.remove(id)).map(Grounds::from).collect(),
             held_by: self.store.held_by(service.id).await?,
             changes,
+            deployments: self.store.deployments_of(service.id, DEPLOYS).await?,
             calls: self.store.service_rows_by_id(&called).await?,
             service,
             newest_sample: newest,

@@ -89,8 +89,8 @@ pub async fn superseding_spares_what_people_proposed(store: &Store) {
     let mut tx = store.begin().await.unwrap();
     assert_eq!(tx.supersede(service.id, &[OptimizationType::Resource], "newer data").await.unwrap(), [old.id]);
     assert_eq!(tx.supersede(service.id, &[], "newer data").await.unwrap(), [scaling.id]);
+    assert_eq!(tx.own_open(service.id).await.unwrap(), 1);
     tx.commit().await.unwrap();
-    assert_eq!(store.own_open(service.id).await.unwrap(), 1);
     assert_eq!(store.standing_recommendations(&[service.id]).await.unwrap(), [own]);
     assert!(store.standing_recommendations(&[]).await.unwrap().is_empty());
     assert_eq!(store.recommendation(old.id).await.unwrap().unwrap().state, RecommendationState::Superseded);
