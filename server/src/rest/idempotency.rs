@@ -86,7 +86,7 @@ struct Turn(String);
 impl Turn {
     fn take(key: String) -> Option<Self> {
         let mut held = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner);
-        held.get_or_insert_default().insert(key.clone()).then_some(Self(key))
+        held.get_or_insert_default().insert(key.clone()).then(|| Self(key))
     }
 }
 
@@ -95,5 +95,20 @@ impl Drop for Turn {
         if let Some(held) = UNDER_WAY.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             held.remove(&self.0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_worked_on_by_one_request_at_a_time() {
+        let take = || Turn::take("ann a".to_owned());
+        let first = take();
+        assert!(first.is_some());
+        assert!(take().is_none() && take().is_none(), "a refusal does not give the key back");
+        drop(first);
+        assert!(take().is_some());
     }
 }
