@@ -55,6 +55,7 @@ impl From<headroom_store::Error> for Failure {
             headroom_store::Error::BadBackup { .. } => Self::BadInput(error.to_string()),
             // Whoever types commands reads no log.
             headroom_store::Error::Database(cause) => Self::Fault(format!("the database did not answer as it should: {cause}")),
+            headroom_store::Error::Away(cause) => Self::Fault(format!("the database cannot be reached or has no room left: {cause}")),
             other => Self::Fault(other.to_string()),
         }
     }

@@ -104,10 +104,13 @@ impl From<Error> for Problem {
             Error::AnswerLost(_) => "answer-lost",
             Error::Infra(_) => "unavailable",
             Error::Store(headroom_store::Error::TooSlow) => "timeout",
+            Error::Store(headroom_store::Error::Away(_) | headroom_store::Error::Unsure(_)) => "unavailable",
             Error::Store(_) | Error::Internal(_) => "internal",
         };
         let detail = match &error {
-            Error::Store(slow @ headroom_store::Error::TooSlow) => slow.to_string(),
+            Error::Store(told @ (headroom_store::Error::TooSlow | headroom_store::Error::Away(_) | headroom_store::Error::Unsure(_))) => {
+                told.to_string()
+            }
             Error::Store(_) | Error::Internal(_) => {
                 "Headroom could not finish this. Nothing was changed; try again, and look at the log if it stays.".to_owned()
             }
@@ -116,7 +119,7 @@ impl From<Error> for Problem {
         if kind == "forbidden" {
             tracing::warn!("refused: {detail}");
         }
-        if kind == "internal" {
+        if kind == "internal" || matches!(error, Error::Store(_)) {
             tracing::error!(error = ?error, "a use case broke");
         }
         let problem = Self::new(kind, detail);

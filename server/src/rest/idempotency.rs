@@ -50,7 +50,7 @@ async fn answer(state: &AppState, key: String, request: Request, next: Next) -> 
     let (response, claim) = state.headroom.claimed(&ctx, &key, &fingerprint, work).await;
     let (status, text) = text_of(response, &ctx).await?;
     // What passes by itself is not an answer to keep.
-    if matches!(status, 401 | 429) || state.headroom.remember(&claim, status, &text).await? {
+    if matches!(status, 401 | 429 | 503) || state.headroom.remember(&claim, status, &text).await? {
         return Ok(written(status, text));
     }
     // Another process had the same request in hand, and its answer is the answer.

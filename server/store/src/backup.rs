@@ -6,12 +6,15 @@
 use crate::audit::AuditHead;
 use crate::db::{Connection, Kind, Sql, Value, sql, tuples};
 use crate::error::{Error, Result};
-use crate::store::{Pools, Store, StoreConfig, has_table};
+use crate::seal;
+use crate::store::{NAME_THERE, Pools, Store, StoreConfig, has_table};
 use async_recursion::async_recursion as boxed;
+use sqlx::postgres::PgConnectOptions;
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions, Connection as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// Every table that is kept, those that others refer to first.
 const TABLES: &[&str] = &[
@@ -75,7 +78,7 @@ impl Store {
         if to.exists() {
             return Err(bad("there is a file of this name already: choose another".to_owned()));
         }
-        let partial = beside(to, "partial");
+        let partial = beside(to, ".partial");
         remove(&partial).and_then(|()| private(&partial)).map_err(|fault| bad(format!("cannot be written: {fault}")))?;
         match self.pools() {
             Pools::Sqlite { writer, .. } => {
@@ -100,7 +103,8 @@ impl Store {
         let report = file.checked(&partial).await;
         file.close().await;
         let report = report?;
-        std::fs::File::open(&partial)
+        seal::put(&partial)
+            .and_then(|()| std::fs::File::open(&partial))
             .and_then(|written| written.sync_all())
             .and_then(|()| std::fs::rename(&partial, to))
             .map_err(|fault| bad(format!("cannot be written: {fault}")))?;
@@ -126,9 +130,11 @@ impl Store {
         let copy_of = aside.join("headroom.db");
         let copied = std::fs::create_dir_all(&aside)
             .and_then(|()| std::io::copy(&mut std::fs::File::open(from)?, &mut private(&copy_of)?))
+            .and_then(|_| seal::take_off(&copy_of))
             .map_err(|fault| bad(format!("cannot be read: {fault}")));
         let done = match copied {
-            Ok(_) => Self::restore_checked(from, &copy_of, into).await,
+            Ok(true) => Self::restore_checked(from, &copy_of, into).await,
+            Ok(false) => Err(bad("is damaged: its bytes are not those that were written. Take another backup".to_owned())),
             Err(fault) => Err(fault),
         };
         let _ = std::fs::remove_dir_all(&aside);
@@ -156,8 +162,9 @@ impl Store {
             file.close().await;
             if target.exists() {
                 refuse_what_is_there(into).await?;
+                refuse_what_is_open(target).await?;
             }
-            for old in [target.to_owned(), beside(target, "db-wal"), beside(target, "db-shm")] {
+            for old in [target.to_owned(), beside(target, "-wal"), beside(target, "-shm")] {
                 remove(&old).map_err(|e| Error::BadBackup { path: target.to_owned(), fault: format!("cannot be written: {e}") })?;
             }
             std::fs::rename(copy_of, target)
@@ -165,6 +172,7 @@ impl Store {
             return Ok(report);
         }
         refuse_what_is_there(into).await?;
+        refuse_who_is_there(into).await?;
         let target = Self::open(into).await?;
         copy(&mut file.read().await?, &target).await?;
         let there = target.checked(from).await;
@@ -227,6 +235,31 @@ async fn refuse_what_is_there(into: &StoreConfig) -> Result<()> {
     if empty? { Ok(()) } else { Err(Error::NotEmpty) }
 }
 
+/// A process that has the file open would go on with it after another has taken its name.
+async fn refuse_what_is_open(file: &Path) -> Result<()> {
+    let mut on = SqliteConnectOptions::new().filename(file).busy_timeout(Duration::from_secs(1)).connect().await?;
+    // Only who is alone with a database can end its write-ahead log.
+    let mode: std::result::Result<String, _> = sqlx::query_scalar("PRAGMA journal_mode = DELETE").fetch_one(&mut on).await;
+    on.close().await?;
+    if mode.is_ok_and(|mode| mode == "delete") { Ok(()) } else { Err(Error::InUse) }
+}
+
+/// Other Headrooms at a database of PostgreSQL.
+async fn refuse_who_is_there(into: &StoreConfig) -> Result<()> {
+    let options: PgConnectOptions = into.url.parse()?;
+    let mut on = options.application_name("headroom-restore").connect().await?;
+    let others = "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = $1";
+    // Who has just gone is seen there for a moment.
+    for _ in 0..10 {
+        let others: i64 = sqlx::query_scalar(others).bind(NAME_THERE).fetch_one(&mut on).await?;
+        if others == 0 {
+            return Ok(on.close().await?);
+        }
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+    Err(Error::InUse)
+}
+
 /// Whether a file is a database that Headroom has set up: opening would make one of an empty file.
 async fn has_a_schema(file: &Path) -> bool {
     let Ok(mut on) = SqliteConnectOptions::new().filename(file).read_only(true).connect().await else { return false };
@@ -245,6 +278,12 @@ async fn unhurried(on: &mut Connection) -> Result<()> {
 async fn copy(from: &mut Connection, to: &Store) -> Result<()> {
     let mut tx = to.begin().await?;
     unhurried(tx.on()).await?;
+    // Where Headroom was started once and never used there is a code of the first sign-in, and the like.
+    for table in ["sessions"].iter().chain(TABLES.iter().rev()) {
+        if has_table(tx.on(), table).await? {
+            Sql::built(format!("DELETE FROM {table}"), Vec::new()).run(tx.on()).await?;
+        }
+    }
     for table in TABLES {
         if !has_table(from, table).await? {
             continue;
@@ -300,9 +339,11 @@ pub(crate) fn private(path: &Path) -> std::io::Result<std::fs::File> {
     std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// The same path with another ending.
+/// The path with something after it, as SQLite names its files.
 fn beside(path: &Path, ending: &str) -> PathBuf {
-    path.with_extension(ending)
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    name.into()
 }
 
 fn remove(path: &Path) -> std::io::Result<()> {

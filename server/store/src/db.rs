@@ -57,7 +57,7 @@ impl Connection {
     pub(crate) async fn commit(self) -> Result<()> {
         match self {
             Self::SqliteTx(tx) => tx.commit().await?,
-            Self::PostgresTx(tx) => tx.commit().await?,
+            Self::PostgresTx(tx) => tx.commit().await.map_err(|fault| Error::from(fault).at_commit())?,
             Self::Sqlite(_) | Self::Postgres(_) => {}
         }
         Ok(())

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 
 /// What PostgreSQL says when it ends a statement.
 const QUERY_CANCELED: &str = "57014";
+/// How the codes begin with which PostgreSQL says that it, or its machine, cannot serve now: it stops, the connection broke, it is out of room.
+const NOT_NOW: [&str; 3] = ["57P", "08", "53"];
+/// SQLite's code of a full disk.
+const FULL: &str = "13";
 
 /// The store's result.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -20,6 +24,16 @@ pub enum Error {
         "the database took too long over a statement and ended it: nothing of it was kept. Try again; if it stays, find out what keeps the database busy"
     )]
     TooSlow,
+    /// The database is not there, stops, or has no room; what was to be written was not.
+    #[error(
+        "the database cannot be reached or has no room left: nothing of this was kept. Try again when it is there; the log has the cause"
+    )]
+    Away(#[source] sqlx::Error),
+    /// The connection broke while the database was told to keep what was written.
+    #[error(
+        "the connection to the database broke at the last moment: what was asked for may have been done or not. Look before you ask again"
+    )]
+    Unsure(#[source] sqlx::Error),
     /// The database could not be opened.
     #[error("cannot open the database {url}: {source}. {next}")]
     Open {
@@ -132,6 +146,9 @@ pub enum Error {
         /// What is wrong with it.
         fault: String,
     },
+    /// Another process has the database open that a backup was to go into.
+    #[error("a Headroom is running on this database, and what it has in hand would be lost: stop it first")]
+    InUse,
     /// There is something where a backup was to go.
     #[error("the database is not empty, and nothing of it is overwritten: restore into an empty directory or database")]
     NotEmpty,
@@ -147,12 +164,24 @@ pub enum Error {
 
 impl From<sqlx::Error> for Error {
     fn from(source: sqlx::Error) -> Self {
-        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code);
-        if code.as_deref() == Some(QUERY_CANCELED) { Self::TooSlow } else { Self::Database(source) }
+        let code = source.as_database_error().and_then(sqlx::error::DatabaseError::code).unwrap_or_default();
+        match &source {
+            _ if code == QUERY_CANCELED => Self::TooSlow,
+            sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed => Self::Away(source),
+            _ if code == FULL || NOT_NOW.iter().any(|start| code.starts_with(start)) => Self::Away(source),
+            _ => Self::Database(source),
+        }
     }
 }
 
 impl Error {
+    /// The same at the end of a transaction: where the connection broke, nobody knows whether the database has heard.
+    pub(crate) fn at_commit(self) -> Self {
+        match self {
+            Self::Away(source) => Self::Unsure(source),
+            other => other,
+        }
+    }
     /// Whether the database refused a row because its key is there already.
     pub(crate) fn is_unique_violation(&self) -> bool {
         matches!(self, Self::Database(sqlx::Error::Database(e)) if e.is_unique_violation())
@@ -163,5 +192,19 @@ impl Error {
     }
     pub(crate) fn not_found(what: &'static str, id: impl ToString) -> Self {
         Self::NotFound { what, id: id.to_string() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_is_away_is_told_from_one_that_refuses_and_from_one_that_may_have_heard() {
+        let cut = || Error::from(sqlx::Error::Io(std::io::ErrorKind::ConnectionReset.into()));
+        assert!(matches!(cut(), Error::Away(_)));
+        assert!(matches!(cut().at_commit(), Error::Unsure(_)));
+        assert!(matches!(Error::from(sqlx::Error::PoolTimedOut), Error::Away(_)));
+        assert!(matches!(Error::from(sqlx::Error::RowNotFound).at_commit(), Error::Database(_)));
     }
 }

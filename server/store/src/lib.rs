@@ -21,6 +21,7 @@ mod page;
 mod policies;
 mod recommendations;
 mod samples;
+mod seal;
 mod second_factors;
 mod series;
 mod services;

@@ -39,10 +39,13 @@ const POSTGRES: Migrations = &[
 
 /// How long a writer waits for another process that writes.
 const BUSY: Duration = Duration::from_secs(15);
-/// How long anyone waits for a connection.
+/// How long anyone waits for a connection: to SQLite for one that is in use, to PostgreSQL also for a server that is away.
 const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE_WITH_A_SERVER: Duration = Duration::from_secs(10);
 /// How long PostgreSQL works on one statement, longer than anybody waits for an answer.
 const STATEMENT: Duration = Duration::from_secs(300);
+/// What Headroom calls itself at PostgreSQL.
+pub(crate) const NAME_THERE: &str = "headroom";
 /// PostgreSQL's name for that limit.
 const STATEMENT_TIMEOUT: &str = "statement_timeout";
 /// A connection that was used so lately is taken as alive; an older one is asked first. It is asked anyway whenever it is given back.
@@ -224,7 +227,7 @@ impl Store {
     /// read stays true until it ends, and none can be in another's way.
     ///
     /// # Errors
-    /// [`Error::Database`] if another writer stays busy for longer than a minute; [`Error::Fenced`] in work whose lease is lost.
+    /// [`Error::Away`] if another writer stays busy for longer than a minute or there is no database; [`Error::Fenced`] in work whose lease is lost.
     #[boxed]
     pub async fn begin(&self) -> Result<Tx> {
         let inner = match &self.pools {
@@ -351,6 +354,8 @@ async fn open_sqlite(config: &StoreConfig) -> Result<Pools> {
         .acquire_timeout(PATIENCE)
         .idle_timeout(None)
         .max_lifetime(None)
+        // Where SQLite itself took a transaction back (a full disk), the driver goes on believing in it: such a connection begins no other.
+        .before_acquire(|on, _| Box::pin(std::future::ready(Ok(!on.is_in_transaction()))))
         .connect_with(options.clone())
         .await
         .map_err(failed)?;
@@ -370,7 +375,7 @@ async fn open_postgres(config: &StoreConfig) -> Result<Pools> {
     let failed = |source| Error::Open { url: config.without_password(), source, next };
     let options: PgConnectOptions = config.url.parse().map_err(failed)?;
     // A writer or leader that hangs, or whose machine is gone, must not hold up the others for ever.
-    let options = options.application_name("headroom").options([(STATEMENT_TIMEOUT, config.statement.as_millis())]).options([
+    let options = options.application_name(NAME_THERE).options([(STATEMENT_TIMEOUT, config.statement.as_millis())]).options([
         ("idle_in_transaction_session_timeout", "60s"),
         ("tcp_keepalives_idle", "10"),
         ("tcp_keepalives_interval", "5"),
@@ -381,7 +386,7 @@ async fn open_postgres(config: &StoreConfig) -> Result<Pools> {
     let one = tokio::time::timeout(BUSY, options.connect()).await;
     one.unwrap_or(Err(sqlx::Error::PoolTimedOut)).map_err(failed)?.close().await?;
     let pool = |size: u32| {
-        let pool = PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE).test_before_acquire(false);
+        let pool = PgPoolOptions::new().max_connections(size).acquire_timeout(PATIENCE_WITH_A_SERVER).test_before_acquire(false);
         pool.before_acquire(|on, it| Box::pin(alive(on, it.idle_for))).connect_with(options.clone())
     };
     let readers = pool(config.readers.max(1)).await.map_err(failed)?;
@@ -419,7 +424,7 @@ impl Tx {
     /// Makes everything done in this transaction durable.
     ///
     /// # Errors
-    /// [`Error::Database`]; then nothing was done.
+    /// [`Error::Database`]; then nothing was done. [`Error::Unsure`]: nobody knows.
     #[boxed]
     pub async fn commit(mut self) -> Result<()> {
         let claim = self.claim.take().filter(|claim| self.effect.is_some() && !claim.is_made());

@@ -90,8 +90,11 @@ pub async fn a_damaged_backup_is_refused_and_changes_nothing(store: &Store) {
     let whole = folder.path().join("whole.backup");
     store.backup(&whole).await.unwrap();
     let bytes = std::fs::read(&whole).unwrap();
+    let mut flipped = bytes.clone();
+    flipped[bytes.len() / 3] ^= 1;
     let postgres = StoreConfig::at(postgres::database().await);
     for (name, content) in [
+        ("one bit flipped", &flipped[..]),
         ("cut short", &bytes[..bytes.len() / 2]),
         ("cut by a page", &bytes[..bytes.len() - 8192]),
         ("cut in its head", &bytes[..60]),

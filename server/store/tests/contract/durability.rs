@@ -194,3 +194,42 @@ async fn a_statement_that_takes_too_long_is_ended_on_postgres() {
     assert_eq!((store.policies().await.unwrap().len(), store.setting("half").await.unwrap()), (0, None), "it goes on, and kept nothing");
     store.close().await;
 }
+
+/// A full disk makes SQLite take a transaction back by itself; so does this trigger.
+#[tokio::test]
+async fn what_the_database_takes_back_by_itself_does_not_stop_the_writer() {
+    let (folder, store) = crate::sqlite().await;
+    let mut file = raw(&folder.path().join("headroom.db")).await;
+    run(&mut file, "CREATE TRIGGER full BEFORE INSERT ON audit BEGIN SELECT RAISE(ROLLBACK, 'no room'); END").await.unwrap();
+    for _ in 0..3 {
+        let mut tx = store.begin().await.unwrap();
+        let fault = tx.record(&event("one", "job", "j")).await.unwrap_err();
+        assert!(matches!(fault, Error::Database(_)), "{fault}");
+    }
+    run(&mut file, "DROP TRIGGER full").await.unwrap();
+    assert_eq!(record(&store, &event("one", "job", "j")).await, 1);
+    file.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_ends_its_connections_is_away_for_a_moment() {
+    let url = postgres::database().await;
+    let store = Store::open(&StoreConfig::at(&url)).await.unwrap();
+    let mut other = PgConnection::connect(&url).await.unwrap();
+    let end =
+        "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    let mut tx = store.begin().await.unwrap();
+    tx.record(&event("lost", "job", "j")).await.unwrap();
+    sqlx::query(end).execute(&mut other).await.unwrap();
+    let fault = tx.commit().await.unwrap_err();
+    assert!(matches!(fault, Error::Unsure(_)) && fault.to_string().contains("Look before you ask again"), "{fault}");
+    // Others may meet a connection of the same server that is just ending, and no more than one each.
+    for _ in 0..8 {
+        if let Err(fault) = store.ping().await {
+            assert!(matches!(fault, Error::Away(_)), "{fault}");
+        }
+    }
+    store.ping().await.unwrap();
+    assert_eq!(record(&store, &event("one", "job", "j")).await, 1);
+    store.close().await;
+}

@@ -18,6 +18,7 @@ mod older;
 mod postgres;
 mod proposals;
 mod queue;
+mod restore;
 mod samples;
 mod schema;
 mod services;

@@ -4,8 +4,6 @@ use crate::durability::NEWEST;
 use crate::postgres;
 use crate::upgrade::{on_postgres, shipped, unpacked};
 use headroom_store::{Error, Store, StoreConfig};
-use sqlx::sqlite::SqliteConnectOptions;
-use sqlx::{ConnectOptions, Connection};
 use std::path::Path;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -49,26 +47,6 @@ async fn left_alone(config: &StoreConfig, version: i64, folder: &Path) {
     assert_eq!(store.schema_version().await.unwrap(), version, "refused, and left as it is");
     assert_eq!(store.verify_audit(None).await.unwrap().head, audit.head);
     store.close().await;
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_backup_does_not_go_over_what_another_program_keeps() {
-    let folder = tempfile::tempdir().unwrap();
-    let (ours, backup) = (StoreConfig::sqlite(folder.path().join("ours.db")), folder.path().join("backup"));
-    let store = Store::open(&ours).await.unwrap();
-    store.backup(&backup).await.unwrap();
-    store.close().await;
-    let theirs = folder.path().join("theirs.db");
-    let options = SqliteConnectOptions::new().filename(&theirs).create_if_missing(true);
-    let mut on = options.connect().await.unwrap();
-    sqlx::raw_sql("CREATE TABLE songs (name TEXT); INSERT INTO songs VALUES ('a')").execute(&mut on).await.unwrap();
-    on.close().await.unwrap();
-    assert!(matches!(Store::restore(&backup, &StoreConfig::sqlite(&theirs)).await, Err(Error::NotEmpty)));
-    let mut on = options.connect().await.unwrap();
-    assert_eq!(sqlx::query_scalar::<_, String>("SELECT name FROM songs").fetch_one(&mut on).await.unwrap(), "a");
-    let mut names: Vec<_> = std::fs::read_dir(folder.path()).unwrap().map(|f| f.unwrap().file_name().into_string().unwrap()).collect();
-    names.retain(|name| name.contains("restore") || name.contains("schema"));
-    assert!(names.is_empty(), "{names:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
