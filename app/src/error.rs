@@ -44,6 +44,11 @@ impl FromServerFnError for AppError {
             ServerFnErrorErr::Args(fault) | ServerFnErrorErr::MissingArg(fault) => {
                 Self::new("malformed", format!("The form could not be read: {fault}"))
             }
+            // On the server it is what came that is decoded, in the browser the answer.
+            #[cfg(feature = "ssr")]
+            ServerFnErrorErr::Deserialization(_) => {
+                Self::new("malformed", "The request could not be read. Reload the page and try again; a program sends JSON.")
+            }
             _ => Self::new("internal", "The answer could not be read. Reload the page; if it stays, look at the server's log."),
         }
     }

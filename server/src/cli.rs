@@ -259,9 +259,9 @@ pub enum UserAct {
         /// viewer, manager, engineer, approver or administrator
         #[arg(long)]
         role: Role,
-        /// Teams whose services they see and act on, with commas between them [default: every team]
+        /// Teams whose services they see and act on, with commas between them; `*` for every team [default: those they have]
         #[arg(long, default_value = "", hide_default_value = true)]
-        teams: Teams,
+        teams: String,
     },
     /// Print a one-time code that lets a user set a new password
     Reset {

@@ -1,10 +1,13 @@
 //! Configuration: defaults, then a TOML file, then `HEADROOM_*` environment variables; checked before anything starts.
 
-use figment::Figment;
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::providers::{Env, Format, Serialized, Toml};
+use figment::util::nest;
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider};
 use headroom_infra::Allowed;
 use headroom_model::auth::Role;
+use headroom_model::fault::shown;
 use headroom_store::StoreConfig;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -15,8 +18,10 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
-/// How Headroom runs. Every key can be set as `HEADROOM_<KEY>`, nested ones with two underscores: `HEADROOM_DATABASE__URL`.
+/// How Headroom runs. Every key can be set as `HEADROOM_<KEY>`, nested ones with two underscores: `HEADROOM_DATABASE__URL`. What Kubernetes
+/// sets for a Service named `headroom` (`HEADROOM_SERVICE_…`, `HEADROOM_PORT`, `HEADROOM_PORT_…`) is not looked at.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
@@ -28,7 +33,7 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whether a proxy in front sets `X-Forwarded-For`: its last entry is then the address that throttling counts.
     pub trusted_proxy: bool,
-    /// Wall seconds, 2 to 600, for which a piece of work is held: when a process has died, another one, or its next start, takes it over
+    /// Wall seconds, 2 to 30, for which a piece of work is held: when a process has died, another one, or its next start, takes it over
     /// after that. The same for all processes on one database.
     pub lease_secs: i64,
     /// The database.
@@ -202,6 +207,9 @@ pub struct Limits {
     pub per_address: NonZeroU32,
 }
 
+/// The longest lease, wall seconds: after it, and the moment until a worker looks, the work of a process that died is taken over, which is
+/// promised within 60 s, on clocks that may be apart.
+const LONGEST_LEASE: i64 = 30;
 /// The highest limit: beyond it nothing is limited.
 const MOST_PER_SECOND: u32 = 1_000_000;
 
@@ -242,6 +250,60 @@ impl Default for Config {
     }
 }
 
+/// The key that is at fault, and why.
+type Looked = Result<(), (&'static str, String)>;
+
+impl Log {
+    /// What is logged.
+    ///
+    /// # Errors
+    /// What is wrong with it, and what would be right.
+    pub fn targets(&self) -> Result<Targets, String> {
+        const WRITE: &str = "write error, warn, info, debug, trace or off, or directives such as info,headroom_service=debug";
+        // A word that is no level would be the name of a part that does not exist, and the log silent for ever.
+        let alone = self.level.split(',').map(str::trim).filter(|word| !word.contains('='));
+        match alone.into_iter().find(|word| word.is_empty() || word.parse::<LevelFilter>().is_err()) {
+            Some(word) => Err(format!("{word:?} is no level: {WRITE}")),
+            None => self.level.parse::<Targets>().map_err(|e| format!("{e}: {WRITE}")),
+        }
+    }
+}
+
+impl Oidc {
+    fn look(&self) -> Looked {
+        let issuer = &self.issuer;
+        let parsed = issuer.parse::<http::Uri>().ok().filter(|u| matches!(u.scheme_str(), Some("http" | "https")) && u.host().is_some());
+        match parsed.filter(|_| anonymous(issuer)) {
+            None => {
+                let fault = "is not an address without a user: write it like https://id.example.com";
+                return Err(("oidc.issuer", format!("{:?} {fault}", shown(issuer))));
+            }
+            Some(u) if u.scheme_str() == Some("http") && !is_loopback(u.host().unwrap_or_default()) => {
+                return Err(("oidc.issuer", "passwords and keys must not travel in the open: use https://".to_owned()));
+            }
+            Some(_) => {}
+        }
+        if let Some(file) = &self.client_secret_file {
+            let fault = match std::fs::read_to_string(file) {
+                _ if self.client_secret.is_some() => "oidc.client_secret is set as well: keep one of them".to_owned(),
+                Ok(text) if text.trim().is_empty() => "is empty: write the secret into it".to_owned(),
+                Ok(_) => String::new(),
+                Err(e) => format!("cannot be read: {e}"),
+            };
+            if !fault.is_empty() {
+                return Err(("oidc.client_secret_file", format!("{}: {fault}", file.display())));
+            }
+        }
+        if self.roles.is_empty() {
+            return Err((
+                "oidc.roles",
+                "nobody could sign in: map at least one group to a role, such as platform = \"engineer\"".to_owned(),
+            ));
+        }
+        Ok(())
+    }
+}
+
 impl Config {
     /// Reads the file (`./headroom.toml` when none is named, if there is one) and the environment, and checks the result.
     ///
@@ -265,72 +327,53 @@ impl Config {
     pub fn read(file: &str, text: &str) -> Result<Self, ConfigError> {
         let document = DeTable::parse(text)
             .map_err(|e| ConfigError { place: at_line(file, text, e.span()), fault: e.message().replace('\n', ", ") })?;
-        let environment = Env::prefixed("HEADROOM_").ignore(&["config", "crash_at"]).split("__");
-        let config: Self = Figment::from(Serialized::defaults(Self::default()))
+        let environment = Env::prefixed("HEADROOM_").ignore(&["config", "crash_at"]).filter(|key| !of_kubernetes(key.as_str())).split("__");
+        let values = Figment::from(Serialized::defaults(Self::default()))
             .merge(Toml::string(text))
-            .merge(environment)
+            .merge(environment.clone().filter(|key| !is_text(key.as_str())));
+        let texts = environment.iter().filter(|(key, _)| is_text(key.as_str()));
+        let config: Self = texts
+            .fold(values, |all, (key, value)| all.merge(Text { key: key.as_str().to_owned(), value }))
             .extract()
             .map_err(|e| name_fault(file, text, document.get_ref(), e.into_iter().next()))?;
         config.check(|key| place_of(file, text, document.get_ref(), key))
     }
 
     fn check(self, place: impl Fn(&str) -> String) -> Result<Self, ConfigError> {
-        let fault = |key: &str, fault: String| Err(ConfigError { place: place(key), fault: format!("{key}: {fault}") });
-        if let Some(url) = &self.public_url
-            && !valid_origin(url)
-        {
-            return fault("public_url", format!("{url:?} is not an address without a path: write it like https://headroom.example.com"));
+        match self.look() {
+            Ok(()) => Ok(self),
+            Err((key, fault)) => Err(ConfigError { place: place(key), fault: format!("{key}: {fault}") }),
         }
-        if !(2..=60).contains(&self.lease_secs) {
-            return fault("lease_secs", format!("{} is not allowed: from 2 to 60", self.lease_secs));
+    }
+
+    fn look(&self) -> Looked {
+        if let Some(url) = self.public_url.as_deref().filter(|url| !(valid_origin(url) && anonymous(url))) {
+            let fault = "is not an address without user and path: write it like https://headroom.example.com";
+            return Err(("public_url", format!("{:?} {fault}", shown(url))));
         }
-        if let Some(url) = &self.database.url
-            && !url.starts_with("sqlite:")
-            && !is_postgres(url)
-        {
-            // What was written may hold a password.
-            let scheme = url.split(':').next().unwrap_or_default();
-            return fault(
-                "database.url",
-                format!("{scheme:?} is not supported: write sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE"),
-            );
+        if !(2..=LONGEST_LEASE).contains(&self.lease_secs) {
+            return Err(("lease_secs", format!("{} is not allowed: from 2 to {LONGEST_LEASE}", self.lease_secs)));
         }
-        if let Some(url) = &self.simulator.url
-            && !valid_origin(url)
-        {
-            return fault("simulator.url", format!("{url:?} is not an address: write it like http://127.0.0.1:7001"));
+        if let Some(fault) = self.database.url.as_deref().and_then(database_fault) {
+            return Err(("database.url", fault));
+        }
+        if let Some(url) = self.simulator.url.as_deref().filter(|url| !valid_origin(url)) {
+            return Err(("simulator.url", format!("{:?} is not an address: write it like http://127.0.0.1:7001", shown(url))));
         }
         for (key, limit) in [("limits.per_user", self.limits.per_user), ("limits.per_address", self.limits.per_address)] {
             if limit.get() > MOST_PER_SECOND {
-                return fault(key, format!("{limit} is not allowed: from 1 to {MOST_PER_SECOND} requests a second"));
+                return Err((key, format!("{limit} is not allowed: from 1 to {MOST_PER_SECOND} requests a second")));
             }
         }
-        if let Some(url) = &self.traces.collector
-            && !valid_origin(url)
-        {
-            return fault("traces.collector", format!("{url:?} is not an address: write it like http://127.0.0.1:4318"));
+        // A user in it would not be sent.
+        if let Some(url) = self.traces.collector.as_deref().filter(|url| !(valid_origin(url) && anonymous(url))) {
+            let fault = "is not an address without user and path: write it like http://127.0.0.1:4318";
+            return Err(("traces.collector", format!("{:?} {fault}", shown(url))));
         }
         if let Some(oidc) = &self.oidc {
-            let issuer =
-                oidc.issuer.parse::<http::Uri>().ok().filter(|u| matches!(u.scheme_str(), Some("http" | "https")) && u.host().is_some());
-            match issuer {
-                None => return fault("oidc.issuer", format!("{:?} is not an address: write it like https://id.example.com", oidc.issuer)),
-                Some(u) if u.scheme_str() == Some("http") && !is_loopback(u.host().unwrap_or_default()) => {
-                    return fault("oidc.issuer", "passwords and keys must not travel in the open: use https://".to_owned());
-                }
-                Some(_) => {}
-            }
-            if oidc.roles.is_empty() {
-                return fault(
-                    "oidc.roles",
-                    "nobody could sign in: map at least one group to a role, such as platform = \"engineer\"".to_owned(),
-                );
-            }
+            oidc.look()?;
         }
-        if let Err(e) = self.log.level.parse::<tracing_subscriber::filter::Targets>() {
-            return fault("log.level", format!("{e}: write a level such as info, or directives such as info,headroom_service=debug"));
-        }
-        Ok(self)
+        self.log.targets().map(drop).map_err(|fault| ("log.level", fault))
     }
 
     /// Where the database is.
@@ -377,6 +420,93 @@ impl Config {
     }
 }
 
+/// Keys whose values are text: what the environment holds is taken as it is, where a secret that looks like a number, a bool or a list
+/// would become one.
+const TEXTS: [&str; 15] = [
+    "bind",
+    "data_dir",
+    "public_url",
+    "database.url",
+    "log.level",
+    "log.format",
+    "traces.collector",
+    "simulator.url",
+    "oidc.issuer",
+    "oidc.client_id",
+    "oidc.client_secret",
+    "oidc.client_secret_file",
+    "oidc.label",
+    "oidc.name_claim",
+    "oidc.groups_claim",
+];
+
+fn is_text(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    TEXTS.contains(&key.as_str()) || key.starts_with("oidc.roles.") || key.starts_with("oidc.teams.")
+}
+
+/// Kubernetes tells every container of a Service named `headroom` in variables that begin as ours do.
+fn of_kubernetes(key: &str) -> bool {
+    let key = key.to_ascii_lowercase();
+    key == "port" || key.starts_with("port_") || key.starts_with("service_")
+}
+
+/// A text of the environment.
+struct Text {
+    key: String,
+    value: String,
+}
+
+impl Provider for Text {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("environment variable")
+    }
+    fn data(&self) -> figment::Result<Map<Profile, Dict>> {
+        let nested = nest(&self.key, Value::from(self.value.as_str()));
+        Ok(Profile::Default.collect(nested.into_dict().unwrap_or_default()))
+    }
+}
+
+/// What is wrong with a database's address, which may hold a password: nothing of it is shown but what surely is none.
+fn database_fault(url: &str) -> Option<String> {
+    const WRITE: &str = "write sqlite:PATH or postgres://USER:PASSWORD@HOST/DATABASE";
+    if let Some(rest) = url.strip_prefix("sqlite:") {
+        let path = rest.strip_prefix("//").unwrap_or(rest);
+        let nowhere = path.is_empty() || path.starts_with(":memory:");
+        return nowhere.then(|| "this names no file, and state has to be kept in one: write sqlite:PATH".to_owned());
+    }
+    if is_postgres(url) {
+        return postgres_fault(url);
+    }
+    Some(match url.split_once("://") {
+        Some((scheme, _)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric()) => format!("{scheme:?} is not supported: {WRITE}"),
+        _ => format!("this is not the address of a database: {WRITE}"),
+    })
+}
+
+fn postgres_fault(url: &str) -> Option<String> {
+    const ESCAPE: &str = "write postgres://USER:PASSWORD@HOST:PORT/DATABASE, and percent-encode special characters of the password \
+                          (# is %23, / is %2F, ? is %3F, @ is %40)";
+    let parsed = match reqwest::Url::parse(url) {
+        Ok(parsed) => parsed,
+        Err(e) => return Some(format!("the address cannot be read: {e}; {ESCAPE}")),
+    };
+    // A password that is not encoded ends the address where it would go on, sometimes at a place that can be read.
+    let name = parsed.path().trim_start_matches('/');
+    let cut = parsed.query().is_some_and(|q| q.split('&').any(|pair| !pair.is_empty() && !pair.contains('=')));
+    if cut || parsed.fragment().is_some() || name.contains(['/', '@']) {
+        return Some(format!("the address cannot be read; {ESCAPE}"));
+    }
+    // The driver writes what it does not know into the log, with its value.
+    let unknown = parsed.query_pairs().find(|(key, _)| key.contains("pass") && key != "password");
+    unknown.map(|(key, _)| format!("{key} is not supported in the address"))
+}
+
+/// Whether an address has no user in it.
+fn anonymous(url: &str) -> bool {
+    !url.contains('@')
+}
+
 fn is_postgres(url: &str) -> bool {
     url.starts_with("postgres://") || url.starts_with("postgresql://")
 }
@@ -409,9 +539,12 @@ fn name_fault(file: &str, text: &str, document: &DeTable<'_>, error: Option<figm
             }
             format!("there is no such key; known are {}", known.join(", "))
         }
-        kind => kind.to_string(),
+        kind => said(kind, &path.join(".")),
     };
     let key = path.join(".");
+    if key == "bind" {
+        fault += "; write an address and port such as 127.0.0.1:3000";
+    }
     let from_environment = error.metadata.as_ref().is_some_and(|m| m.name.contains("environment"));
     if from_environment {
         return ConfigError { place: format!("HEADROOM_{}", path.join("__").to_uppercase()), fault };
@@ -420,6 +553,28 @@ fn name_fault(file: &str, text: &str, document: &DeTable<'_>, error: Option<figm
         fault = format!("{key}: {fault}");
     }
     ConfigError { place: place_of(file, text, document, &key), fault }
+}
+
+/// What is wrong with a value. What it is stays unsaid where it may be a secret.
+fn said(kind: &Kind, key: &str) -> String {
+    match kind {
+        Kind::InvalidType(found, expected) | Kind::InvalidValue(found, expected) if may_be_secret(key, found) => {
+            let found = match found {
+                Actual::Str(_) => "a string",
+                Actual::Bool(_) => "a bool",
+                Actual::Unsigned(_) | Actual::Signed(_) | Actual::Float(_) => "a number",
+                Actual::Seq => "a list",
+                Actual::Map => "a table",
+                _ => "something else",
+            };
+            format!("invalid value: found {found}, expected {expected}")
+        }
+        kind => kind.to_string(),
+    }
+}
+
+fn may_be_secret(key: &str, found: &Actual) -> bool {
+    key.starts_with("database") || key.contains("secret") || matches!(found, Actual::Str(text) if text.contains('@'))
 }
 
 /// `FILE:LINE` of a dotted key, or the environment variable where the file does not have it.
@@ -512,7 +667,71 @@ mod tests {
         assert!(nowhere.starts_with("headroom.toml:2: outgoing.allow: \"10.0.0.0/40\" is no host"), "{nowhere}");
         let never = fault("[limits]\nper_user = 0\n");
         assert!(never.starts_with("headroom.toml:2: limits.per_user: "), "{never}");
-        let level = fault("[log]\nlevel = \"a=b=c\"\n");
-        assert!(level.starts_with("headroom.toml:2: log.level: "), "{level}");
+        for level in ["a=b=c", "loud", "info,loud", ""] {
+            let level = fault(&format!("[log]\nlevel = \"{level}\"\n"));
+            assert!(level.starts_with("headroom.toml:2: log.level: ") && level.contains("write error, warn, info"), "{level}");
+        }
+        let quiet = Config::read("f", "[log]\nlevel = \"warn,headroom_service=debug\"\n").unwrap();
+        assert!(quiet.log.targets().is_ok());
+        let named = fault("bind = \"localhost:3000\"\n");
+        assert!(named.contains("write an address and port such as 127.0.0.1:3000"), "{named}");
+        for never in [1, 31, 60] {
+            let lease = fault(&format!("lease_secs = {never}\n"));
+            assert!(lease.contains("from 2 to 30"), "{lease}");
+        }
+    }
+
+    #[test]
+    fn no_fault_shows_a_secret() {
+        let oidc = "[oidc]\nissuer = \"https://id.example\"\nclient_id = \"h\"\n[oidc.roles]\na = \"engineer\"\n";
+        let secret = |line: &str| oidc.replace("client_id", &format!("{line}\nclient_id"));
+        for text in [
+            "database = \"postgres://hr:Pw-77@h/d\"\n",
+            "[database]\nurl = 7777\n",
+            "[database]\nurl = \"Pw-77@h/d\"\n",
+            "[database]\nurl = \"hr:Pw-77@h/d\"\n",
+            "[database]\nurl = \"mysql://hr:Pw-77@h/d\"\n",
+            "[database]\nurl = \"postgres://hr:Pw-77#x@h/d\"\n",
+            "[database]\nurl = \"postgres://hr:77#Pw-77@h/d\"\n",
+            "[database]\nurl = \"postgres://hr:77/Pw-77@h/d\"\n",
+            "[database]\nurl = \"postgres://hr:77?Pw-77@h/d\"\n",
+            "[database]\nurl = \"postgres://hr@h/d?sslpassword=Pw-77\"\n",
+            "[database]\nurl = postgres://hr:Pw-77@h/d\n",
+            "log = \"http://hr:Pw-77@h\"\n",
+            "public_url = \"https://hr:Pw-77@h\"\n",
+            "[simulator]\nurl = \"https://hr:Pw-77@h/path\"\n",
+            "[traces]\ncollector = \"https://hr:Pw-77@h\"\n",
+            "[outgoing]\nallow = [\"http://hr:Pw-77@h\"]\n",
+            &oidc.replace("https://id", "https://hr:Pw-77@id"),
+            &secret("client_secret = 7777"),
+            &secret("client_secret = [\"Pw-77\"]"),
+        ] {
+            let said = fault(text);
+            assert!(said.starts_with("headroom.toml:") && !said.contains("Pw-77") && !said.contains("7777"), "{text}{said}");
+        }
+    }
+
+    #[test]
+    fn what_a_password_must_not_hold_is_said() {
+        for password in ["Fal#sch", "Fal/sch", "Fal?sch", "1#2", "1/2", "1?2"] {
+            let said = fault(&format!("[database]\nurl = \"postgres://hr:{password}@127.0.0.1/a\"\n"));
+            assert!(said.starts_with("headroom.toml:2: database.url: ") && said.contains("percent-encode"), "{password}: {said}");
+        }
+        for url in ["postgres://hr:Fal%23sch@127.0.0.1:5432/a", "postgres://h/d?user=a&password=b%40c", "postgres://h"] {
+            assert!(Config::read("f", &format!("[database]\nurl = \"{url}\"\n")).is_ok(), "{url}");
+        }
+        for url in ["sqlite:", "sqlite://", "sqlite::memory:"] {
+            assert!(fault(&format!("[database]\nurl = \"{url}\"\n")).contains("names no file"), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_secret_has_one_place_that_can_be_read() {
+        let oidc =
+            |lines: &str| format!("[oidc]\nissuer = \"https://id.example\"\nclient_id = \"h\"\n{lines}\n[oidc.roles]\na = \"engineer\"\n");
+        let missing = fault(&oidc("client_secret_file = \"/nonexistent\""));
+        assert!(missing.starts_with("headroom.toml:4: oidc.client_secret_file: /nonexistent: cannot be read"), "{missing}");
+        let both = fault(&oidc("client_secret = \"a\"\nclient_secret_file = \"/nonexistent\""));
+        assert!(both.contains("oidc.client_secret is set as well"), "{both}");
     }
 }

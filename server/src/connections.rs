@@ -8,6 +8,7 @@ use axum::extract::{ConnectInfo, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use axum::serve::Listener;
+use headroom_model::fault::chain;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -71,7 +72,7 @@ async fn connection(http: http1::Builder, stream: TcpStream, from: SocketAddr, r
     };
     // The other side has gone, or was not waited for any longer: nobody is left to tell.
     if let Err(error) = ended {
-        tracing::debug!(%error, %from, "a connection ended early");
+        tracing::debug!(error = %chain(&error), %from, "a connection ended early");
     }
 }
 

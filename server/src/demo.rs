@@ -29,14 +29,18 @@ pub async fn run(arguments: &Demo) -> Result<(), Failure> {
     let listener = serve::listen(bind).await?;
     let address = config.address(serve::bound(&listener)?);
     tracing::info!("state is kept in {}", config.data_dir.display());
-    let child = Child::start(arguments, &config.data_dir.join("simulator")).await?;
+    let simulator = config.data_dir.join("simulator");
+    let mut child = Child::start(arguments, &simulator).await?;
     let (cluster, client) = serve::simulated(&child.address, &config.outgoing.allow).await?;
     // The journal remembers the speed of the last run.
     client.set_speed(arguments.speed).await.map_err(|e| Failure::Fault(e.to_string()))?;
     let headroom = serve::open(&config, vec![cluster], true).await?;
     headroom.ingest().await?;
     print!("{}", welcome(&headroom, &address, arguments).await?);
-    let result = serve::run_until_signal(config, headroom, listener).await;
+    let result = tokio::select! {
+        ended = serve::run_until_signal(config, headroom, listener) => ended,
+        fault = child.keep(arguments, &simulator) => Err(fault),
+    };
     child.end().await;
     result
 }

@@ -43,7 +43,7 @@ impl From<headroom_service::Error> for Failure {
     fn from(error: headroom_service::Error) -> Self {
         match error {
             headroom_service::Error::Store(source) => source.into(),
-            headroom_service::Error::Invalid { .. } => Self::BadInput(error.to_string()),
+            headroom_service::Error::Invalid { .. } | headroom_service::Error::NotFound { .. } => Self::BadInput(error.to_string()),
             other => Self::Fault(other.to_string()),
         }
     }
@@ -52,7 +52,7 @@ impl From<headroom_service::Error> for Failure {
 impl From<headroom_store::Error> for Failure {
     fn from(error: headroom_store::Error) -> Self {
         match error {
-            headroom_store::Error::BadBackup { .. } => Self::BadInput(error.to_string()),
+            headroom_store::Error::BadBackup { .. } | headroom_store::Error::NotFound { .. } => Self::BadInput(error.to_string()),
             // Whoever types commands reads no log.
             headroom_store::Error::Database(cause) => Self::Fault(format!("the database did not answer as it should: {cause}")),
             headroom_store::Error::Away(cause) => Self::Fault(format!("the database cannot be reached or has no room left: {cause}")),

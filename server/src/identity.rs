@@ -7,6 +7,7 @@ use axum::extract::{FromRequestParts, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use headroom_model::auth::{OpContext, Permission, Person};
+use headroom_model::fault::chain;
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Method, header};
 use tower_sessions::Session;
@@ -80,7 +81,7 @@ pub async fn from_session(State(state): State<AppState>, mut request: Request, n
 
 async fn session_user(state: &AppState, session: &Session) -> Result<Proof, Refusal> {
     let broken = |e: tower_sessions::session::Error| {
-        tracing::error!(error = %e, "the session could not be read");
+        tracing::error!(error = %chain(&e), "the session could not be read");
         Refusal::new("internal", "your session could not be read: try again")
     };
     let Some(name) = session.get::<String>(USER).await.map_err(broken)? else { return Ok(Proof::Nothing) };

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 use headroom_infra::Allowed;
 use headroom_infra::outgoing::NotAllowed;
 use headroom_model::auth::{Role, Teams};
+use headroom_model::fault::chain;
 use headroom_service::Provided;
 use openidconnect::core::{CoreAuthenticationFlow, CoreClient, CoreGenderClaim, CoreProviderMetadata};
 use openidconnect::{
@@ -244,13 +245,7 @@ enum Unanswered {
 
 /// A fault with all that lies beneath it.
 fn provider(error: impl std::error::Error) -> Fault {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(beneath) = source {
-        text = format!("{text}: {beneath}");
-        source = beneath.source();
-    }
-    Fault::Provider(text)
+    Fault::Provider(chain(&error))
 }
 
 fn object(claims: &impl Serialize) -> Map<String, Value> {

@@ -9,11 +9,12 @@ use crate::routes;
 use crate::state::AppState;
 use crate::traces::Traces;
 use headroom_engine::prices::PriceBook;
-use headroom_infra::Allowed;
 use headroom_infra::simulator::Client;
+use headroom_infra::{Allowed, Error as InfraError, Infrastructure};
+use headroom_model::fault::{chain, shown};
 use headroom_model::time::Timestamp;
 use headroom_service::{Cluster, Headroom, WorkerOptions};
-use headroom_store::Store;
+use headroom_store::{Error as StoreError, Store};
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,7 +23,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::watch;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::LevelFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
@@ -30,6 +31,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 const DRAIN: Duration = Duration::from_secs(10);
 /// Wall seconds for which an idempotency key is known.
 const KEYS_SECS: i64 = 7 * 86_400;
+/// What is logged whatever the level: without the code nobody gets in.
+const FIRST_RUN: &str = "first_run";
+/// Connections to PostgreSQL that one Headroom takes at most: eight that read, two that write, one that leads, one that hears others.
+const CONNECTIONS: u32 = 12;
 
 /// `headroom serve`
 ///
@@ -46,7 +51,7 @@ pub async fn run(arguments: &Serve) -> Result<(), Failure> {
     }
     let boundary = crash::from_environment()?;
     let mut clusters = match &config.simulator.url {
-        Some(url) => vec![simulated(url, &config.outgoing.allow).await?.0],
+        Some(url) => vec![awaited(url, &config.outgoing.allow).await?],
         None => Vec::new(),
     };
     if let Some(boundary) = &boundary {
@@ -57,10 +62,14 @@ pub async fn run(arguments: &Serve) -> Result<(), Failure> {
     let listener = listen(config.bind).await?;
     let address = config.address(bound(&listener)?);
     let store = open_store(&config).await?.watched(boundary.unwrap_or_default());
+    let watching = !clusters.is_empty();
     let headroom = joined(store, clusters, false);
+    if watching {
+        headroom.stand_by().await?;
+    }
     if headroom.needs_first_run().await? {
-        let code = headroom.first_run_code().await?;
-        tracing::info!("nobody can sign in yet: open {address}/first-run and create the administrator with the code {}", code.0);
+        let code = headroom.first_run_code().await?.0;
+        tracing::info!(target: FIRST_RUN, "nobody can sign in yet: open {address}/first-run and create the administrator with the code {code}");
     }
     tracing::info!("Headroom listens at {address}");
     let ended = run_until_signal(config, headroom, listener).await;
@@ -107,7 +116,20 @@ pub fn joined(store: Store, clusters: Vec<Cluster>, demo: bool) -> Arc<Headroom>
 
 async fn open_store(config: &Config) -> Result<Store, Failure> {
     make_folder(config)?;
-    Ok(Store::open(&config.store()).await?)
+    Store::open(&config.store()).await.map_err(|e| not_opened(config, e))
+}
+
+/// Why a database does not open. A server with too few connections takes the first ones, and fails on the way.
+#[must_use]
+pub fn not_opened(config: &Config, error: StoreError) -> Failure {
+    match (error, &config.database.url) {
+        (StoreError::Database(cause), Some(url)) if config.database_file().is_none() => Failure::Fault(format!(
+            "cannot open the database {}: {cause}. Check that the server runs and has connections left: each Headroom takes up to \
+             {CONNECTIONS} of its max_connections",
+            shown(url)
+        )),
+        (other, _) => other.into(),
+    }
 }
 
 /// Makes the folder of the database's file.
@@ -127,9 +149,24 @@ pub fn make_folder(config: &Config) -> Result<(), Failure> {
 /// # Errors
 /// [`Failure`] when it does not answer, or requests may not go there.
 pub async fn simulated(url: &str, allowed: &Allowed) -> Result<(Cluster, Arc<Client>), Failure> {
-    let client = Arc::new(Client::connect(url, allowed).await.map_err(|e| Failure::Fault(format!("the simulator at {url}: {e}")))?);
-    let name = headroom_infra::Infrastructure::name(client.as_ref()).to_owned();
-    Ok((Cluster { name, infrastructure: client.clone(), metrics: client.clone() }, client))
+    let client = Arc::new(Client::connect(url, allowed).await.map_err(|e| no_answer(url, &e))?);
+    Ok((Cluster { infrastructure: client.clone(), metrics: client.clone() }, client))
+}
+
+/// The same cluster, which need not answer yet: the workers go on asking, and there are pages meanwhile.
+async fn awaited(url: &str, allowed: &Allowed) -> Result<Cluster, Failure> {
+    let client = Arc::new(Client::new(url, allowed));
+    match client.clock().await {
+        Ok(_) => {}
+        Err(never @ InfraError::NotAllowed(_)) => return Err(no_answer(url, &never)),
+        Err(fault) => tracing::warn!("{}. Headroom starts without it, and goes on asking", no_answer(url, &fault)),
+    }
+    Ok(Cluster { infrastructure: client.clone(), metrics: client })
+}
+
+fn no_answer(url: &str, fault: &InfraError) -> Failure {
+    let said = fault.to_string();
+    Failure::Fault(format!("the simulator at {}: {}", shown(url), said.trim_end_matches(". Nothing was done; it is tried again")))
 }
 
 /// Takes an address.
@@ -183,10 +220,10 @@ async fn tidy(headroom: Arc<Headroom>, state: AppState) {
     loop {
         state.limits.forget();
         if let Err(error) = headroom.store().delete_expired_sessions(wall(), headroom.idle_since()).await {
-            tracing::warn!(%error, "expired sessions stay for another hour");
+            tracing::warn!(error = %chain(&error), "expired sessions stay for another hour");
         }
         if let Err(error) = headroom.store().forget_keys(wall().plus_secs(-KEYS_SECS)).await {
-            tracing::warn!(%error, "old idempotency keys stay for another hour");
+            tracing::warn!(error = %chain(&error), "old idempotency keys stay for another hour");
         }
         tokio::time::sleep(Duration::from_secs(3600)).await;
     }
@@ -213,7 +250,7 @@ pub fn start_log(config: &Config) -> Result<Traces, Failure> {
     let traces = Traces::to(config.traces.collector.as_deref())?;
     let spans = traces.tracer().map(|tracer| tracing_opentelemetry::layer().with_tracer(tracer));
     // Checked when the configuration was read.
-    let targets = config.log.level.parse::<Targets>().unwrap_or_default();
+    let targets = config.log.targets().unwrap_or_default().with_target(FIRST_RUN, LevelFilter::INFO);
     let registry = tracing_subscriber::registry().with(targets).with(spans);
     // Colours are for people: a file or a collector gets plain lines.
     let lines = tracing_subscriber::fmt::layer().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr);

@@ -4,6 +4,7 @@ use crate::cli::{Demo, Simulator};
 use crate::error::Failure;
 use crate::serve::{signalled, wall};
 use headroom_infra::simulator::{Options, SimulatorError, serve};
+use headroom_model::fault::chain;
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,6 +17,8 @@ const LISTENING: &str = "simulator listening on ";
 const START: Duration = Duration::from_secs(120);
 /// How long the child may take to end.
 const END: Duration = Duration::from_secs(5);
+/// How long one that ended by itself stays away.
+const PAUSE: Duration = Duration::from_secs(1);
 
 /// A running `headroom simulator`. It ends with its parent: its standard input is a pipe that closes then.
 pub struct Child {
@@ -32,9 +35,13 @@ impl Child {
     /// # Errors
     /// [`Failure`] with the child's own words on standard error.
     pub async fn start(demo: &Demo, data_dir: &Path) -> Result<Self, Failure> {
+        Self::start_at("127.0.0.1:0", demo, data_dir).await
+    }
+
+    async fn start_at(listen: &str, demo: &Demo, data_dir: &Path) -> Result<Self, Failure> {
         let fault = |e: std::io::Error| Failure::Fault(format!("the simulator does not start: {e}"));
         let mut command = Command::new(std::env::current_exe().map_err(fault)?);
-        command.args(["simulator", "--with-parent", "--listen", "127.0.0.1:0"]);
+        command.args(["simulator", "--with-parent", "--listen", listen]);
         command.arg("--speed").arg(demo.speed.to_string()).arg("--seed").arg(demo.seed.to_string());
         command.arg("--services").arg(demo.services.to_string()).arg("--data-dir").arg(data_dir);
         if let Some(trace) = &demo.trace {
@@ -60,13 +67,26 @@ impl Child {
         }
     }
 
+    /// Starts it again, at the same address, whenever it ends by itself. Returns only when it does not start.
+    pub async fn keep(&mut self, demo: &Demo, data_dir: &Path) -> Failure {
+        loop {
+            let how = self.process.wait().await.map_or_else(|e| e.to_string(), |status| status.to_string());
+            tracing::warn!("the simulator ended by itself ({how}): it is started again, and goes on from its journal");
+            tokio::time::sleep(PAUSE).await;
+            match Self::start_at(self.address.trim_start_matches("http://"), demo, data_dir).await {
+                Ok(again) => *self = again,
+                Err(fault) => return fault,
+            }
+        }
+    }
+
     /// Ends it: closes its input, waits, and kills it if it does not listen.
     pub async fn end(mut self) {
         self.input.take();
         if tokio::time::timeout(END, self.process.wait()).await.is_err() {
             tracing::warn!("the simulator did not end by itself");
             if let Err(e) = self.process.kill().await {
-                tracing::warn!(error = %e, "the simulator could not be killed");
+                tracing::warn!(error = %chain(&e), "the simulator could not be killed");
             }
         }
     }

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
 use headroom_app::Assets;
+use headroom_model::fault::chain;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use rust_embed::RustEmbed;
 use std::borrow::Cow;
@@ -16,7 +17,7 @@ struct Files;
 #[must_use]
 pub fn assets() -> Option<Assets> {
     let manifest = Files::get("manifest.json")?;
-    serde_json::from_slice(&manifest.data).map_err(|e| tracing::error!(error = %e, "manifest.json is not what the page needs")).ok()
+    serde_json::from_slice(&manifest.data).map_err(|e| tracing::error!(error = %chain(&e), "manifest.json is not what the page needs")).ok()
 }
 
 /// Answers a request for a file of the site; `None` when there is no such file.

@@ -1,6 +1,7 @@
 //! Traces for an OpenTelemetry collector: one span per request, with its id, and one per piece of work, sent in batches over OTLP.
 
 use crate::error::Failure;
+use headroom_model::fault::chain;
 use http::HeaderMap;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::TracerProvider;
@@ -43,7 +44,7 @@ impl Traces {
         let Some(provider) = self.0 else { return };
         let ended = tokio::task::spawn_blocking(move || provider.shutdown()).await;
         if let Ok(Err(fault)) = ended {
-            tracing::warn!("the last spans were not sent: {fault}");
+            tracing::warn!(error = %chain(&fault), "the last spans were not sent");
         }
     }
 }

@@ -7,9 +7,12 @@ use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::Value;
 use sqlx::{Connection, SqliteConnection};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
 
 fn headroom(arguments: &[&str], dir: &Path) -> Output {
     Command::new(env!("CARGO_BIN_EXE_headroom"))
@@ -75,9 +78,7 @@ fn a_token_is_printed_and_nothing_else() {
     let output = headroom(&["token", "create", "--user", "ann", "--data-dir", "d"], dir.path());
     let token = String::from_utf8(output.stdout).unwrap();
     assert!(token.starts_with("hr_") && token.lines().count() == 1, "{token}");
-    let output = headroom(&["token", "create", "--user", "bob", "--data-dir", "d"], dir.path());
-    assert_eq!(output.status.code(), Some(1));
-    assert!(output.stdout.is_empty());
+    assert!(refused(&["token", "create", "--user", "bob", "--data-dir", "d"], dir.path()).contains("bob"));
     let output = headroom(&["verify-audit", "--data-dir", "d"], dir.path());
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(text.starts_with("2 entries, every link holds"), "{text}");
@@ -106,10 +107,14 @@ fn a_user_is_locked_unlocked_and_begins_again_with_a_code() {
     assert!(second.starts_with("one-time code, for a day: ") && second != first, "{second}");
     assert_eq!(printed(&["role", "ann", "--role", "approver"]), "ann is approver, in every team\n");
     for arguments in [&["lock", "bob"][..], &["reset", "bob"], &["role", "bob", "--role", "viewer"]] {
-        let output = user(arguments);
-        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
-        assert!(output.stdout.is_empty() && said(&output).contains("bob"), "{}", said(&output));
+        let text = refused(&[&["user"], arguments, &["--data-dir", "d"]].concat(), dir.path());
+        assert!(text.contains("bob"), "{arguments:?}: {text}");
     }
+    for arguments in [&["list"][..], &["lock", "ann"], &["reset", "ann"], &["role", "ann", "--role", "viewer"]] {
+        let text = refused(&[&["user"], arguments, &["--data-dir", "typo"]].concat(), dir.path());
+        assert!(text.contains("there is no Headroom database here"), "{arguments:?}: {text}");
+    }
+    assert!(!dir.path().join("typo").exists());
     let audit = String::from_utf8(headroom(&["verify-audit", "--data-dir", "d"], dir.path()).stdout).unwrap();
     assert!(audit.starts_with("6 entries, every link holds"), "{audit}");
 }
@@ -242,6 +247,181 @@ fn a_cluster_is_asked_only_where_requests_may_go() {
     let (doctor, serve) = configured("", "http://169.254.169.254");
     for text in [&doctor, &serve] {
         assert!(text.contains("169.254.169.254 is at 169.254.169.254, a link-local or metadata address"), "{text}");
+    }
+}
+
+#[test]
+fn the_environment_holds_texts_as_they_are_and_what_kubernetes_sets() {
+    let dir = tempfile::tempdir().unwrap();
+    let doctor = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
+        command.args(["doctor", "--data-dir", "d"]).current_dir(dir.path()).envs(variables.iter().copied()).output().unwrap()
+    };
+    let service = [
+        ("HEADROOM_SERVICE_HOST", "10.1.2.3"),
+        ("HEADROOM_SERVICE_PORT", "3000"),
+        ("HEADROOM_SERVICE_PORT_HTTP", "3000"),
+        ("HEADROOM_PORT", "tcp://10.1.2.3:3000"),
+        ("HEADROOM_PORT_3000_TCP", "tcp://10.1.2.3:3000"),
+        ("HEADROOM_PORT_3000_TCP_PROTO", "tcp"),
+    ];
+    let output = doctor(&service);
+    assert!(output.status.success(), "{}", said(&output));
+    for secret in ["987654321", "true", "[abc]", "{a=1}"] {
+        let output = doctor(&[
+            ("HEADROOM_OIDC__ISSUER", "https://id.example.com"),
+            ("HEADROOM_OIDC__CLIENT_ID", "1234"),
+            ("HEADROOM_OIDC__CLIENT_SECRET", secret),
+            ("HEADROOM_OIDC__ROLES__PLATFORM", "engineer"),
+        ]);
+        assert!(output.status.success(), "{secret}: {}", said(&output));
+    }
+    let output = doctor(&[("HEADROOM_DATABASE", "postgres://hr:Pw-77@h/d")]);
+    let text = said(&output);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text.contains("HEADROOM_DATABASE: ") && !text.contains("Pw-77"), "{text}");
+}
+
+#[test]
+fn doctor_sees_whether_state_can_be_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let output = headroom(&["doctor", "--data-dir", "/proc/self"], dir.path());
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("WRONG data directory /proc/self cannot be written to"), "{text}");
+    let output = headroom(&["doctor", "--data-dir", "."], dir.path());
+    assert!(output.status.success(), "{}", said(&output));
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "nothing is left");
+}
+
+#[tokio::test]
+async fn a_cell_of_another_type_breaks_the_audit_chain_at_its_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    for name in ["ann", "bob", "cid"] {
+        assert!(headroom(&["user", "create", name, "--role", "engineer", "--data-dir", "d"], dir.path()).status.success());
+    }
+    let mut on = SqliteConnection::connect(&format!("sqlite:{}", dir.path().join("d/headroom.db").display())).await.unwrap();
+    let triggers: Vec<(String,)> =
+        sqlx::query_as("SELECT name FROM sqlite_master WHERE type = 'trigger' AND tbl_name = 'audit'").fetch_all(&mut on).await.unwrap();
+    for (name,) in triggers {
+        sqlx::raw_sql(sqlx::AssertSqlSafe(format!("DROP TRIGGER {name}"))).execute(&mut on).await.unwrap();
+    }
+    sqlx::raw_sql("UPDATE audit SET body = x'00ff' WHERE seq = 2").execute(&mut on).await.unwrap();
+    on.close().await.unwrap();
+    let output = headroom(&["verify-audit", "--data-dir", "d"], dir.path());
+    assert_eq!(output.status.code(), Some(1));
+    assert!(said(&output).contains("the audit chain is broken at entry 2"), "{}", said(&output));
+}
+
+/// A process whose log is read; it is killed when it goes out of scope.
+struct Logging {
+    process: std::process::Child,
+    lines: mpsc::Receiver<String>,
+}
+
+impl Logging {
+    fn start(command: &mut Command) -> Self {
+        let mut process = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let log = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        let (told, lines) = mpsc::channel();
+        std::thread::spawn(move || log.for_each(|line| drop(told.send(line))));
+        Self { process, lines }
+    }
+    /// The next line with these words.
+    fn line(&self, words: &str) -> String {
+        let mut before = Vec::new();
+        loop {
+            match self.lines.recv_timeout(Duration::from_secs(30)) {
+                Ok(line) if line.contains(words) => return line,
+                Ok(line) => before.push(line),
+                Err(_) => panic!("no line with {words:?} but {before:#?}"),
+            }
+        }
+    }
+}
+
+impl Drop for Logging {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+fn serve(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
+    command.args(["serve", "--bind", "127.0.0.1:0", "--data-dir", "d"]).current_dir(dir);
+    command
+}
+
+#[test]
+fn the_first_code_is_printed_whatever_is_logged() {
+    for level in ["warn", "off", "info"] {
+        let dir = tempfile::tempdir().unwrap();
+        let headroom = Logging::start(serve(dir.path()).env("HEADROOM_LOG__LEVEL", level));
+        let line = headroom.line("nobody can sign in yet");
+        assert!(line.contains("/first-run") && line.contains("with the code "), "{line}");
+    }
+}
+
+#[test]
+fn headroom_starts_while_its_cluster_is_away() {
+    let dir = tempfile::tempdir().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let url = format!("http://me:Pw-77@{free}");
+    let headroom_there = Logging::start(serve(dir.path()).env("HEADROOM_SIMULATOR__URL", &url));
+    let line = headroom_there.line("Headroom starts without it, and goes on asking");
+    assert!(line.contains(&format!("the simulator at http://{free}")) && !line.contains("Pw-77"), "{line}");
+    let line = headroom_there.line("Headroom listens at ");
+    let address = line.rsplit("http://").next().unwrap().trim().to_owned();
+    let doctor = || {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_headroom"));
+        let command = command.args(["doctor", "--data-dir", "d"]).current_dir(dir.path()).env("HEADROOM_SIMULATOR__URL", &url);
+        String::from_utf8(command.output().unwrap().stdout).unwrap()
+    };
+    let found = doctor();
+    assert!(found.contains("headroom serve starts without it") && !found.contains("Pw-77"), "{found}");
+    assert!(answer(&address, "/readyz").contains(" 503 "));
+    let mut simulator = Command::new(env!("CARGO_BIN_EXE_headroom"));
+    simulator.args(["simulator", "--listen", &free, "--services", "2", "--data-dir"]).arg(dir.path().join("simulator"));
+    let _simulator = Logging::start(&mut simulator);
+    let begun = Instant::now();
+    while !(answer(&address, "/readyz").contains(" 200 ") && doctor().contains(", 2 services, 0 users")) {
+        assert!(begun.elapsed() < Duration::from_secs(60), "{}", doctor());
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+fn answer(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n\r\n").unwrap();
+    let mut text = String::new();
+    stream.read_to_string(&mut text).unwrap();
+    text
+}
+
+#[test]
+fn a_simulator_that_dies_is_started_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut demo = Command::new(env!("CARGO_BIN_EXE_headroom"));
+    demo.args(["demo", "--port", "0", "--services", "2", "--data-dir", "d"]).current_dir(dir.path());
+    let demo = Logging::start(&mut demo);
+    demo.line("state is kept in");
+    let begun = Instant::now();
+    let simulator =
+        || String::from_utf8(Command::new("pgrep").args(["-P", &demo.process.id().to_string()]).output().unwrap().stdout).unwrap();
+    let database = dir.path().join("d/headroom.db");
+    while simulator().is_empty() || !database.exists() {
+        assert!(begun.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    std::thread::sleep(Duration::from_secs(5));
+    let first = simulator();
+    assert!(Command::new("kill").args(["-KILL", first.trim()]).status().unwrap().success());
+    demo.line("the simulator ended by itself (signal: 9 (SIGKILL)): it is started again");
+    let begun = Instant::now();
+    while matches!(simulator(), now if now.is_empty() || now == first) {
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        std::thread::sleep(Duration::from_millis(50));
     }
 }
 

@@ -102,9 +102,23 @@ impl Teams {
     pub fn names(&self) -> Option<Vec<&str>> {
         self.0.as_ref().map(|names| names.iter().map(String::as_str).collect())
     }
+
+    /// In words.
+    #[must_use]
+    pub fn plain(&self) -> String {
+        if self.0.is_none() { "every team".to_owned() } else { self.to_string() }
+    }
+
+    /// What somebody who has teams already is to have; `None` where nothing is said, so that they keep theirs.
+    #[must_use]
+    pub fn asked(text: &str) -> Option<Self> {
+        let names = || text.split(',').map(str::trim).filter(|name| !name.is_empty());
+        names().next()?;
+        Some(if names().any(|name| name == "*" || name == "every team") { Self::ALL } else { Self::of(names()) })
+    }
 }
 
-/// As they are written in forms and on the command line: names with commas between them; nothing means every team.
+/// As they are written in forms and on the command line: names with commas between them; nothing means every team, and so does `*`.
 impl fmt::Display for Teams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.names().unwrap_or_default().join(", "))
@@ -115,7 +129,7 @@ impl fmt::Display for Teams {
 impl std::str::FromStr for Teams {
     type Err = std::convert::Infallible;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(Self::of(text.split(',').map(str::trim)))
+        Ok(Self::asked(text).unwrap_or(Self::ALL))
     }
 }
 
@@ -248,7 +262,8 @@ mod tests {
     #[test]
     fn teams_are_all_or_those_that_are_named() {
         let read = |text: &str| text.parse::<Teams>().unwrap();
-        assert_eq!(read(" , "), Teams::ALL);
+        assert_eq!((read(" , "), read(" * "), read("every team")), (Teams::ALL, Teams::ALL, Teams::ALL));
+        assert_eq!((Teams::asked(" , "), Teams::asked("*")), (None, Some(Teams::ALL)));
         assert!(Teams::ALL.include("web"));
         let two = read("web,  payments,");
         assert!(two.include("web") && !two.include("search") && !two.include(""));

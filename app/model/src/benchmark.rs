@@ -11,9 +11,9 @@ pub struct BenchmarkRun {
     pub benchmark: String,
     /// What is measured, such as `ns`, `req/s`, `B`.
     pub unit: String,
-    /// Whether more is better, as of a throughput.
+    /// Whether more is better, as of a throughput; as the benchmark is kept without, and for a new one less is.
     #[serde(default)]
-    pub higher_is_better: bool,
+    pub higher_is_better: Option<bool>,
     /// What was measured, at least one finite number, in the order of measuring. A tool that tells only a mean gives one.
     pub values: Vec<f64>,
     /// The commit that was measured.
@@ -37,7 +37,8 @@ impl BenchmarkRun {
     pub fn check(&self) -> Result<(), (&'static str, String)> {
         name("benchmark", &self.benchmark)?;
         name("unit", &self.unit)?;
-        if let Some(commit) = &self.commit {
+        // Pipelines fill in what they may not have: empty is none.
+        if let Some(commit) = self.commit.as_deref().filter(|commit| !commit.is_empty()) {
             name("commit", commit)?;
         }
         if self.values.is_empty() {
@@ -171,7 +172,7 @@ mod tests {
         BenchmarkRun {
             benchmark: "parse".into(),
             unit: "ns".into(),
-            higher_is_better: false,
+            higher_is_better: None,
             values: values.to_vec(),
             commit: None,
             at: None,

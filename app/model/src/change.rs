@@ -136,6 +136,22 @@ impl Substate {
             _ => OptimizationStatus::RecommendationsReady,
         }
     }
+    /// What somebody who wanted something else of it can do now, in words.
+    #[must_use]
+    pub const fn way_on(self) -> &'static str {
+        use Substate as S;
+        match self {
+            S::PendingApproval => "an approver decides on it first",
+            S::Approved => "apply it or withdraw it",
+            S::Scheduled => "it begins by itself at its time, unless it is withdrawn",
+            S::HeldByFreeze => "it begins by itself after the freeze, unless it is withdrawn",
+            S::Applied => "roll it back, or leave it",
+            S::Partial | S::RollbackFailed => "roll it back",
+            _ if self.reopens() => "submit the recommendation again if it is still wanted",
+            _ if self.active() => "wait until Headroom is done with it, or stop it with a roll-back",
+            _ => "it is at its end, and what is new comes with the next analysis",
+        }
+    }
     /// Whether a roll-back may be asked for now.
     #[must_use]
     pub const fn can_roll_back(self) -> bool {
@@ -228,7 +244,7 @@ const fn one() -> u32 {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
     /// The edge is not in the table.
-    #[error("a change that is {} cannot become {}", .from.plain().to_lowercase(), .to.plain().to_lowercase())]
+    #[error("a change that is {} cannot become {}: {}", .from.plain().to_lowercase(), .to.plain().to_lowercase(), .from.way_on())]
     IllegalTransition {
         /// Where it stands.
         from: Substate,
@@ -250,10 +266,13 @@ pub enum Refusal {
     #[error("{0} has approved this plan already: someone else has to")]
     ApprovedBefore(String),
     /// The time in which it had to be decided on, and started, is over.
-    #[error("this change has expired: nobody started it in time. Submit it again if it is still wanted")]
-    Expired,
+    #[error("this change has expired: nobody {} in time. Submit it again if it is still wanted", if *.approved { "started it" } else { "decided" })]
+    Expired {
+        /// Whether it was approved before.
+        approved: bool,
+    },
     /// It has too few approvals of this plan.
-    #[error("this plan has {have} of {need} approvals")]
+    #[error("this plan has {have} of {need} approvals: an approver decides on it first")]
     NotApproved {
         /// How many count.
         have: u32,
@@ -324,7 +343,10 @@ impl Change {
     /// [`Refusal::Expired`].
     pub fn in_time(&self, cluster: Timestamp) -> Result<(), Refusal> {
         let late = self.state.waits() && cluster >= self.expires_at;
-        if self.state == Substate::Expired || late { Err(Refusal::Expired) } else { Ok(()) }
+        if self.state != Substate::Expired && !late {
+            return Ok(());
+        }
+        Err(Refusal::Expired { approved: self.approvals_by_others() >= self.approvals_required })
     }
 
     /// Checked again at apply: the plan still has its hash, and enough people other than the requester approved it.
@@ -389,7 +411,20 @@ mod tests {
         assert_eq!(c.state, Substate::PendingApproval);
         c.approve("approver", &seen, Timestamp::default()).unwrap();
         c.approved_by_other().unwrap();
-        assert!(matches!(c.approve("approver", &seen, Timestamp::default()), Err(Refusal::IllegalTransition { .. })));
+        let again = c.approve("approver", &seen, Timestamp::default()).unwrap_err();
+        assert_eq!(again.to_string(), "a change that is approved cannot become approved: apply it or withdraw it");
+    }
+
+    #[test]
+    fn what_has_expired_says_what_it_waited_for() {
+        let mut c = change(Substate::PendingApproval);
+        c.expires_at = Timestamp::from_secs(10);
+        assert_eq!(c.in_time(Timestamp::from_secs(9)), Ok(()));
+        let late = |c: &Change| c.in_time(Timestamp::from_secs(10)).unwrap_err().to_string();
+        assert!(late(&c).contains("nobody decided in time"), "{}", late(&c));
+        c.approve("approver", &c.plan_hash.clone(), Timestamp::default()).unwrap();
+        c.state = Substate::Expired;
+        assert!(late(&c).contains("nobody started it in time"), "{}", late(&c));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl Deploy {
                 ));
             }
         }
-        match self.at.filter(|at| !(Timestamp::from_secs(0)..=now.plus_secs(300)).contains(at)) {
+        match self.at.filter(|at| !at.has_come(now)) {
             Some(at) => Err(("at", format!("{at} has not come yet, or is before 1970: tell of a deploy once it was made"))),
             None => Ok(()),
         }

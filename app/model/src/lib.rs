@@ -8,6 +8,7 @@ pub mod chart;
 pub mod deployment;
 pub mod effect;
 pub mod event;
+pub mod fault;
 pub mod ids;
 pub mod job;
 pub mod metric;

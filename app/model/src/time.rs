@@ -1,13 +1,14 @@
 //! Instants and spans. Two clocks exist, *wall* and *cluster*; both are given, never read here.
 
 use ::time::{OffsetDateTime, format_description::well_known::Rfc3339};
-use serde::{Deserialize, Serialize};
+use serde::de::Visitor;
+use serde::{Deserialize, Deserializer, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
 /// An instant: microseconds since 1970-01-01T00:00:00Z. On the wire RFC 3339 in UTC.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[serde(into = "String")]
 pub struct Timestamp(i64);
 
 /// Microseconds in a second.
@@ -16,6 +17,8 @@ const MICROS: i64 = 1_000_000;
 pub const DAY: i64 = 86_400;
 /// Seconds in an hour.
 pub const HOUR: i64 = 3_600;
+/// Seconds by which the clocks of those who tell of something may go ahead.
+const AHEAD: i64 = 300;
 
 impl Timestamp {
     /// From microseconds since the epoch.
@@ -47,6 +50,11 @@ impl Timestamp {
     #[must_use]
     pub const fn secs_since(self, earlier: Self) -> i64 {
         (self.0 - earlier.0) / MICROS
+    }
+    /// Whether something that is told at `now` can have been at this instant: since 1970, and not later than clocks differ.
+    #[must_use]
+    pub fn has_come(self, now: Self) -> bool {
+        (Self(0)..=now.plus_secs(AHEAD)).contains(&self)
     }
     /// Year, month, day, hour, minute, second in UTC, and the weekday (0 = Monday).
     #[must_use]
@@ -129,10 +137,29 @@ impl FromStr for Timestamp {
     }
 }
 
-impl TryFrom<String> for Timestamp {
-    type Error = NotATime;
-    fn try_from(text: String) -> Result<Self, NotATime> {
-        text.parse()
+impl<'de> Deserialize<'de> for Timestamp {
+    /// What its text may say; where numbers are told from texts, also whole seconds as a number.
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        if from.is_human_readable() { from.deserialize_any(Told) } else { from.deserialize_str(Told) }
+    }
+}
+
+/// Reads a time as somebody tells it.
+struct Told;
+
+impl Visitor<'_> for Told {
+    type Value = Timestamp;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a time: RFC 3339 such as 2026-11-21T09:12:00Z, or whole seconds since 1970")
+    }
+    fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Timestamp, E> {
+        text.parse().map_err(E::custom)
+    }
+    fn visit_i64<E: serde::de::Error>(self, secs: i64) -> Result<Timestamp, E> {
+        self.visit_str(&secs.to_string())
+    }
+    fn visit_u64<E: serde::de::Error>(self, secs: u64) -> Result<Timestamp, E> {
+        self.visit_str(&secs.to_string())
     }
 }
 

@@ -58,6 +58,7 @@ pub async fn submit_many(#[server(default)] ids: Vec<String>, key: String) -> Re
             let submitted = ids.len() - refused.len();
             match (submitted, refused.is_empty()) {
                 (0, _) => Err(AppError::new("conflict", refused.join(" · "))),
+                (1, true) => Ok(Done::said("1 submitted. It waits for an approver now.")),
                 (n, true) => Ok(Done::said(format!("{n} submitted. They wait for an approver now."))),
                 (n, false) => Ok(Done::said(format!("{n} submitted. Not submitted: {}", refused.join(" · ")))),
             }

@@ -68,15 +68,15 @@ pub async fn create_user(name: String, role: String, teams: String, key: String)
     answer("create_user", &[("name", &name), ("role", &role), ("teams", &teams)], outcome.await)
 }
 
-/// Changes what a user may do, and whose services they see.
+/// Changes what a user may do, and whose services they see; an empty `teams` leaves them in theirs.
 #[server(prefix = "/fn", endpoint = "user/role", output = Json)]
 pub async fn set_role(name: String, role: String, teams: String, key: String) -> Result<Done, AppError> {
     let outcome = async {
         let door = doorway().await?;
         door.once(&key, &format!("role {name} {role} {teams}"), async {
-            door.service.set_role(&door.ctx, name.trim(), read("role", &role)?, &read("teams", &teams)?).await?;
-            let teams = if teams.trim().is_empty() { "every team" } else { teams.trim() };
-            Ok(Done::said(format!("{} is {role} now, in {teams}.", name.trim())))
+            let asked = headroom_model::auth::Teams::asked(&teams);
+            let teams = door.service.set_role(&door.ctx, name.trim(), read("role", &role)?, asked.as_ref()).await?;
+            Ok(Done::said(format!("{} is {role} now, in {}.", name.trim(), teams.plain())))
         })
         .await
     };

@@ -32,6 +32,18 @@ pub fn Notice(
     }
 }
 
+/// Of several forms on a page, whether what became of one is still the newest: what was said before is over. Before any was answered
+/// here, each says what happened to it before the page was loaded.
+pub fn newest<const N: usize>(answers: [RwSignal<usize>; N]) -> impl Fn(usize) -> bool + Copy + Send + Sync + 'static {
+    // How often each was answered, and which was answered last.
+    let last = Memo::new(move |before: Option<&([usize; N], Option<usize>)>| {
+        let now = answers.map(|count| count.get());
+        let last = before.and_then(|(then, last)| (0..N).find(|i| now[*i] != then[*i]).or(*last));
+        (now, last)
+    });
+    move |form| last.with(|(_, last)| last.is_none_or(|last| last == form))
+}
+
 /// The request that a problem belongs to, where the log says more than the page: for what broke, and for what was refused for want of
 /// a permission.
 #[must_use]

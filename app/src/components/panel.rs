@@ -123,7 +123,7 @@ pub fn refused(error: &AppError) -> AnyView {
         _ => (Icon::Alert, problem.title.clone()),
     };
     let next = if problem.status == 401 { ("/sign-in", "Sign in") } else { ("/", "To the overview") };
-    view! { <div class="panel">{heading_empty(glyph, title, problem.detail.clone(), next)}{request(problem)}</div> }.into_any()
+    view! { <div class="panel">{heading_empty(glyph, title, problem.detail.clone(), next)}{request(problem).map(|id| view! { <div class="in">{id}</div> })}</div> }.into_any()
 }
 
 /// An empty page whose message is the page's own heading.

@@ -90,14 +90,20 @@ fn list(asked: &BenchmarkQuery, page: &PageOf<BenchmarkRow>, from: u64) -> impl 
                         <th scope="col" class="n">"Latest"</th><th scope="col" class="n">"Step"</th><th scope="col" class="n">"Since, UTC"</th>
                     </tr>
                 </thead>
-                <tbody>{page.items.iter().map(row).collect_view()}</tbody>
+                <tbody>{page.items.iter().map(|b| row(b, has_namesake(b, &page.items))).collect_view()}</tbody>
             </table>
         </div>
         <footer>{pages(from, shown, page.total, first, onward)}</footer>
     }
 }
 
-fn row(b: &BenchmarkRow) -> impl IntoView + use<> {
+/// Whether another team has a benchmark of this name, so that only the team tells them apart.
+fn has_namesake(b: &BenchmarkRow, all: &[BenchmarkRow]) -> bool {
+    all.iter().any(|other| (&other.suite, &other.name) == (&b.suite, &b.name) && other.team != b.team)
+}
+
+fn row(b: &BenchmarkRow, with_team: bool) -> impl IntoView + use<> {
+    let team = with_team.then(|| view! { " "<span class="sub">{b.team.clone()}</span> });
     let service = b.service_name.clone().map_or_else(
         || view! { <span class="faint">{format::UNKNOWN}</span> }.into_any(),
         |name| view! { <a href=link::service(&name)>{name.clone()}</a> }.into_any(),
@@ -105,7 +111,7 @@ fn row(b: &BenchmarkRow) -> impl IntoView + use<> {
     let since = b.step.as_ref().map_or_else(|| format::UNKNOWN.to_owned(), |s| format::time(s.at));
     view! {
         <tr>
-            <td class="lead-cell"><a class="strong" href=format!("/benchmarks/{}", b.id)>{b.name.clone()}</a></td>
+            <td class="lead-cell"><a class="strong" href=format!("/benchmarks/{}", b.id)>{b.name.clone()}</a>{team}</td>
             <td data-label="Suite">{b.suite.clone()}</td>
             <td data-label="Service">{service}</td>
             <td class="n" data-label="Runs">{b.runs}</td>

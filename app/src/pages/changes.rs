@@ -97,7 +97,7 @@ fn row(c: &ChangeRow) -> impl IntoView + use<> {
             view! { <progress class="progress" value=percent max="100" aria-label=format!("Observation of {}", c.id.short())>{format!("{percent} %")}</progress> }.into_any()
         }
         (None, Some(effect), _) => view! { <span title=effect.summary.clone()>{status(of_judgement(effect.judgement))}</span> }.into_any(),
-        (None, None, Some(reason)) => view! { <span class="clip" title=reason.clone()>{reason.clone()}</span> }.into_any(),
+        (None, None, Some(reason)) => view! { <span>{reason.clone()}</span> }.into_any(),
         (None, None, None) => view! { <span class="faint">{format::UNKNOWN}</span> }.into_any(),
     };
     view! {
@@ -107,7 +107,7 @@ fn row(c: &ChangeRow) -> impl IntoView + use<> {
             <td class="wrap" data-label="What">{c.title.clone()}</td>
             <td class="wrap" data-label="By">{by}</td>
             <td data-label="State">{status(of_change(c.state))}</td>
-            <td data-label="Verdict">{verdict}</td>
+            <td class="wrap" data-label="Verdict">{verdict}</td>
             <td class="n" data-label="Promised">{format::money(c.promised_month)}</td>
             <td class="n" data-label="Achieved">{format::money(c.achieved_month)}</td>
             <td class="n" data-label="Applied">{c.applied_at.map_or_else(|| format::UNKNOWN.to_owned(), format::time)}</td>

@@ -19,7 +19,7 @@ use crate::link;
 use crate::live::Live;
 use headroom_model::effect::{Effect as Measured, Judgement, MetricEffect};
 use headroom_model::job::OptimizationStatus;
-use headroom_model::recommendation::{Evidence, RecommendationState, Replay, ReplayRow, Risk, RiskOf};
+use headroom_model::recommendation::{Evidence, Proposal, RecommendationState, ReplayRow, Risk, RiskOf};
 use headroom_model::view::{DiffObject, NEWEST_TOLD, RecommendationPage};
 use leptos::prelude::*;
 use leptos_meta::Title;
@@ -184,16 +184,17 @@ fn figures(p: &RecommendationPage) -> impl IntoView + use<> {
                 how="What is asked for now less what the plan asks for, over all replicas, at the price book's rates for a month of 730 hours." />
             <Figure title="Confidence" value=format::share(e.confidence.get()) detail=record
                 how="From this service's own samples: how many days there are, how alike they are, how many samples are missing; and how earlier changes of this kind turned out." />
-            {replayed(&proposal.replays)}
+            {replayed(proposal)}
             {performance}
             <Figure title="Risk" value=p.row.risk.plain() detail=restarts how=proposal.risk.reasons.join(" · ") />
         </dl>
     }
 }
 
-/// The replayed fault of our proposal beside today's: throttled time, or days above the memory limit.
-fn replayed(replays: &[Replay]) -> Option<AnyView> {
-    let replay = replays.first()?;
+/// The replayed fault of our proposal beside today's: throttled time, or days above the memory limit. What is killed never gets above
+/// its limit between two samples: of today's kills a replay knows nothing, while the evidence counts them.
+fn replayed(proposal: &Proposal) -> Option<AnyView> {
+    let replay = proposal.replays.first().filter(|r| !(proposal.cure && is_memory(r.metric)))?;
     let find = |policy: &str| replay.rows.iter().find(|r| r.policy == policy);
     let (ours, today) = (find("headroom").or_else(|| find("proposed"))?, find("today"));
     let memory = is_memory(replay.metric);
@@ -252,7 +253,8 @@ fn if_wrong(p: &RecommendationPage) -> impl IntoView + use<> {
         view! { <li><span class="grow">{r.kind.plain()}": "{r.reason.clone()}</span><span class=tone>{r.level.plain()}</span></li> }
     };
     let risks = p.recommendation.proposal.risk.dimensions.iter().map(risk).collect::<Vec<_>>();
-    let expires = p.change.as_ref().map(|c| view! { <dt>"Expires unless begun"</dt><dd>{format::time(c.expires_at)}</dd> });
+    let waiting = p.change.as_ref().filter(|c| c.state.waits());
+    let expires = waiting.map(|c| view! { <dt>"Expires unless begun"</dt><dd>{format::time(c.expires_at)}</dd> });
     view! {
         <section class="panel">
             <header><h2>"If it goes wrong"</h2></header>

@@ -5,7 +5,7 @@ use crate::api::Entry;
 use crate::api::act::{Apply, Approve, BreakGlass, Comment, Dismiss, Reject, Reopen, RequestChanges, RollBack, Submit, Withdraw};
 use crate::components::fields::{Field, FormError, OnceKey, TextField};
 use crate::components::icon::{Icon, icon};
-use crate::components::notice::Notice;
+use crate::components::notice::{Notice, newest};
 use crate::components::status::{of_recommendation, status};
 use crate::form::Outcome;
 use crate::format;
@@ -67,13 +67,7 @@ impl Acts {
     /// What is said at the top of the page: what became of the newest act. Forms with a field have their own messages beside it.
     pub fn notice(self) -> impl IntoView {
         let said = self.said();
-        // How often each was answered, and which was answered last.
-        let newest = Memo::new(move |before: Option<&([usize; 10], Option<usize>)>| {
-            let now = said.map(|(answers, _)| answers.get());
-            let last = before.and_then(|(then, last)| (0..now.len()).find(|i| now[*i] != then[*i]).or(*last));
-            (now, last)
-        });
-        let shown = move |i: usize| newest.with(|(_, last)| last.is_none_or(|last| last == i));
+        let shown = newest(said.map(|(answers, _)| answers));
         let one = |(i, (_, outcome)): (usize, (RwSignal<usize>, Outcome))| view! { <Show when=move || shown(i)><Notice outcome /></Show> };
         said.into_iter().enumerate().map(one).collect_view()
     }

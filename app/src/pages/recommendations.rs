@@ -7,7 +7,7 @@ use crate::components::bar::{headroom_bar, legend};
 use crate::components::fields::OnceKey;
 use crate::components::icon::{Icon, icon};
 use crate::components::keys::typing;
-use crate::components::notice::Notice;
+use crate::components::notice::{Notice, newest};
 use crate::components::panel::{Shape, empty, load};
 use crate::components::status::{of_job, of_recommendation, risk, status};
 use crate::components::table::{choose, pages, saving, sortable};
@@ -75,6 +75,7 @@ pub fn RecommendationsPage() -> impl IntoView {
     let jobs = Resource::new_blocking(move || (live.rev(&["jobs"]), analyze.version().get(), cancel.version().get()), |_| read::jobs());
     let seen = StoredValue::new((RecommendationQuery::default(), Vec::<RecommendationId>::new()));
     let selected = RwSignal::new(0usize);
+    let said = newest([submit.version(), analyze.version(), cancel.version()]);
     let (may_submit, may_cancel) = (entry.may(Permission::Submit), entry.may(Permission::Analyze));
     rows_by_keyboard();
     view! {
@@ -83,8 +84,8 @@ pub fn RecommendationsPage() -> impl IntoView {
             <div><h1>"Recommendations"</h1>{load(data, "The count", Shape::Figures, move |p| lead(&asked.get(), p.total))}</div>
             <div class="acts">{analyse_button(analyze, analyzed, "fleet", &entry)}</div>
         </div>
-        <Notice outcome=submitted />
-        <Notice outcome=analyzed />
+        <Show when=move || said(0)><Notice outcome=submitted /></Show>
+        <Show when=move || said(1)><Notice outcome=analyzed /></Show>
         <div class="filters">{filters(asked, teams)}</div>
         <ActionForm action=submit attr:id="batch" on:change=move |_| selected.set(mark_selected())>
             <OnceKey outcome=submitted />
@@ -97,13 +98,14 @@ pub fn RecommendationsPage() -> impl IntoView {
                     let places = seen.with_value(|s| if s.0 == asked { s.1.clone() } else { Vec::new() });
                     let rows = keep_places(&places, page.items, |r| r.id);
                     seen.set_value((asked.clone(), rows.iter().map(|r| r.id).collect()));
-                    list(&asked, rows, page.total, page.next_cursor, from.get(), may_submit).into_any()
+                    let may_select = may_submit && selectable(&asked);
+                    list(&asked, rows, page.total, page.next_cursor, from.get(), may_select).into_any()
                 })}
             </section>
         </ActionForm>
-        <Notice outcome=cancelled />
+        <Show when=move || said(2)><Notice outcome=cancelled /></Show>
         {load(jobs, "The analyses", Shape::Rows, move |jobs| analyses(&jobs, may_cancel.then_some((cancel, cancelled))))}
-        {may_submit.then(|| view! {
+        {move || (may_submit && selectable(&asked.get())).then(|| view! {
             <div class="bar">
                 <b>{move || match selected.get() { 0 => "Nothing selected".to_owned(), n => format!("{n} selected") }}</b>
                 <span class="muted hide-s">"Each becomes a change of its own, which someone else approves."</span>
@@ -113,11 +115,20 @@ pub fn RecommendationsPage() -> impl IntoView {
     }
 }
 
+/// Whether the view shows what can be submitted.
+fn selectable(asked: &RecommendationQuery) -> bool {
+    matches!(asked.view.as_str(), "" | "open")
+}
+
 fn lead(asked: &RecommendationQuery, total: u64) -> impl IntoView + use<> {
-    let what = match asked.view.as_str() {
-        "waiting" => "wait for an approver.",
-        "progress" => "are being carried out or watched.",
-        "done" => "are done.",
+    let what = match (asked.view.as_str(), total) {
+        ("waiting", 1) => "waits for an approver.",
+        ("waiting", _) => "wait for an approver.",
+        ("progress", 1) => "is being carried out or watched.",
+        ("progress", _) => "are being carried out or watched.",
+        ("done", 1) => "is done.",
+        ("done", _) => "are done.",
+        (_, 1) => "is open, with its evidence, its plan line by line, and a way back.",
         _ => "are open: each with its evidence, its plan line by line, and a way back.",
     };
     view! { <p class="lead">{format!("{} {what}", headroom_model::units::thousands(total))}</p> }
@@ -202,7 +213,7 @@ fn list(
     total: u64,
     next: Option<String>,
     from: u64,
-    may_submit: bool,
+    may_select: bool,
 ) -> impl IntoView + use<> {
     let shown = rows.len() as u64;
     let sort = |key: &str| address(asked, "sort", key);
@@ -216,7 +227,7 @@ fn list(
             <table class="cards">
                 <thead>
                     <tr>
-                        {may_submit.then(|| view! { <th class="tick" scope="col"><span class="sr">"Select"</span></th> })}
+                        {may_select.then(|| view! { <th class="tick" scope="col"><span class="sr">"Select"</span></th> })}
                         {sortable("Service", "service", order, false, sort)}
                         <th scope="col">"Change"</th>
                         <th scope="col">"Use against request"</th>
@@ -226,18 +237,18 @@ fn list(
                         <th scope="col">"Status"</th>
                     </tr>
                 </thead>
-                <tbody>{rows.iter().map(|r| row(r, may_submit)).collect_view()}</tbody>
+                <tbody>{rows.iter().map(|r| row(r, may_select)).collect_view()}</tbody>
             </table>
         </div>
         <footer class="row-x">{pages(from, shown, total, first, onward)}{legend()}</footer>
     }
 }
 
-fn row(r: &RecommendationRow, may_submit: bool) -> impl IntoView + use<> {
+fn row(r: &RecommendationRow, may_select: bool) -> impl IntoView + use<> {
     let href = format!("/recommendations/{}", r.id);
     let open = r.state == RecommendationState::Open;
     let applied = r.status == OptimizationStatus::Applied;
-    let tick = may_submit.then(|| {
+    let tick = may_select.then(|| {
         let label = format!("Select {}: {}", r.service_name, r.title);
         view! { <td class="tick">{open.then(|| view! { <input type="checkbox" class="check" name="ids[]" value=r.id.to_string() aria-label=label /> })}</td> }
     });

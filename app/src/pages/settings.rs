@@ -18,15 +18,17 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 
-/// The tabs of the settings.
+/// The tabs of the settings that somebody may open.
 #[must_use]
 pub fn subnav(current: &'static str) -> impl IntoView + use<> {
     let tab =
         |(href, word): (&'static str, &'static str)| view! { <a href=href aria-current=(href == current).then_some("page")>{word}</a> };
     let tabs = [("/settings", "Policy"), ("/settings/users", "Users"), ("/settings/tokens", "API tokens"), ("/account", "Your account")];
+    let may = expect_context::<Entry>().may(Permission::ManageUsers);
+    let tabs = tabs.into_iter().filter(|(href, _)| may || *href != "/settings/users").map(tab).collect_view();
     // On a phone there is no side bar that leads to the rest.
     let rest = [("/benchmarks", "Benchmarks"), ("/audit", "Audit")].map(|(href, word)| view! { <a class="only-s" href=href>{word}</a> });
-    view! { <nav class="subnav" aria-label="Settings">{tabs.map(tab).collect_view()}{rest.collect_view()}</nav> }
+    view! { <nav class="subnav" aria-label="Settings">{tabs}{rest.collect_view()}</nav> }
 }
 
 /// The values that a patch sets, as text.

@@ -86,7 +86,7 @@ fn row(
         <tr>
             <td class="lead-cell strong">{name.clone()}</td>
             <td data-label="Role">{u.role.plain()}</td>
-            <td data-label="Teams">{u.teams.names().map_or_else(|| "every team".to_owned(), |_| u.teams.to_string())}</td>
+            <td data-label="Teams">{u.teams.plain()}</td>
             <td data-label="Signs in with">{signs_in_with(u)}</td>
             <td class="n" data-label="Last sign-in">{u.last_sign_in.map_or_else(|| "never".to_owned(), format::time)}</td>
             <td data-label="State">{state}</td>
@@ -125,7 +125,7 @@ fn role_form(action: ServerAction<SetRole>, outcome: Outcome) -> impl IntoView +
                     <div class="fields">
                         <Field outcome name="name".to_owned() id="role-name" label="User" required=true autocomplete="off" />
                         {roles("role-role", outcome)}
-                        <Field outcome name="teams".to_owned() id="role-teams" label="Teams" hint="with commas between; empty for every team" autocomplete="off" />
+                        <Field outcome name="teams".to_owned() id="role-teams" label="Teams" hint="with commas between; empty keeps theirs, * for every team" autocomplete="off" />
                     </div>
                     {elsewhere(outcome)}
                     <div class="acts"><button class="btn" type="submit">"Change"</button></div>

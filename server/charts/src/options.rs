@@ -47,11 +47,13 @@ fn right(model: &ChartModel) -> i32 {
 }
 
 fn line(series: &ChartSeries) -> Line {
+    // One point makes no line: it is seen as a point, or not at all.
+    let alone = series.points.iter().filter(|p| p.1.is_some_and(f64::is_finite)).count() == 1;
     let token = Token::of(series.ink).css();
     let dash = if series.steps && matches!(series.ink, Ink::Asked | Ink::Bad) { LineStyleType::Dashed } else { LineStyleType::Solid };
     let line = Line::new()
         .name(series.label.clone())
-        .show_symbol(false)
+        .show_symbol(alone)
         .connect_nulls(false)
         .item_style(ItemStyle::new().color(token.as_str()))
         .line_style(LineStyle::new().color(token.as_str()).width(1.4).type_(dash))
@@ -109,6 +111,16 @@ fn end_label(model: &ChartModel, place: usize) -> Option<(String, Ink)> {
     model.thresholds.get(place - model.series.len()).map(|t| (format!("{} {}", number(t.value), t.label), t.ink))
 }
 
+/// Where a mark's name stands beside it: near an end of the axis it would be cut in the middle, or lie on the names of the lines.
+fn side(model: &ChartModel, at: i64) -> &'static str {
+    let (from, to) = model.time_range().unwrap_or_default();
+    match (at - from) as f64 / (to - from).max(1) as f64 {
+        share if share < 0.2 => "left",
+        share if share > 0.8 => "right",
+        _ => "center",
+    }
+}
+
 /// What charming has no word for: labels at the line's end, kept apart, a colour per mark, bands and thresholds out of the tooltip, an axis that
 /// may go below zero.
 fn finish(options: &mut Value, model: &ChartModel) {
@@ -138,5 +150,6 @@ fn finish(options: &mut Value, model: &ChartModel) {
         rule["lineStyle"] = json!({ "color": token, "type": "solid", "width": width });
         rule["label"]["color"] = json!(token);
         rule["label"]["position"] = json!("end");
+        rule["label"]["align"] = json!(side(model, mark.at));
     }
 }

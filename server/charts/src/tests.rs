@@ -91,6 +91,24 @@ fn thresholds_and_marks_carry_their_labels_in_both() {
 }
 
 #[test]
+fn a_marks_name_stays_on_the_chart() {
+    let places = [0, 30, 100, 170, 199];
+    let mark = |hour: i64| Mark { label: "1.2.3 deployed".into(), ink: Ink::Aside, at: START + hour * 3600 };
+    let options = echarts(&ChartModel { marks: places.map(mark).to_vec(), ..model() });
+    let rules = options["series"][2]["markLine"]["data"].as_array().unwrap();
+    let sides: Vec<&str> = rules.iter().map(|rule| rule["label"]["align"].as_str().unwrap()).collect();
+    assert_eq!(sides, ["left", "left", "center", "right", "right"]);
+}
+
+#[test]
+fn a_series_of_one_point_is_seen() {
+    let mut model = model();
+    model.series[0].points = vec![(START, None), (START + 3600, Some(1.0))];
+    let options = echarts(&model);
+    assert_eq!((&options["series"][2]["showSymbol"], &options["series"][3]["showSymbol"]), (&true.into(), &false.into()));
+}
+
+#[test]
 fn names_at_the_end_of_lines_keep_apart() {
     // Requested and proposed end at one height: both names are laid out together, and in the picture a line of text apart.
     let (picture, options) = (svg(&model(), Size::default(), "c"), echarts(&model()));

@@ -232,6 +232,9 @@ fn why_none(case: &Case, findings: &[Finding], refused: &[String]) -> String {
     match (sizes.is_empty(), at_rest, findings.iter().find(|f| f.verdict != Verdict::Optimal)) {
         (false, true, _) => format!("no change that is sure to hold pays {near} %; needed on its busiest day: {}", sizes.join(", ")),
         (_, false, Some(f)) => format!("nothing to change for what was found; {}", f.text),
+        _ if case.memory.as_ref().is_some_and(|d| d.needs.known() > 0 && d.needs.level().is_none()) => {
+            "memory was 0 in every sample of the last days, which no running service uses: look at how it is measured".to_owned()
+        }
         _ => "nothing that could be changed was measured".to_owned(),
     }
 }

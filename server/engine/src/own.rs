@@ -99,10 +99,11 @@ impl View<'_> {
             self.evidence.push(says(
                 row.breached <= policy.max_throttled_ratio,
                 format!(
-                    "at {} per replica it would have been short in {} of samples, {} on its worst day",
+                    "at {} per replica it would have been short in {} of samples, {} on its worst day{}",
                     of_cores(request),
                     percent(row.breached),
-                    percent(row.worst_day)
+                    percent(row.worst_day),
+                    demand.shortage(request / load).unwrap_or_default()
                 ),
             ));
         }
@@ -156,11 +157,15 @@ impl View<'_> {
     fn others(&mut self, changes: &[FieldChange]) {
         for change in changes.iter().filter(|c| !c.field.starts_with("containers.")) {
             let (from, to) = (change.from.as_deref().unwrap_or("none"), change.to.as_deref().unwrap_or("none"));
-            if change.field == "replicas" && self.case.state().autoscaler.is_some() {
-                self.risks.add(RiskKind::SideEffect, Risk::Medium, "an autoscaler decides on replicas here and will overrule the number");
-            } else if change.field == "replicas" {
+            if change.field == "replicas" {
                 match self.wanted.replicas {
+                    // An autoscaler leaves 0 as it is: in Kubernetes it is switched off by it.
                     Some(0) => self.risks.add(RiskKind::Shortage, Risk::High, "without replicas nothing serves"),
+                    _ if self.case.state().autoscaler.is_some() => self.risks.add(
+                        RiskKind::SideEffect,
+                        Risk::Medium,
+                        "an autoscaler decides on replicas here and will overrule the number",
+                    ),
                     Some(1) if self.case.replicas() > 1.0 => {
                         self.risks.add(RiskKind::Shortage, Risk::Medium, "one replica is left: when it fails, nothing serves")
                     }

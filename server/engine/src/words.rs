@@ -73,6 +73,17 @@ pub(crate) fn percent(share: f64) -> String {
     format!("{} %", number(p, digits))
 }
 
+/// `30 seconds`, `10 minutes`, `3.5 hours`
+pub(crate) fn time(secs: i64) -> String {
+    let (amount, unit) = match secs {
+        s if s < 60 => (s as f64, "second"),
+        s if s < 7200 => (s as f64 / 60.0, "minute"),
+        s => (s as f64 / 3600.0, "hour"),
+    };
+    let amount = number(amount, 1);
+    format!("{amount} {unit}{}", if amount == "1" { "" } else { "s" })
+}
+
 /// `1 day`, `13 days`; also hours, replicas…
 pub(crate) fn many(count: u64, one: &str) -> String {
     if count == 1 { format!("1 {one}") } else { format!("{} {one}s", headroom_model::units::thousands(count)) }
@@ -91,6 +102,10 @@ mod tests {
         assert_eq!(bytes_step(g / 2.0, 1.25 * g), "512 MiB → 1.25 GiB");
         assert_eq!(bytes_step(g / 4.0, 0.625 * g), "256 → 640 MiB");
         assert_eq!((millis(612.4), millis(1234.0), percent(0.0008)), ("612 ms".into(), "1.2 s".into(), "0.08 %".into()));
+        assert_eq!(
+            (time(30), time(60), time(5400), time(12_600)),
+            ("30 seconds".into(), "1 minute".into(), "90 minutes".into(), "3.5 hours".into())
+        );
         assert_eq!((many(1, "day"), many(13, "day")), ("1 day".into(), "13 days".into()));
     }
 }

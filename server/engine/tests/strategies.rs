@@ -37,6 +37,34 @@ fn wasted_cpu_is_given_back_with_its_evidence() {
 }
 
 #[test]
+fn a_peak_of_ten_minutes_a_day_is_served_and_one_that_came_once_is_told() {
+    let job = |is: fn(usize) -> bool| {
+        World::new(14).with(Metric::CpuUsage, 0.1, move |i| if is(i) { 2.0 } else { 0.1 }).with(Metric::MemoryWorkingSet, 0.05, |_| 4.0 * G)
+    };
+    let daily = job(|i| (36..38).contains(&(i % 288))).proposal("cpu");
+    let request = daily.recommended.cpu_request().unwrap().get();
+    assert!((2.0..3.5).contains(&request) && daily.replays[0].rows[0].breached_days == 0, "{}", daily.title);
+    let once = job(|i| (3636..3638).contains(&i)).proposal("cpu");
+    assert!(once.recommended.cpu_request().unwrap().get() < 0.3, "{}", once.title);
+    let told = |part: &str| once.evidence.iter().any(|e| e.text.contains(part));
+    assert!(told("on its worst day: for up to 10 minutes a day, when up to"), "{:?}", once.evidence);
+}
+
+#[test]
+fn what_is_never_used_is_given_back() {
+    let unused = World::new(14).with(Metric::CpuUsage, 0.0, |_| 0.0).with(Metric::MemoryWorkingSet, 0.0, |_| 7.0 * G);
+    let found = unused.analyze();
+    assert_eq!(found.findings.iter().find(|f| f.resource == "cpu").unwrap().verdict, Verdict::Over, "{:?}", found.reason);
+    assert_eq!(unused.proposal("cpu").recommended.cpu_request().unwrap().get(), 0.01);
+    let unmeasured = World::new(14).with(Metric::MemoryWorkingSet, 0.0, |_| 0.0).analyze();
+    assert!(
+        matches!(&unmeasured.reason, Some(Reason::NoAction(why)) if why.contains("memory was 0 in every sample")),
+        "{:?}",
+        unmeasured.reason
+    );
+}
+
+#[test]
 fn memory_keeps_its_peak_and_margin() {
     let p = idle(14, 0.1).with(Metric::MemoryWorkingSet, 0.0, |i| if i == 999 { 5.0 * G } else { 3.0 * G }).proposal("memory");
     assert!(p.recommended.memory_request().unwrap().as_f64() >= 5.0 * G * 1.15);
@@ -396,6 +424,18 @@ fn a_persons_values_meet_the_same_evidence() {
     sane.set("containers.app.requests.cpu", Some("2")).unwrap();
     let p = evaluate_own(&world.input(&prices), &sane);
     assert!(p.expected.confidence.get() > 0.8 && p.saving_month.unwrap().micros > 0);
+}
+
+#[test]
+fn no_replicas_are_a_high_risk_beside_an_autoscaler_too() {
+    let mut world = idle(14, 0.1);
+    for autoscaler in [None, Some(Autoscaler { min: 2, max: 5, target_cpu_percent: 70 })] {
+        world.service.state.autoscaler = autoscaler;
+        let mut wanted = world.service.state.clone();
+        wanted.set("replicas", Some("0")).unwrap();
+        let p = evaluate_own(&world.input(&PriceBook::on_prem_default()), &wanted);
+        assert_eq!((p.risk.level, p.risk.reasons[0].as_str()), (Risk::High, "without replicas nothing serves"), "{:?}", p.risk);
+    }
 }
 
 /// What is found where the cluster has this room.

@@ -79,6 +79,9 @@ pub struct ImportedService {
 /// The cluster, the namespace and the team of services whose file names none.
 const UNNAMED: [&str; 3] = ["imported", "default", "imported"];
 
+/// A share may be measured a little beyond all; where most of its values are beyond this, they are in percent.
+const BEYOND_SHARE: f64 = 2.0;
+
 /// Reads a usage file, plain or gzip; `-` is standard input.
 ///
 /// # Errors
@@ -172,11 +175,20 @@ fn gather(source: &mut Rows<'_>) -> Result<Imported, String> {
         let (_, service, container, metric) = recent.as_ref().expect("set above for the first row");
         let time = seconds(&record[columns.time])?;
         let value = number(&record[columns.value], *metric)? * scale(&columns, &record, *metric)?;
-        gathering.series[*service].entry(*metric).or_default().push((time, *container, rows as u32, value as f32));
+        gathering.series[*service].entry(*metric).or_default().push((
+            time,
+            *container,
+            u32::try_from(source.line).unwrap_or(u32::MAX),
+            value as f32,
+        ));
     }
     if rows == 0 {
         source.line = 1;
         return Err("the file has a header but no rows".into());
+    }
+    if let Some((line, fault)) = gathering.in_percent() {
+        source.line = line;
+        return Err(fault);
     }
     gathering.finish(rows, ignored_columns)
 }
@@ -220,6 +232,24 @@ impl Gathering {
         });
         let container = u16::try_from(container).map_err(|_| "a service has at most 65535 containers".to_owned())?;
         Ok((index, container, metric))
+    }
+
+    /// A share that is given in percent, if there is one, and the line of the first row that shows it.
+    fn in_percent(&self) -> Option<(u64, String)> {
+        self.keys
+            .iter()
+            .zip(&self.series)
+            .flat_map(|(key, series)| series.iter().map(move |(metric, points)| (&key.2, *metric, points)))
+            .find_map(|(service, metric, points)| {
+                let beyond = |p: &&Point| f64::from(p.3) > BEYOND_SHARE;
+                let is = is_share(metric) && 2 * points.iter().filter(beyond).count() > points.len();
+                let first = points.iter().filter(beyond).min_by_key(|p| p.2).filter(|_| is)?;
+                let fault = format!(
+                    "most values of {metric} of {service} are like {}: it is a share from 0 to 1: give the unit % or divide by 100",
+                    first.3
+                );
+                Some((u64::from(first.2), fault))
+            })
     }
 
     fn finish(self, rows: u64, ignored_columns: Vec<String>) -> Result<Imported, String> {
@@ -310,6 +340,11 @@ fn plain_utc(b: &[u8]) -> Option<i64> {
     let day_of_year = (153 * (month + if month > 2 { -3 } else { 9 }) + 2) / 5 + day - 1;
     let days = era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468;
     Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+}
+
+/// Whether a metric is a part of a whole. An imbalance is how much one has over the others.
+fn is_share(metric: Metric) -> bool {
+    metric.unit() == Unit::Ratio && metric != Metric::LoadImbalance
 }
 
 fn number(bytes: &[u8], metric: Metric) -> Result<f64, String> {
@@ -417,6 +452,10 @@ mod tests {
             assert!(error.line == line && error.fault.contains(part), "{text:?}: {error}");
             assert!(error.to_string().starts_with("usage.csv: line "));
         }
+        let percent: String = (0..9).map(|i| format!("{},a,cpu_utilization_ratio,{}\n", 300 * i, if i < 2 { 1 } else { 55 + i })).collect();
+        let error = read(&format!("time,service,metric,value\n\n{percent}")).unwrap_err();
+        assert!(error.line == 5 && error.fault.contains("cpu_utilization_ratio of a are like 57: it is a share"), "{error}");
+        assert!(read("time,service,metric,value\n0,a,load_imbalance_ratio,3\n0,a,cpu_utilization_ratio,1.3\n").is_ok());
         let text = "time,service,metric,value,unit\n0,a,cpu_usage_cores,1,GiB\n";
         assert!(read(text).unwrap_err().fault.contains("unit"));
         let missing = read_usage_csv(Path::new("/nowhere/at/all.csv")).unwrap_err();

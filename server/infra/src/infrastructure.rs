@@ -1,5 +1,6 @@
 //! Clusters that can be read and written.
 
+use crate::outgoing::NotAllowed;
 use async_trait::async_trait;
 use headroom_model::ids::{ChangeId, ServiceId};
 use headroom_model::plan::{Drift, FieldChange, Plan};
@@ -16,6 +17,9 @@ pub enum Error {
     /// No connection, or the target is too busy to take the call (429): nothing was done. Try again later.
     #[error("the cluster cannot be reached: {0}. Nothing was done; it is tried again")]
     Unreachable(String),
+    /// Requests may not go there: nothing was done.
+    #[error("the cluster is not asked: {0}")]
+    NotAllowed(#[from] NotAllowed),
     /// No usable answer came (timeout, connection lost after sending, 5xx on a write): whether it was done is unknown.
     /// Ask [`Infrastructure::mutations`] before anything else.
     #[error("the cluster gave no answer: whether the write happened is unknown until the target is read")]
@@ -51,7 +55,7 @@ impl Error {
     /// Whether the same call may succeed later without anyone doing anything.
     #[must_use]
     pub const fn transient(&self) -> bool {
-        matches!(self, Self::Unreachable(_) | Self::Timeout)
+        matches!(self, Self::Unreachable(_) | Self::NotAllowed(_) | Self::Timeout)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where requests to other servers may go. An address is checked when a connection is made, after its name was looked up: a name that
 //! leads elsewhere the next time (DNS rebinding) leads nowhere.
 
+use headroom_model::fault::shown;
 use ipnet::IpNet;
 use reqwest::Url;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -117,6 +118,7 @@ impl TryFrom<Vec<String>> for Allowed {
             } else if is_host(&entry) {
                 allowed.hosts.push(entry.to_ascii_lowercase());
             } else {
+                let entry = shown(&entry);
                 return Err(format!("{entry:?} is no host and no network: write names, such as metrics.example.com, or 10.20.0.0/16"));
             }
         }

@@ -114,12 +114,22 @@ impl<'a> Rows<'a> {
             self.buffer.pop();
         }
         if self.buffer.contains(&b'"') {
-            let mut quoted = csv::ReaderBuilder::new().has_headers(false).from_reader(&self.buffer[..]);
-            return quoted.read_byte_record(record).map_err(|e| e.to_string());
+            return self.quoted(record);
         }
         record.clear();
         self.buffer.split(|b| *b == b',').for_each(|field| record.push_field(field));
         Ok(true)
+    }
+
+    /// Takes the line apart where it has quotes. A quote that is open at its end would hold whatever comes after it.
+    fn quoted(&self, record: &mut csv::ByteRecord) -> Result<bool, String> {
+        let with_next = self.buffer.chain(&b"\nnext"[..]);
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(with_next);
+        let found = reader.read_byte_record(record).map_err(|e| e.to_string())?;
+        if reader.read_byte_record(&mut csv::ByteRecord::new()).map_err(|e| e.to_string())? {
+            return Ok(found);
+        }
+        Err("a quoted field goes on in the next line, which is not supported: write every row on one line".to_owned())
     }
 }
 

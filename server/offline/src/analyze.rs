@@ -5,6 +5,7 @@ use clap::Args;
 use headroom_engine::prices::PriceBook;
 use headroom_engine::rightsize::Fleet;
 use headroom_engine::{Analysis, DaySketch, Input, Reason, analyze_fleet};
+use headroom_infra::import::read_usage_csv;
 use headroom_model::policy::Policy;
 use headroom_model::recommendation::Proposal;
 use headroom_model::series::ServiceHistory;
@@ -30,7 +31,7 @@ pub struct Analyze {
 /// [`Failure::BadInput`] names file, row and fault.
 pub fn run(arguments: &Analyze, out: &mut impl Write) -> Result<(), Failure> {
     let policy = policy(arguments.policy.as_deref())?;
-    let imported = crate::read_usage(&arguments.file)?;
+    let imported = read_usage_csv(&arguments.file)?;
     let prices = PriceBook::on_prem_default();
     let windows: Vec<(&Service, Vec<DaySketch>, Timestamp)> =
         imported.services.iter().map(|s| window(&s.service, &s.history, &policy)).collect();
@@ -51,6 +52,7 @@ pub fn run(arguments: &Analyze, out: &mut impl Write) -> Result<(), Failure> {
         .collect();
     let analyses = analyze_fleet(&inputs);
     let services: Vec<Value> = windows.iter().zip(&analyses).map(|((service, _, now), analysis)| answer(service, *now, analysis)).collect();
+    crate::tell_notes(&arguments.file, &imported);
     crate::write_json(out, &json!({ "prices": prices.source, "services": services }))
 }
 

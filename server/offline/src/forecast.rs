@@ -45,6 +45,12 @@ pub fn run(arguments: &Forecast, out: &mut impl Write) -> Result<(), Failure> {
     let mut text = "series,step,mean,lo95,hi95\n".to_owned();
     let mut refused = Vec::new();
     let all = read(&arguments.file)?;
+    let longest = all.iter().map(|series| series.values.len()).max().unwrap_or_default();
+    if let Some(season) = arguments.season.iter().find(|season| **season > longest) {
+        let fault =
+            format!("--season {season}: {file} has no series of more than {longest} steps: give a season that is there twice or more");
+        return Err(Failure::BadInput(fault));
+    }
     for series in &all {
         match ahead(series, &arguments.season, arguments.horizon) {
             Ok(found) => append(&mut text, series, &found),

@@ -3,7 +3,7 @@
 use crate::Failure;
 use clap::Args;
 use headroom_engine::judge::{self, Direction, Guards, direction};
-use headroom_infra::import::{Imported, ImportedService};
+use headroom_infra::import::{Imported, ImportedService, read_usage_csv};
 use headroom_model::effect::{Effect, Judgement, MetricEffect};
 use headroom_model::policy::Policy;
 use headroom_model::series::ServiceHistory;
@@ -37,7 +37,7 @@ pub fn run(arguments: &Judge, out: &mut impl Write) -> Result<(), Failure> {
     if stdin(&arguments.before) && stdin(&arguments.after) {
         return Err(Failure::BadInput("-: standard input can be only one of the two files".into()));
     }
-    let (before, after) = (crate::read_usage(&arguments.before)?, crate::read_usage(&arguments.after)?);
+    let (before, after) = (read_usage_csv(&arguments.before)?, read_usage_csv(&arguments.after)?);
     let pairs: Vec<(&ImportedService, &ImportedService)> = after.services.iter().filter_map(|a| Some((find(&before, a)?, a))).collect();
     if pairs.is_empty() {
         let name = arguments.after.display();
@@ -56,6 +56,8 @@ pub fn run(arguments: &Judge, out: &mut impl Write) -> Result<(), Failure> {
         "only_before": alone(&before, &after),
         "only_after": alone(&after, &before),
     });
+    crate::tell_notes(&arguments.before, &before);
+    crate::tell_notes(&arguments.after, &after);
     crate::write_json(out, &all)
 }
 

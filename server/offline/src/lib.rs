@@ -15,7 +15,7 @@ mod table;
 
 pub use table::Table;
 
-use headroom_infra::import::{Imported, read_usage_csv};
+use headroom_infra::import::Imported;
 use headroom_infra::rows::ImportError;
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -85,11 +85,9 @@ pub fn write(out: &mut impl Write, text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Reads a file of usage; what was left out of it is told on standard error.
-fn read_usage(file: &Path) -> Result<Imported, Failure> {
-    let imported = read_usage_csv(file)?;
+/// Tells on standard error what was left out of a file of usage. Last, once there is an answer: a fault is one line alone.
+fn tell_notes(file: &Path, imported: &Imported) {
     imported.notes().iter().for_each(|note| eprintln!("{}: {note}", file.display()));
-    Ok(imported)
 }
 
 /// A field of a CSV file, in quotes where it needs them.

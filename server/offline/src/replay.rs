@@ -4,7 +4,7 @@ use crate::Failure;
 use clap::{Args, ValueEnum};
 use headroom_engine::rightsize::claims::{Candidate, Claim, claims};
 use headroom_engine::rightsize::{Held, Method, Resource, Usage, replay};
-use headroom_infra::import::{Imported, ImportedService};
+use headroom_infra::import::{Imported, ImportedService, read_usage_csv};
 use headroom_model::metric::Metric;
 use headroom_model::policy::Policy;
 use headroom_model::time::Timestamp;
@@ -63,7 +63,7 @@ pub fn run(arguments: &Replay, out: &mut impl Write) -> Result<(), Failure> {
     if arguments.claims && !matches!(arguments.policy, Decider::Headroom) {
         return Err(Failure::BadInput(format!("{file}: --claims are Headroom's own: leave --policy out")));
     }
-    let imported = crate::read_usage(&arguments.file)?;
+    let imported = read_usage_csv(&arguments.file)?;
     let mut text = String::new();
     let mut silent = 0;
     for metric in metrics(&imported) {
@@ -81,6 +81,7 @@ pub fn run(arguments: &Replay, out: &mut impl Write) -> Result<(), Failure> {
             "{file}: line 1: no series of CPU or memory has samples on two days: there is nothing to learn from before a day begins"
         )));
     }
+    crate::tell_notes(&arguments.file, &imported);
     if text.is_empty() {
         eprintln!("{file}: no recommendation would have been made: it takes more than three days, and a change that is worth it");
     } else if silent > 0 {

@@ -62,6 +62,10 @@ pub fn ranked(arguments: &RootCause) -> Result<BTreeMap<String, Vec<Suspect>>, F
         Some(text) => Some(seconds(text.as_bytes()).map_err(|e| Failure::BadInput(format!("--at: {e}")))?),
         None => None,
     };
+    let stdin = |p: &Path| p.as_os_str() == "-";
+    if stdin(&arguments.file) && arguments.calls.as_deref().is_some_and(stdin) {
+        return Err(Failure::BadInput("-: standard input can be only one of the two files".into()));
+    }
     let calls = arguments.calls.as_deref().map_or_else(|| Ok(Vec::new()), read_calls)?;
     let mut table = Table::open(&arguments.file, &["time"])?;
     let has = |name: &str| table.header().iter().any(|n| n == name);
@@ -93,7 +97,11 @@ fn answer(suspects: &[Suspect]) -> Value {
         .enumerate()
         .map(|(i, s)| json!({ "rank": i + 1, "service": s.service, "score": (s.score * 1e4).round() / 1e4, "metric": s.metric, "reason": s.reason }))
         .collect();
-    json!({ "services": services })
+    let mut all = json!({ "services": services });
+    if suspects.iter().all(|s| s.score <= 0.0) {
+        all["reason"] = json!("nothing rose beyond what is usual: no service is more suspicious than another");
+    }
+    all
 }
 
 fn read_calls(file: &Path) -> Result<Vec<(String, String)>, Failure> {
@@ -293,6 +301,9 @@ mod tests {
         assert_eq!(answer["services"].as_array().unwrap().len(), 3);
         let early = asked(&long(), Some(calls), Some("600"), None).unwrap();
         assert!(early["services"][0]["score"].as_f64().unwrap() < 0.5, "{early}");
+        assert!(answer["reason"].is_null(), "{answer}");
+        let calm = "time,service,metric,value\n".to_owned() + &(0..70).map(|i| format!("{},a,cpu,5\n", 60 * i)).collect::<String>();
+        assert!(asked(&calm, None, Some("3600"), None).unwrap()["reason"].as_str().unwrap().contains("nothing rose"));
     }
 
     #[test]
@@ -311,6 +322,8 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_named() {
+        let both = RootCause { file: "-".into(), calls: Some("-".into()), at: Some("1".to_owned()), case: None };
+        assert!(ranked(&both).unwrap_err().to_string().contains("only one of the two"));
         let fault = |text: &str, at: Option<&str>, case: Option<&str>| asked(text, None, at, case).unwrap_err().to_string();
         assert!(fault(&long(), None, None).contains("--at is needed"));
         assert!(fault(&long(), Some("noon"), None).starts_with("--at: "));

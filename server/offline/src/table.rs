@@ -58,7 +58,11 @@ impl<'a> Table<'a> {
     /// [`Failure::BadInput`] when the row cannot be read or has more or fewer columns than the header, or there is none at all.
     pub fn advance(&mut self) -> Result<bool, Failure> {
         if !self.rows.next(&mut self.record).map_err(|e| self.fault(e))? {
-            return if self.any { Ok(false) } else { Err(self.fault("the file has a header but no rows".to_owned())) };
+            if self.any {
+                return Ok(false);
+            }
+            self.rows.line = 1;
+            return Err(self.fault("the file has a header but no rows".to_owned()));
         }
         self.any = true;
         let (width, wanted) = (self.record.len(), self.header.len());
@@ -170,7 +174,8 @@ mod tests {
         );
         assert_eq!(fault("series,value\na,1,2\n"), "s.csv: line 2: the row has 3 columns, the header has 2");
         assert!(fault("").contains("empty"));
-        assert!(fault("series,value\n").contains("no rows"));
+        assert_eq!(fault("series,value\n"), "s.csv: line 1: the file has a header but no rows");
+        assert!(fault("series,value\n\"a\nb\",1\n").starts_with("s.csv: line 2: a quoted field goes on in the next line"));
         assert!(fault("series\n1\n").contains("no column \"value\""));
         assert_eq!(fault("series,value\na,1\n"), "fine");
     }

@@ -11,6 +11,7 @@ use headroom_engine::rightsize::Fleet;
 use headroom_engine::rightsize::record::{Records, Told};
 use headroom_engine::{Analysis, Input, Reason, predict_fleet};
 use headroom_model::auth::{OpContext, Permission};
+use headroom_model::fault::chain;
 use headroom_model::ids::{JobId, ServiceId};
 use headroom_model::job::{Job, JobScope, JobState, OptimizationType, Prediction};
 use headroom_model::policy::Policy;
@@ -254,7 +255,9 @@ impl Headroom {
         for cluster in &self.clusters {
             match cluster.infrastructure.rooms().await {
                 Ok(found) => rooms.extend(found),
-                Err(error) => tracing::warn!(cluster = %cluster.name, %error, "what it has room for is not known to this analysis"),
+                Err(error) => {
+                    tracing::warn!(cluster = %cluster.name(), error = %chain(&error), "what it has room for is not known to this analysis")
+                }
             }
         }
         let fleet = Fleet { cpu: typical.cpu, memory: typical.memory };
@@ -330,7 +333,7 @@ impl Headroom {
         let mut ends = BTreeMap::new();
         for service in services {
             if !ends.contains_key(&service.key.cluster) {
-                let watched = self.clusters.iter().any(|c| c.name == service.key.cluster);
+                let watched = self.clusters.iter().any(|c| c.name() == service.key.cluster);
                 let end = if watched { None } else { self.newest_sample(&service.key.cluster).await? };
                 ends.insert(service.key.cluster.clone(), end.map_or(ctx.now.cluster, |t| t.plus_secs(300)));
             }

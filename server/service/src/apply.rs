@@ -40,7 +40,8 @@ impl Headroom {
             change.approved_by_other()?;
         }
         if change.state != Substate::Approved {
-            return Err(Error::Conflict(format!("this change is {}: it cannot be started now", change.state.plain().to_lowercase())));
+            let (is, way_on) = (change.state.plain().to_lowercase(), change.state.way_on());
+            return Err(Error::Conflict(format!("this change is {is} and cannot be started now: {way_on}")));
         }
         change.approved_by_other()?;
         if change.apply_requested_by.is_some() {

@@ -32,7 +32,8 @@ const REACH: i64 = 3 * 86_400;
 
 impl Headroom {
     /// Keeps runs of benchmarks, all of them or none, and looks for steps in the level of each benchmark that has new ones. A run of the
-    /// same time and commit replaces one that was kept earlier. `service_name` may be empty. Returns the benchmarks that have new runs.
+    /// same time and commit replaces one that was kept earlier. `service_name` may be empty. A benchmark keeps the direction that it began
+    /// with, since all its steps are judged by it. Returns the benchmarks that have new runs.
     ///
     /// # Errors
     /// [`Error::Forbidden`] without the engineer's role; [`Error::NotFound`] for an unknown service; [`Error::Invalid`] names the field.
@@ -50,9 +51,14 @@ impl Headroom {
             return Err(Error::invalid("runs", format!("{} runs are not allowed: send 1 to {MOST_RUNS}", runs.len())));
         }
         for run in runs {
-            run.check().map_err(|(field, why)| Error::invalid(field, format!("benchmark {:?}: {why}", run.benchmark)))?;
+            let fault = |field, why| Error::invalid(field, format!("benchmark {:?}: {why}", run.benchmark));
+            run.check().map_err(|(field, why)| fault(field, why))?;
+            if let Some(at) = run.at.filter(|at| !at.has_come(ctx.now.wall)) {
+                return Err(fault("at", format!("{at} has not come yet, or is before 1970: send a run once it was measured")));
+            }
         }
         once_each(runs, ctx.now.wall)?;
+        let directions = directions(runs)?;
         let service = if service_name.is_empty() { None } else { Some(self.service_seen(ctx, service_name).await?) };
         if service.is_none() && ctx.teams != Teams::ALL {
             return Err(Error::invalid("service_name", "say which service it belongs to: you see some teams only"));
@@ -66,9 +72,13 @@ impl Headroom {
         let mut touched = BTreeSet::new();
         for run in runs {
             let key = BenchmarkKey { team: team.into(), suite: suite.into(), name: run.benchmark.clone(), unit: run.unit.clone() };
-            let id = tx.benchmark(&key, run.higher_is_better, service.as_ref().map(|s| s.id)).await?;
+            let said = directions.get(&(run.benchmark.as_str(), run.unit.as_str())).copied();
+            let (id, kept) = tx.benchmark(&key, said.unwrap_or_default(), service.as_ref().map(|s| s.id)).await?;
+            if said.is_some_and(|said| said != kept) {
+                return Err(turned(run, kept, "is kept"));
+            }
             tx.put_benchmark_run(id, run, run.at.unwrap_or(ctx.now.wall)).await?;
-            touched.insert((id, run.higher_is_better));
+            touched.insert((id, kept));
         }
         for (id, higher_is_better) in &touched {
             let points = tx.benchmark_points(*id, LOOKED_AT).await?;
@@ -172,6 +182,27 @@ fn once_each(runs: &[BenchmarkRun], now: Timestamp) -> Result<()> {
     Ok(())
 }
 
+/// The directions that runs say, by benchmark and unit; refuses two of one benchmark.
+fn directions(runs: &[BenchmarkRun]) -> Result<HashMap<(&str, &str), bool>> {
+    let mut said = HashMap::new();
+    for run in runs {
+        let Some(higher) = run.higher_is_better else { continue };
+        if *said.entry((run.benchmark.as_str(), run.unit.as_str())).or_insert(higher) != higher {
+            return Err(turned(run, !higher, "has another run here"));
+        }
+    }
+    Ok(said)
+}
+
+/// A run that says the opposite of what its benchmark is known by.
+fn turned(run: &BenchmarkRun, known: bool, how: &str) -> Error {
+    let why = format!(
+        "benchmark {:?} in {} {how} with higher_is_better {known}: leave it out of this one, or give what is measured another name",
+        run.benchmark, run.unit
+    );
+    Error::invalid("higher_is_better", why)
+}
+
 /// The last of some runs against the values of all before it; `None` without one before it.
 fn against(runs: &[(Timestamp, Vec<f64>)], higher_is_better: bool) -> Option<AgainstBaseline> {
     let ((_, new), before) = runs.split_last()?;
@@ -196,7 +227,7 @@ fn steps(points: &[BenchmarkPoint], higher_is_better: bool, events: &[Event]) ->
     let run = |p: &BenchmarkPoint| Run {
         benchmark: String::new(),
         unit: String::new(),
-        higher_is_better,
+        higher_is_better: Some(higher_is_better),
         values: vec![p.centre],
         commit: p.commit.clone(),
         time: Some(p.at.secs()),

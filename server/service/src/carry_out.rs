@@ -9,6 +9,7 @@ use crate::{Cluster, Error, Headroom, Result, event, windows};
 use headroom_infra::{Error as InfraError, Purpose};
 use headroom_model::auth::OpContext;
 use headroom_model::change::{Change, Substate};
+use headroom_model::fault::chain;
 use headroom_model::ids::ChangeId;
 use headroom_model::plan::{FieldChange, Plan};
 use headroom_model::recommendation::RecommendationState;
@@ -189,7 +190,7 @@ impl Headroom {
                 Err(Error::Infra(error))
             }
             Err(error) => {
-                tracing::warn!(change = %change.id, %error, "the outcome of a write is unknown");
+                tracing::warn!(change = %change.id, error = %chain(&error), "the outcome of a write is unknown");
                 self.advance(ctx, change, Substate::OutcomeUnknown, Some(error.to_string())).await?;
                 Ok(Next::At(ctx.now.wall.plus_secs(1)))
             }

@@ -22,6 +22,9 @@ impl Headroom {
     #[boxed]
     pub async fn record_deployment(&self, ctx: &OpContext, service_name: &str, deploy: &Deploy) -> Result<Deployment> {
         ctx.require(Permission::Analyze)?;
+        // Pipelines fill in what they may not have.
+        let said = |text: &Option<String>| text.clone().filter(|text| !text.trim().is_empty());
+        let deploy = &Deploy { commit: said(&deploy.commit), link: said(&deploy.link), ..deploy.clone() };
         deploy.check(ctx.now.wall).map_err(|(field, why)| crate::Error::invalid(field, why))?;
         let service = self.service_seen(ctx, service_name).await?.id;
         let at = deploy.at.unwrap_or(ctx.now.wall);
@@ -46,7 +49,7 @@ impl Headroom {
 
     /// Keeps what an inventory of a cluster showed: services that run another version than before.
     pub(crate) async fn saw_deployments(&self, tx: &mut Tx, cluster: &Cluster, seen: &[(ServiceId, String)]) -> Result<()> {
-        let ctx = self.own_context(format!("inventory of {}", cluster.name));
+        let ctx = self.own_context(format!("inventory of {}", cluster.name()));
         for (service, version) in seen {
             let deploy = Deploy { version: version.clone(), ..Deploy::default() };
             let when = Deployed { at: ctx.now.wall, cluster_at: ctx.now.cluster, seen: true };

@@ -2,6 +2,7 @@
 
 use headroom_model::auth::Forbidden;
 use headroom_model::change::Refusal;
+use headroom_model::fault::chain;
 use headroom_model::plan::PlanHash;
 use headroom_model::problem::Problem;
 use headroom_model::service::FieldError;
@@ -95,7 +96,7 @@ impl From<Error> for Problem {
             Error::NotFound { .. } => "not-found",
             Error::Refusal(Refusal::PlanMismatch { .. }) => "plan-mismatch",
             Error::Refusal(Refusal::OwnSubmission(_)) => "forbidden",
-            Error::Refusal(Refusal::Expired) => "expired",
+            Error::Refusal(Refusal::Expired { .. }) => "expired",
             Error::Refusal(_) => "illegal-transition",
             Error::Conflict(_) => "conflict",
             Error::Refused(_) => "refused",
@@ -120,7 +121,7 @@ impl From<Error> for Problem {
             tracing::warn!("refused: {detail}");
         }
         if kind == "internal" || matches!(error, Error::Store(_)) {
-            tracing::error!(error = ?error, "a use case broke");
+            tracing::error!(error = %chain(&error), "a use case broke");
         }
         let problem = Self::new(kind, detail);
         match error {

@@ -40,7 +40,7 @@ impl Headroom {
         self.cluster_time.store(now.micros(), Ordering::Relaxed);
         self.refresh_inventory_of(cluster).await?;
         let step = i64::from(cluster.metrics.step().max(1));
-        let newest = self.newest_sample(&cluster.name).await?;
+        let newest = self.newest_sample(cluster.name()).await?;
         let mut from = newest.map_or_else(|| now.secs() - FIRST_DAYS * DAY, |t| t.secs() + step);
         from -= from.rem_euclid(step);
         let mut fresh = false;
@@ -57,7 +57,7 @@ impl Headroom {
             from = end;
         }
         if fresh {
-            self.store.compact(&cluster.name, now.secs()).await?;
+            self.store.compact(cluster.name(), now.secs()).await?;
             self.announce("samples");
         }
         Ok(())
@@ -71,13 +71,13 @@ impl Headroom {
     async fn keep_frames(&self, cluster: &Cluster, frames: Frames, whole_day: bool) -> Result<()> {
         let mut tx = self.store.begin().await?;
         if whole_day {
-            tx.put_columns(&cluster.name, frames.from, frames.step, &frames.columns).await?;
+            tx.put_columns(cluster.name(), frames.from, frames.step, &frames.columns).await?;
         } else {
             for row in 0..frames.rows() {
                 let at = frames.from + row as i64 * i64::from(frames.step);
                 let values: Vec<(ServiceId, Metric, f32)> =
                     frames.columns.iter().map(|(s, m, v)| (*s, *m, v[row])).filter(|(_, _, v)| !v.is_nan()).collect();
-                tx.append_frame(&cluster.name, at, frames.step, &values).await?;
+                tx.append_frame(cluster.name(), at, frames.step, &values).await?;
             }
         }
         tx.commit().await?;
@@ -87,7 +87,7 @@ impl Headroom {
     async fn refresh_inventory_of(&self, cluster: &Cluster) -> Result<()> {
         let services = cluster.infrastructure.inventory().await?;
         let mut tx = self.store.begin().await?;
-        let found = tx.put_inventory(&cluster.name, &services, (self.wall)()).await?;
+        let found = tx.put_inventory(cluster.name(), &services, (self.wall)()).await?;
         self.saw_deployments(&mut tx, cluster, &found.deployed).await?;
         tx.commit().await?;
         if !found.deployed.is_empty() {

@@ -1,6 +1,7 @@
 //! What is worked out of a service's samples and kept until there are newer ones: a page that is looked at often costs its work once.
 
 use crate::Result;
+use headroom_model::fault::chain;
 use headroom_model::ids::ServiceId;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -51,7 +52,9 @@ impl<T: Send + Sync + 'static> Kept<T> {
         tokio::spawn(async move {
             match work.await {
                 Ok(new) => drop(this.keep(service, at, new)),
-                Err(error) => tracing::warn!(%error, %service, "what is kept of a service was not renewed; the next look tries again"),
+                Err(error) => {
+                    tracing::warn!(error = %chain(&error), %service, "what is kept of a service was not renewed; the next look tries again")
+                }
             }
             drop(turn);
         });

@@ -56,9 +56,11 @@ use crate::kept::Kept;
 use crate::read::insights::Drawn;
 use async_recursion::async_recursion as boxed;
 use headroom_engine::prices::PriceBook;
+use headroom_infra::Error::Unreachable;
 use headroom_infra::{Infrastructure, MetricsSource};
 use headroom_model::auth::{OpContext, Permission, Teams};
 use headroom_model::event::Event;
+use headroom_model::fault::chain;
 use headroom_model::ids::RecommendationId;
 use headroom_model::service::Service;
 use headroom_model::time::{Clocks, Timestamp};
@@ -73,12 +75,18 @@ use uuid::Uuid;
 /// A cluster that Headroom reads and writes.
 #[derive(Clone)]
 pub struct Cluster {
-    /// Its name, part of every service's key.
-    pub name: String,
     /// What reads and writes its objects.
     pub infrastructure: Arc<dyn Infrastructure>,
     /// What delivers its samples.
     pub metrics: Arc<dyn MetricsSource>,
+}
+
+impl Cluster {
+    /// Its name, part of every service's key; empty until it has answered for the first time.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.infrastructure.name()
+    }
 }
 
 /// The clock of the wall, given by the binary.
@@ -139,6 +147,18 @@ impl Headroom {
         Clocks { wall, cluster }
     }
 
+    /// Until a cluster answers, its time is where its samples end: by the wall's clock, which may be ahead, things would be due.
+    ///
+    /// # Errors
+    /// [`Error::Store`].
+    #[boxed]
+    pub async fn stand_by(&self) -> Result<()> {
+        if let Some(newest) = self.store.newest_sample(None).await? {
+            self.cluster_time.store(Timestamp::from_secs(newest).micros(), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// The context of Headroom's own workers.
     #[must_use]
     pub fn own_context(&self, request_id: impl Into<String>) -> OpContext {
@@ -189,7 +209,7 @@ impl Headroom {
             let (store, me, topic) = (self.store.clone(), self.me.to_string(), topic.to_owned());
             tokio::spawn(async move {
                 if let Err(error) = store.tell(&me, &topic).await {
-                    tracing::warn!(%error, topic, "other processes were not told; their pages show it with the next change");
+                    tracing::warn!(error = %chain(&error), topic, "other processes were not told; their pages show it with the next change");
                 }
             });
         }
@@ -214,15 +234,23 @@ impl Headroom {
 
     /// A service by its name in interfaces, if the actor sees its team.
     async fn service_seen(&self, ctx: &OpContext, name: &str) -> Result<Service> {
+        if name.trim().is_empty() {
+            return Err(Error::invalid("service_name", "the service_name is missing: say which service"));
+        }
         let service = self.store.service_named(name).await?;
         if ctx.teams.include(&service.team) { Ok(service) } else { Err(Error::not_found("service", name)) }
     }
 
     fn cluster_of(&self, service: &Service) -> Result<&Cluster> {
-        self.clusters
-            .iter()
-            .find(|c| c.name == service.key.cluster)
-            .ok_or_else(|| Error::Refused(format!("Headroom is not connected to the cluster {:?} of this service", service.key.cluster)))
+        self.clusters.iter().find(|c| c.name() == service.key.cluster).ok_or_else(|| self.not_connected(&service.key.cluster))
+    }
+
+    /// A cluster that has not answered yet may be any.
+    fn not_connected(&self, name: &str) -> Error {
+        if self.clusters.iter().any(|c| c.name().is_empty()) {
+            return Error::Infra(Unreachable("it has not answered since Headroom started".to_owned()));
+        }
+        Error::Refused(format!("Headroom is not connected to the cluster {name:?} of this service"))
     }
 }
 

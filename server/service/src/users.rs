@@ -100,13 +100,14 @@ impl Headroom {
         Ok(OneTimeCode(code))
     }
 
-    /// Changes what a user may do, and whose services they see; it acts at once.
+    /// Changes what a user may do, and whose services they see; it acts at once. Without `teams` they keep those that they have, but an
+    /// administrator is in every team. Returns their teams.
     ///
     /// # Errors
     /// [`Error::Forbidden`]; [`Error::NotFound`]; [`Error::Invalid`] for a team that is not there; [`Error::Refused`] for oneself, and
     /// for those whose role an identity provider decides.
     #[boxed]
-    pub async fn set_role(&self, ctx: &OpContext, name: &str, role: Role, teams: &Teams) -> Result<()> {
+    pub async fn set_role(&self, ctx: &OpContext, name: &str, role: Role, teams: Option<&Teams>) -> Result<Teams> {
         ctx.require(Permission::ManageUsers)?;
         if name == ctx.actor {
             return Err(Error::Refused("you cannot change your own role: another administrator can".to_owned()));
@@ -115,16 +116,23 @@ impl Headroom {
         if user.subject.is_some() {
             return Err(Error::Refused(format!("the identity provider decides what {name} may do: change their groups there")));
         }
-        self.check_teams(role, teams).await?;
+        let teams = match teams {
+            Some(asked) => {
+                self.check_teams(role, asked).await?;
+                asked.clone()
+            }
+            None if role == Role::Administrator => Teams::ALL,
+            None => user.teams.clone(),
+        };
         let mut tx = self.store.begin().await?;
-        tx.set_role(name, role, teams).await?;
+        tx.set_role(name, role, &teams).await?;
         let mut entry = event(ctx, "user.role_set", "user", name);
         entry.before = Some(serde_json::json!({ "role": user.role, "teams": user.teams }));
         entry.after = Some(serde_json::json!({ "role": role, "teams": teams }));
         tx.record(&entry).await?;
         tx.commit().await?;
         self.announce("users");
-        Ok(())
+        Ok(teams)
     }
 
     /// Gives a user a new one-time code; password, second factor, sessions and tokens are void from now on.

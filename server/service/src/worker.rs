@@ -5,9 +5,10 @@ use crate::{Error, Headroom, Result};
 use async_recursion::async_recursion as boxed;
 use headroom_model::auth::OpContext;
 use headroom_model::change::Substate;
+use headroom_model::fault::chain;
 use headroom_model::ids::{ChangeId, JobId};
 use headroom_model::time::Timestamp;
-use headroom_store::{Leadership, Leased, Work};
+use headroom_store::{Error as StoreError, Leadership, Leased, Work};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -64,7 +65,7 @@ impl Headroom {
             lead = self.still_leading(lead).await;
             let looked = if lead.is_some() { self.tick().await } else { self.keep_time().await };
             if let Err(error) = looked {
-                tracing::warn!(%error, "a look at the clusters failed; it is repeated");
+                tracing::warn!(error = %chain(&error), "a look at the clusters failed; it is repeated");
             }
             tokio::select! { () = tokio::time::sleep(options.poll) => {}, _ = stop.changed() => {} }
         }
@@ -77,7 +78,7 @@ impl Headroom {
             return Some(lead);
         }
         self.store.try_lead().await.unwrap_or_else(|error| {
-            tracing::warn!(%error, "whether another process looks at the clusters is not known; asked again");
+            tracing::warn!(error = %chain(&error), "whether another process looks at the clusters is not known; asked again");
             None
         })
     }
@@ -88,7 +89,7 @@ impl Headroom {
             let heard = tokio::select! { heard = self.listen() => heard, _ = stop.changed() => return };
             match heard {
                 Ok(()) => return,
-                Err(error) => tracing::warn!(%error, "other processes are not heard; listening again"),
+                Err(error) => tracing::warn!(error = %chain(&error), "other processes are not heard; listening again"),
             }
             tokio::select! { () = tokio::time::sleep(Duration::from_secs(RETRY_SECS.unsigned_abs())) => {}, _ = stop.changed() => {} }
         }
@@ -150,7 +151,7 @@ impl Headroom {
             match self.work_once(&options, kinds).await {
                 Ok(true) => continue,
                 Ok(false) => {}
-                Err(error) => tracing::warn!(%error, "a worker could not take work; it tries again"),
+                Err(error) => tracing::warn!(error = %chain(&error), "a worker could not take work; it tries again"),
             }
             tokio::select! {
                 () = tokio::time::sleep(Duration::from_millis(250)) => {}
@@ -175,18 +176,23 @@ impl Headroom {
             Ok(Next::Now) => self.settle(self.again(&leased, now).await, &leased),
             Ok(Next::At(at)) => self.settle(self.again(&leased, at).await, &leased),
             Err(error) => {
-                tracing::warn!(kind = %leased.kind, subject = %leased.subject, attempts = leased.attempts, %error, "work is tried again");
+                tracing::warn!(kind = %leased.kind, subject = %leased.subject, attempts = leased.attempts, error = %chain(&error), "work is tried again");
                 self.settle(self.again(&leased, (self.wall)().plus_secs(RETRY_SECS)).await, &leased);
             }
         }
         Ok(true)
     }
 
-    /// Renews the lease for as long as the work takes; ends only when the lease is lost.
+    /// Renews the lease for as long as the work takes; ends only when another worker has it.
     async fn keep_lease(&self, leased: &Leased, options: &WorkerOptions) -> Result<Next> {
         loop {
             tokio::time::sleep(Duration::from_secs((options.lease_secs / 3).max(1) as u64)).await;
-            self.store.renew_lease(leased, (self.wall)(), options.lease_secs).await?;
+            match self.store.renew_lease(leased, (self.wall)(), options.lease_secs).await {
+                Ok(_) => {}
+                Err(lost @ StoreError::Fenced { .. }) => return Err(lost.into()),
+                // A database that is away for a moment takes no lease from anybody; each write looks at the lease in any case.
+                Err(error) => tracing::warn!(error = %chain(&error), "the lease of this work could not be renewed; it is tried again"),
+            }
         }
     }
 
@@ -223,8 +229,14 @@ impl Headroom {
 
     /// A lost lease means that another worker has the work: that is no fault.
     fn settle(&self, result: Result<()>, leased: &Leased) {
-        if let Err(error) = result {
-            tracing::info!(kind = %leased.kind, subject = %leased.subject, %error, "the lease of this work is no longer ours");
+        let (kind, subject) = (&leased.kind, &leased.subject);
+        match result {
+            Ok(()) => {}
+            Err(Error::Store(StoreError::Fenced { .. })) => tracing::info!(%kind, %subject, "the lease of this work is no longer ours"),
+            Err(error) => tracing::warn!(
+                %kind, %subject, error = %chain(&error),
+                "that this work was done, or has to be done again, could not be kept; it is taken up again once its lease has run out"
+            ),
         }
     }
 }

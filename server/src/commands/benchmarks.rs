@@ -43,17 +43,31 @@ fn runs(arguments: &BenchmarksImport, now: Timestamp) -> Result<Vec<BenchmarkRun
         for mut run in read(file, arguments.format, &name)? {
             run.commit = run.commit.or_else(|| arguments.commit.clone());
             match run.at {
-                Some(said) => times.said(file, &run, said)?,
-                None => untimed.push((runs.len(), at)),
+                Some(said) => {
+                    come(file, &run, said, now)?;
+                    times.said(file, &run, said)?;
+                }
+                None => untimed.push((runs.len(), file, at)),
             }
             runs.push(run);
         }
     }
-    for (place, at) in untimed {
+    for (place, file, at) in untimed {
         let free = times.free(&runs[place], at);
+        come(file, &runs[place], free, now)?;
         runs[place].at = Some(free);
     }
     Ok(runs)
+}
+
+/// Refuses a run of the future: it would be the newest for ever.
+fn come(file: &Path, run: &BenchmarkRun, at: Timestamp, now: Timestamp) -> Result<(), Failure> {
+    if at.has_come(now) {
+        return Ok(());
+    }
+    let (file, name) = (file.display(), &run.benchmark);
+    let next = if run.at.is_some() { "mend its time in the file" } else { "say with --at when it was measured" };
+    Err(Failure::BadInput(format!("{file}: benchmark {name:?}: {at} has not come yet, or is before 1970: {next}")))
 }
 
 /// The files, without what another of them has: criterion copies a run from `new` to `base`, and sums up `sample.json` in
@@ -176,6 +190,24 @@ mod tests {
         write(dir.path(), "said.csv", "benchmark,value,time\nx,9,51\n", 50);
         let found = taken(dir.path(), &["a.csv", "b.csv", "c.csv", "said.csv"], &[]).unwrap();
         assert_eq!(found, [run("x", 50, 1.0), run("x", 52, 2.0), run("x", 53, 3.0), run("x", 51, 9.0)], "51 was said, and stays");
+    }
+
+    #[test]
+    fn a_run_of_the_future_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        let said = format!("benchmark,value,time\nx,9,{}\n", NOW.plus_secs(301).secs());
+        write(dir.path(), "said.csv", &said, 50);
+        write(dir.path(), "a.json", HYPERFINE, NOW.plus_secs(86_400).secs() as u64);
+        let fault = |file| taken(dir.path(), &[file], &[]).unwrap_err();
+        assert_eq!(
+            fault("said.csv"),
+            "said.csv: benchmark \"x\": 2033-05-18T03:38:21Z has not come yet, or is before 1970: mend its time in the file"
+        );
+        assert_eq!(
+            fault("a.json"),
+            "a.json: benchmark \"ls\": 2033-05-19T03:33:20Z has not come yet, or is before 1970: say with --at when it was measured"
+        );
+        assert_eq!(taken(dir.path(), &["a.json"], &["--at", "7"]).unwrap().len(), 2);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use super::print;
 use crate::cli;
 use crate::config::Config;
 use crate::error::Failure;
-use crate::serve::{configuration, joined, make_folder, open};
+use crate::serve::{configuration, joined, make_folder, not_opened, open};
 use headroom_service::Headroom;
 use headroom_store::{AuditHead, Store};
 use std::sync::Arc;
@@ -16,7 +16,8 @@ use std::sync::Arc;
 pub async fn headroom(arguments: &cli::Database) -> Result<Arc<Headroom>, Failure> {
     let config = configuration(arguments)?;
     make_folder(&config)?;
-    Ok(joined(Store::open_current(&config.store()).await?, Vec::new(), false))
+    let store = Store::open_current(&config.store()).await.map_err(|e| not_opened(&config, e))?;
+    Ok(joined(store, Vec::new(), false))
 }
 
 /// Opens the database that the arguments name, which must be there.
@@ -35,7 +36,7 @@ pub async fn existing(arguments: &cli::Database) -> Result<Arc<Headroom>, Failur
 pub async fn as_it_is(arguments: &cli::Database) -> Result<Store, Failure> {
     let config = configuration(arguments)?;
     there(&config)?;
-    Ok(Store::open_as_it_is(&config.store()).await?)
+    Store::open_as_it_is(&config.store()).await.map_err(|e| not_opened(&config, e))
 }
 
 fn there(config: &Config) -> Result<(), Failure> {

@@ -1,9 +1,10 @@
 //! `headroom user`
 
-use super::database::headroom;
+use super::database::{existing, headroom};
 use super::print;
 use crate::cli::{User, UserAct};
 use crate::error::Failure;
+use headroom_model::auth::Teams;
 use std::fmt::Write as _;
 
 /// Manages users in the database, also while the server runs.
@@ -11,14 +12,17 @@ use std::fmt::Write as _;
 /// # Errors
 /// [`Failure`] when the name is taken, unknown or not allowed.
 pub async fn run(arguments: User) -> Result<(), Failure> {
-    let headroom = headroom(&arguments.database).await?;
+    // Only the first user may come before the database.
+    let headroom = match arguments.act {
+        UserAct::Create { .. } => headroom(&arguments.database).await?,
+        _ => existing(&arguments.database).await?,
+    };
     let ctx = headroom.own_context("headroom user");
     let text = match arguments.act {
         UserAct::Create { name, role, teams } => code_line(&headroom.create_user(&ctx, &name, role, &teams).await?.0),
         UserAct::Role { name, role, teams } => {
-            headroom.set_role(&ctx, &name, role, &teams).await?;
-            let teams = teams.names().map_or_else(|| "every team".to_owned(), |_| teams.to_string());
-            format!("{name} is {role}, in {teams}\n")
+            let teams = headroom.set_role(&ctx, &name, role, Teams::asked(&teams).as_ref()).await?;
+            format!("{name} is {role}, in {}\n", teams.plain())
         }
         UserAct::Reset { name } => code_line(&headroom.reset_user(&ctx, &name).await?.0),
         UserAct::Lock { name, undo } => {

@@ -2,7 +2,7 @@
 
 use crate::identity::Ctx;
 use crate::problem::Refusal;
-use crate::rest::extract::{Body, Id, Parameters, limit};
+use crate::rest::extract::{Body, Id, Parameters, Rows};
 use crate::rest::shapes::{List, ProblemAnswer};
 use crate::state::AppState;
 use axum::Json;
@@ -39,13 +39,14 @@ pub struct Run {
     /// What is measured.
     #[schema(example = "ns")]
     unit: String,
-    /// Whether more is better, as of a throughput; false without.
+    /// Whether more is better, as of a throughput. Without, as the benchmark began: false for a new one. A benchmark keeps its direction,
+    /// and a run that says the opposite is refused.
     higher_is_better: Option<bool>,
     /// What was measured, at least one number.
     values: Vec<f64>,
     /// The commit that was measured.
     commit: Option<String>,
-    /// When, RFC 3339; now without.
+    /// When, RFC 3339 or seconds since 1970, and not in the future; now without.
     #[schema(value_type = Option<String>)]
     at: Option<Timestamp>,
 }
@@ -77,8 +78,8 @@ pub struct BenchmarkParameters {
     /// Where to go on: a page's `next_cursor`.
     cursor: String,
     /// Rows per page, 1 to 200; 50 without.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Rows,
 }
 
 /// A benchmark.
@@ -231,7 +232,7 @@ pub async fn list(
         search: p.q,
         sort: p.sort,
         cursor: p.cursor,
-        limit: limit(p.limit)?,
+        limit: p.limit.0,
     };
     Ok(Json(List::of(state.headroom.benchmarks(&ctx, &query).await?, BenchmarkItem::from)))
 }

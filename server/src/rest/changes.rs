@@ -2,7 +2,7 @@
 
 use crate::identity::Ctx;
 use crate::problem::Refusal;
-use crate::rest::extract::{Parameters, limit};
+use crate::rest::extract::{Parameters, Rows};
 use crate::rest::shapes::{AuditItem, ChangeItem, List, ProblemAnswer};
 use crate::state::AppState;
 use axum::Json;
@@ -25,8 +25,8 @@ pub struct ChangeParameters {
     /// Where to go on: a page's `next_cursor`.
     cursor: String,
     /// Rows per page, 1 to 200; 50 without.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Rows,
 }
 
 /// Which entries of the audit chain.
@@ -43,8 +43,8 @@ pub struct AuditParameters {
     /// Where to go on: a page's `next_cursor`.
     cursor: String,
     /// Rows per page, 1 to 200; 50 without.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Rows,
 }
 
 /// List changes, newest first
@@ -57,7 +57,7 @@ pub async fn list(
     Parameters(p): Parameters<ChangeParameters>,
 ) -> Result<Json<List<ChangeItem>>, Refusal> {
     let query =
-        ChangeQuery { view: p.view, service_name: p.service_name, team: p.team, cursor: p.cursor, limit: limit(p.limit)?, uncounted: true };
+        ChangeQuery { view: p.view, service_name: p.service_name, team: p.team, cursor: p.cursor, limit: p.limit.0, uncounted: true };
     Ok(Json(List::of(state.headroom.changes(&ctx, &query).await?, ChangeItem::from)))
 }
 
@@ -70,6 +70,6 @@ pub async fn audit(
     Ctx(ctx): Ctx,
     Parameters(p): Parameters<AuditParameters>,
 ) -> Result<Json<List<AuditItem>>, Refusal> {
-    let query = AuditQuery { q: p.q, actor: p.actor, event: p.event, cursor: p.cursor, limit: limit(p.limit)?, uncounted: true };
+    let query = AuditQuery { q: p.q, actor: p.actor, event: p.event, cursor: p.cursor, limit: p.limit.0, uncounted: true };
     Ok(Json(List::of(state.headroom.audit(&ctx, &query).await?, AuditItem::from)))
 }

@@ -2,7 +2,7 @@
 
 use crate::identity::Ctx;
 use crate::problem::Refusal;
-use crate::rest::extract::{Body, Parameters, limit};
+use crate::rest::extract::{Body, Parameters, Rows};
 use crate::rest::shapes::{List, ProblemAnswer};
 use crate::state::AppState;
 use axum::Json;
@@ -23,7 +23,7 @@ pub struct Told {
     /// What runs: a version or an image.
     #[schema(example = "1.4.2")]
     version: String,
-    /// When, RFC 3339, wall time; now without.
+    /// When, RFC 3339 or seconds since 1970, wall time; now without.
     #[serde(default)]
     #[schema(value_type = Option<String>)]
     at: Option<Timestamp>,
@@ -45,8 +45,8 @@ pub struct DeploymentParameters {
     /// Where to go on: a page's `next_cursor`.
     cursor: String,
     /// Rows per page, 1 to 200; 50 without.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Rows,
 }
 
 /// A deploy.
@@ -105,6 +105,6 @@ pub async fn list(
     Ctx(ctx): Ctx,
     Parameters(p): Parameters<DeploymentParameters>,
 ) -> Result<Json<List<DeploymentItem>>, Refusal> {
-    let query = DeploymentQuery { service_name: p.service_name, cursor: p.cursor, limit: limit(p.limit)? };
+    let query = DeploymentQuery { service_name: p.service_name, cursor: p.cursor, limit: p.limit.0 };
     Ok(Json(List::of(state.headroom.deployments(&ctx, &query).await?, DeploymentItem::from)))
 }

@@ -7,7 +7,8 @@ use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use headroom_model::problem::Problem;
 use http::header;
 use http::request::Parts;
-use serde::de::DeserializeOwned;
+use serde::Deserialize;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use std::str::FromStr;
 
 /// A JSON body. An empty one counts as `{}`.
@@ -33,12 +34,18 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
 }
 
 fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Body<T>, Refusal> {
+    // serde takes an array for an object, its items for the fields in their order.
+    if !bytes.trim_ascii_start().starts_with(b"{") {
+        let kind = if serde_json::from_slice::<IgnoredAny>(bytes).is_ok() { "invalid" } else { "malformed" };
+        return Err(Refusal::new(kind, "send a JSON object: a body that begins with { and names its fields"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|e| {
         let path = e.path().to_string();
         let inner = e.into_inner();
         if inner.is_data() {
-            let field = field_of(&inner.to_string()).unwrap_or(path);
+            let inner = without_types(&inner.to_string());
+            let field = field_of(&inner).unwrap_or(path);
             let problem = Problem::new("invalid", format!("{field}: {inner}"));
             Refusal(if field == "." { problem } else { problem.in_field(field) })
         } else {
@@ -47,6 +54,17 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Result<Body<T>, Refusal> {
     })?;
     reader.end().map_err(|e| Refusal::new("malformed", format!("the body is not JSON: {e}")))?;
     Ok(Body(value))
+}
+
+/// serde's message without the names that types have here.
+fn without_types(message: &str) -> String {
+    match message.split_once("expected struct ") {
+        Some((before, after)) => {
+            let rest = after.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_');
+            format!("{before}expected a JSON object{rest}")
+        }
+        None => message.to_owned(),
+    }
 }
 
 /// The field that a missing or unknown one is called in serde's message.
@@ -78,12 +96,22 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Parameters<T> 
     }
 }
 
-/// Rows per page as a query asks for them.
-pub fn limit(asked: Option<u32>) -> Result<u32, Refusal> {
-    match asked {
-        None => Ok(50),
-        Some(n @ 1..=200) => Ok(n),
-        Some(n) => Err(Refusal(Problem::new("invalid", format!("limit: {n} is not allowed: from 1 to 200")).in_field("limit"))),
+/// Rows per page as a query asks for them: 1 to 200, and 50 where it does not.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+pub struct Rows(pub u32);
+
+impl Default for Rows {
+    fn default() -> Self {
+        Self(50)
+    }
+}
+
+impl TryFrom<String> for Rows {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        let rows = text.parse().ok().filter(|n| (1..=200).contains(n));
+        rows.map(Self).ok_or_else(|| format!("{text:?} is not allowed: from 1 to 200"))
     }
 }
 
@@ -117,6 +145,16 @@ mod tests {
     fn broken_json_is_malformed_and_a_wrong_value_is_named() {
         assert_eq!(refusal("{\"service_name\": ").status, 400);
         assert_eq!(refusal("{\"service_name\": \"a\"} x").status, 400);
+        assert_eq!(refusal("service_name=a").status, 400);
+        for other in ["[]", " [\"a\"]", "\"a\"", "null", "7"] {
+            let problem = refusal(other);
+            assert!(problem.status == 422 && problem.detail.starts_with("send a JSON object"), "{other}: {}", problem.detail);
+        }
+        let nested = match read::<crate::rest::benchmarks::Runs>(b"{\"suite\":\"s\",\"runs\":[7]}") {
+            Ok(_) => panic!("it was taken"),
+            Err(Refusal(problem)) => problem,
+        };
+        assert!(nested.detail.contains("runs[0]: invalid type: integer `7`, expected a JSON object"), "{}", nested.detail);
         let missing = refusal("{}");
         assert_eq!((missing.status, missing.field.as_deref()), (422, Some("service_name")));
         let unknown = refusal("{\"service_name\":\"a\",\"services\":1}");

@@ -49,8 +49,8 @@ async fn answer(state: &AppState, key: String, request: Request, next: Next) -> 
     let work = next.run(Request::from_parts(parts, Body::from(bytes)));
     let (response, claim) = state.headroom.claimed(&ctx, &key, &fingerprint, work).await;
     let (status, text) = text_of(response, &ctx).await?;
-    // What passes by itself is not an answer to keep.
-    if matches!(status, 401 | 429 | 503) || state.headroom.remember(&claim, status, &text).await? {
+    // What passes by itself, and what was not read at all, is no answer to keep: the key is for the request as it should have been.
+    if matches!(status, 400 | 401 | 413 | 415 | 429 | 503) || state.headroom.remember(&claim, status, &text).await? {
         return Ok(written(status, text));
     }
     // Another process had the same request in hand, and its answer is the answer.

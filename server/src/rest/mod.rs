@@ -17,9 +17,9 @@ use crate::identity::from_token;
 use crate::problem::Refusal;
 use crate::state::AppState;
 use axum::Router;
-use axum::extract::Request;
+use axum::extract::{OriginalUri, Request};
 use axum::middleware::from_fn_with_state;
-use axum::routing::get;
+use axum::routing::{any, get};
 use http::header;
 use std::sync::Arc;
 use utoipa::OpenApi;
@@ -57,13 +57,15 @@ fn described() -> OpenApiRouter<AppState> {
         .routes(routes!(deployments::list, deployments::record))
 }
 
+async fn nothing(OriginalUri(uri): OriginalUri) -> Refusal {
+    Refusal::new("not-found", format!("there is nothing at {}: see /api/docs", uri.path()))
+}
+
 /// The API with its description.
 pub fn router(state: &AppState) -> Router<AppState> {
     let (api, description) = described().split_for_parts();
     let api = api
-        .fallback(async |request: Request| {
-            Refusal::new("not-found", format!("there is nothing at {}: see /api/docs", request.uri().path()))
-        })
+        .fallback(nothing)
         .method_not_allowed_fallback(async |request: Request| {
             Refusal::new("method-not-allowed", format!("{} does not take {}: see /api/docs", request.uri().path(), request.method()))
         })
@@ -73,6 +75,7 @@ pub fn router(state: &AppState) -> Router<AppState> {
     let page: Arc<str> = docs::page(&serde_json::to_value(&description).unwrap_or_default(), &state.assets.css).into();
     Router::new()
         .nest("/api/v1", api)
+        .route("/api/v1/", any(nothing))
         .route("/api/openapi.json", get(async move || ([(header::CONTENT_TYPE, "application/json")], json.to_string())))
         .route("/api/docs", get(async move || ([(header::CONTENT_TYPE, "text/html; charset=utf-8")], page.to_string())))
 }

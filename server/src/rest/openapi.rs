@@ -9,7 +9,7 @@ use utoipa::{Modify, OpenApi};
 #[openapi(
     info(
         title = "Headroom",
-        description = "Analyse services, read recommendations with their evidence, carry them through approval, apply, observation and roll-back. Every error is an application/problem+json (RFC 9457). Every POST takes an Idempotency-Key: the same key with the same body has the same answer.",
+        description = "Analyse services, read recommendations with their evidence, carry them through approval, apply, observation and roll-back. Every error is an application/problem+json (RFC 9457). Every POST takes an Idempotency-Key: the same key with the same body has the same answer. What could not be read at all (400, 401, 413, 415, 429) leaves its key unused.",
         license(name = "Apache-2.0", identifier = "Apache-2.0")
     ),
     modifiers(&Frame),

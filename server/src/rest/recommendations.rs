@@ -2,7 +2,7 @@
 
 use crate::identity::Ctx;
 use crate::problem::Refusal;
-use crate::rest::extract::{Body, Id, Parameters, limit};
+use crate::rest::extract::{Body, Id, Parameters, Rows};
 use crate::rest::shapes::{JobAnswer, List, ProblemAnswer, Recommendation, RiskWord, StatusWord, TypeWord};
 use crate::state::AppState;
 use axum::Json;
@@ -44,8 +44,8 @@ pub struct RecommendationParameters {
     /// Where to go on: a page's `next_cursor`.
     cursor: String,
     /// Rows per page, 1 to 200; 50 without.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Rows,
 }
 
 /// The plan that was seen.
@@ -135,7 +135,7 @@ pub async fn list(
         risk: p.risk.map(|v| v.to_string()).unwrap_or_default(),
         sort: p.sort,
         cursor: p.cursor,
-        limit: limit(p.limit)?,
+        limit: p.limit.0,
         uncounted: true,
     };
     let page = state.headroom.recommendations(&ctx, &query).await?;

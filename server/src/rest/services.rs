@@ -2,11 +2,11 @@
 
 use crate::identity::Ctx;
 use crate::problem::Refusal;
-use crate::rest::extract::{Parameters, limit};
+use crate::rest::extract::{Id, Parameters, Rows};
 use crate::rest::shapes::{List, ProblemAnswer, Service, ServiceItem, VerdictWord};
 use crate::state::AppState;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use headroom_model::recommendation::Verdict;
 use headroom_model::time::Timestamp;
 use headroom_model::view::{Anomaly, Causes, Forecast, ServiceClass, ServiceQuery};
@@ -32,8 +32,8 @@ pub struct ServiceParameters {
     /// Where to go on: a page's `next_cursor`.
     cursor: String,
     /// Rows per page, 1 to 200; 50 without.
-    #[param(minimum = 1, maximum = 200)]
-    limit: Option<u32>,
+    #[param(value_type = Option<u32>, minimum = 1, maximum = 200)]
+    limit: Rows,
 }
 
 /// List services
@@ -52,7 +52,7 @@ pub async fn list(
         verdict: p.verdict.map(|v| v.to_string()).unwrap_or_default(),
         sort: p.sort,
         cursor: p.cursor,
-        limit: limit(p.limit)?,
+        limit: p.limit.0,
     };
     let page = state.headroom.services(&ctx, &query).await?;
     Ok(Json(List::of(page, ServiceItem::from)))
@@ -64,7 +64,7 @@ pub async fn list(
 #[utoipa::path(get, path = "/services/{service_name}", tag = "services", params(("service_name" = String, Path, description = "The service's name")), responses(
     (status = 200, description = "The service", body = Service),
     (status = "default", description = "A problem", body = ProblemAnswer, content_type = "application/problem+json")))]
-pub async fn show(State(state): State<AppState>, Ctx(ctx): Ctx, Path(name): Path<String>) -> Result<Json<Service>, Refusal> {
+pub async fn show(State(state): State<AppState>, Ctx(ctx): Ctx, Id(name): Id<String>) -> Result<Json<Service>, Refusal> {
     Ok(Json(state.headroom.service(&ctx, &name).await?.into()))
 }
 
@@ -110,7 +110,7 @@ pub struct Insights {
 pub async fn insights(
     State(state): State<AppState>,
     Ctx(ctx): Ctx,
-    Path(name): Path<String>,
+    Id(name): Id<String>,
     Parameters(asked): Parameters<InsightParameters>,
 ) -> Result<Json<Insights>, Refusal> {
     let (seen, _) = state.headroom.insights(&ctx, &name, asked.at).await?;

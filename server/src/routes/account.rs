@@ -16,6 +16,7 @@ use axum::extract::{Form, Query, State};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use headroom_model::auth::Person;
+use headroom_model::fault::chain;
 use headroom_model::problem::Problem;
 use headroom_service::Error;
 use http::{Extensions, header};
@@ -328,7 +329,7 @@ fn go(next: &str) -> Response {
 }
 
 fn broken(error: tower_sessions::session::Error) -> Refusal {
-    tracing::error!(error = %error, "the session could not be written");
+    tracing::error!(error = %chain(&error), "the session could not be written");
     Refusal::new("internal", "your session could not be written: try again")
 }
 

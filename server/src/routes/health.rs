@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use headroom_model::auth::Teams;
+use headroom_model::fault::chain;
 use headroom_service::Error;
 use http::header;
 use std::collections::BTreeMap;
@@ -25,7 +26,7 @@ async fn ready(State(state): State<AppState>) -> Result<&'static str, Refusal> {
     match tokio::time::timeout(PATIENCE, state.headroom.ready()).await {
         Ok(Ok(())) => Ok("ready\n"),
         Ok(Err(error)) => {
-            tracing::warn!(%error, "not ready");
+            tracing::warn!(error = %chain(&error), "not ready");
             // Anybody may ask: what exactly does not answer, and where it is, is for the log.
             let part = if matches!(error, Error::Infra(_)) { "a cluster" } else { "the database" };
             Err(Refusal::new("unavailable", format!("{part} does not answer: the log says more")))

@@ -5,12 +5,15 @@ use crate::request_id::RequestId;
 use crate::state::AppState;
 use crate::{sessions, site};
 use axum::Router;
+use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
+use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse, Response};
-use headroom_app::{App, HalfSignedInUser, ProviderLabel, SessionId, SignedInUser, shell};
+use headroom_app::{App, AppError, HalfSignedInUser, ProviderLabel, SessionId, SignedInUser, shell};
 use http::request::Parts;
 use http::{Method, StatusCode};
 use leptos::prelude::{provide_context, use_context};
+use leptos::server_fn::error::SERVER_FN_ERROR_HEADER;
 use leptos_axum::{LeptosRoutes, generate_route_list, render_app_async_with_context};
 use tower_sessions::Session;
 
@@ -20,6 +23,21 @@ pub fn router(state: &AppState) -> Router<AppState> {
     Router::new()
         .leptos_routes_with_context(state, generate_route_list(App), contexts(state), move || shell(options.clone()))
         .fallback(file_or_nothing)
+        .layer(from_fn(problems_status))
+}
+
+/// Leptos answers 500 for whatever a server function refuses. The status is the problem's own, so that metrics and the browser's console
+/// tell what the page does; the page reads the problem from the body of any status from 400 on.
+async fn problems_status(request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR || !response.headers().contains_key(SERVER_FN_ERROR_HEADER) {
+        return response;
+    }
+    let (mut parts, body) = response.into_parts();
+    let bytes = to_bytes(body, usize::MAX).await.unwrap_or_default();
+    let status = serde_json::from_slice(&bytes).ok().and_then(|AppError(problem)| StatusCode::from_u16(problem.status).ok());
+    parts.status = status.unwrap_or(parts.status);
+    Response::from_parts(parts, Body::from(bytes))
 }
 
 /// What pages and server functions find in their context: the service, who asks, the request's id, the site's file names.

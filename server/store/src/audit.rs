@@ -213,17 +213,19 @@ impl Store {
             let after = report.head.as_ref().map_or(0, |head| head.seq);
             let rows = sql("SELECT * FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2").int(after).int(BATCH).all(on).await?;
             for row in &rows {
-                let (seq, hash) = (row.int("seq")?, row.text("hash")?);
-                match checked(row, report.head.as_ref(), form)? {
+                let seq = row.int("seq")?;
+                let checked = checked(row, report.head.as_ref(), form).unwrap_or_else(|fault| Err(fault.to_string()));
+                let hash = match checked {
                     Ok(place) => {
                         form = place.form;
                         report.unplaced += u64::from(form < FORM && row.maybe_text("service_id")?.is_some());
+                        row.text("hash")?
                     }
                     Err(what) => {
                         report.fault = Some(AuditFault { seq, what });
                         return Ok(report);
                     }
-                }
+                };
                 met_known |= known.is_some_and(|k| k.seq == seq && k.hash == hash);
                 report.entries += 1;
                 report.head = Some(AuditHead { seq, hash });

@@ -34,18 +34,24 @@ const ORDERS: &[(&str, &str, KeyKind, bool)] = &[
 ];
 
 impl Tx {
-    /// The benchmark of this name, made now if there is none; its service and direction are those of the newest import.
+    /// The benchmark of this name, made now with this direction if there is none, and the direction that it has; its service is that of
+    /// the newest import.
     ///
     /// # Errors
     /// [`Error::NotFound`] for an unknown service.
-    pub async fn benchmark(&mut self, key: &BenchmarkKey, higher_is_better: bool, service: Option<ServiceId>) -> Result<BenchmarkId> {
+    pub async fn benchmark(
+        &mut self,
+        key: &BenchmarkKey,
+        higher_is_better: bool,
+        service: Option<ServiceId>,
+    ) -> Result<(BenchmarkId, bool)> {
         let epoch = Timestamp::from_secs(0);
         let none: [BenchmarkStep; 0] = [];
         let row =
             sql("INSERT INTO benchmarks (id, team, suite, name, unit, higher_is_better, service_id, runs, latest, latest_at, changed_at, \
              worse, steps) VALUES ($1, $2, $3, $4, $5, $6, $7, 0, 0.0, $8, $8, NULL, $9) \
-             ON CONFLICT (team, suite, name, unit) DO UPDATE SET higher_is_better = excluded.higher_is_better, \
-             service_id = COALESCE(excluded.service_id, benchmarks.service_id) RETURNING id")
+             ON CONFLICT (team, suite, name, unit) DO UPDATE SET \
+             service_id = COALESCE(excluded.service_id, benchmarks.service_id) RETURNING id, higher_is_better")
             .uuid(Uuid::now_v7())
             .text(&key.team)
             .text(&key.suite)
@@ -61,7 +67,7 @@ impl Tx {
                 Some(id) if fault.is_missing_reference() => Error::not_found("service", id),
                 _ => fault,
             })?;
-        Ok(BenchmarkId(row.uuid("id")?))
+        Ok((BenchmarkId(row.uuid("id")?), row.bool("higher_is_better")?))
     }
 
     /// Keeps a run, in the place of an earlier one of the same time and commit.

@@ -105,10 +105,7 @@ impl StoreConfig {
 
     /// The address as it may be shown.
     fn without_password(&self) -> String {
-        let Some((scheme, rest)) = self.url.split_once("://") else { return self.url.clone() };
-        let Some((login, place)) = rest.rsplit_once('@') else { return self.url.clone() };
-        let user = login.split(':').next().unwrap_or_default();
-        format!("{scheme}://{user}@{place}")
+        headroom_model::fault::shown(&self.url)
     }
 }
 
@@ -534,7 +531,8 @@ mod tests {
     #[test]
     fn a_password_is_never_shown() {
         let shown = StoreConfig::at("postgres://me:se:cr@et@host:5432/db?sslmode=require").without_password();
-        assert_eq!(shown, "postgres://me@host:5432/db?sslmode=require");
-        assert_eq!(StoreConfig::at("postgres://host/db").without_password(), "postgres://host/db");
+        assert_eq!(shown, "postgres://host:5432/db");
+        let asked = StoreConfig::at("postgres://host/db?user=me&password=secret").without_password();
+        assert_eq!(asked, "postgres://host/db");
     }
 }

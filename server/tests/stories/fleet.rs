@@ -46,7 +46,7 @@ impl Fleet {
             let _ = seen.wait_for(|s| *s).await;
         }));
         let client = Arc::new(Client::connect(&url, &Allowed::default()).await.unwrap());
-        let cluster = Cluster { name: "demo".to_owned(), infrastructure: client.clone(), metrics: client };
+        let cluster = Cluster { infrastructure: client.clone(), metrics: client };
         let app = TestApp::bare(vec![cluster], dir).await;
         app.create_users().await;
         app.headroom.ingest().await.unwrap();

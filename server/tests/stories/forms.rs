@@ -3,6 +3,7 @@
 use crate::app::{Api, TestApp, answer};
 use crate::fleet::{Fleet, Of};
 use headroom_app::App;
+use headroom_model::auth::Role;
 use headroom_model::change::Substate;
 use headroom_model::ids::JobId;
 use headroom_model::job::{Job, JobState};
@@ -164,4 +165,24 @@ async fn a_reset_that_is_sent_twice_makes_one_code() {
         assert!(browser.post("/fn/user/reset", &form).await.status().is_redirection());
     }
     assert_eq!(entries().await, before + 1, "the second time nothing was done");
+}
+
+#[tokio::test]
+async fn changing_a_role_gives_nobody_teams_that_nobody_named() {
+    let app = TestApp::start().await;
+    let mut browser = app.browser("admin").await;
+    for (key, role, asked, wanted) in [
+        ("1", Role::Engineer, "web, ops", "ops, web"),
+        ("2", Role::Viewer, "", "ops, web"),
+        ("3", Role::Viewer, " , ", "ops, web"),
+        ("4", Role::Viewer, "*", ""),
+        ("5", Role::Engineer, "", ""),
+        ("6", Role::Engineer, "web", "web"),
+        ("7", Role::Administrator, "", ""),
+    ] {
+        let form = [("name", "engineer"), ("role", role.as_str()), ("teams", asked), ("key", key)];
+        assert!(browser.post("/fn/user/role", &form).await.status().is_redirection());
+        let user = app.headroom.store().user("engineer").await.unwrap().unwrap();
+        assert_eq!((user.role, user.teams.to_string().as_str()), (role, wanted), "{asked:?} as {role}");
+    }
 }

@@ -1,7 +1,7 @@
 //! The pages' server functions: every one that names a thing, every role, one's own team's and another's; what the others list is of
 //! one's own team.
 
-use crate::app::Browser;
+use crate::app::{Browser, TestApp};
 use crate::fleet::{Fleet, Of, ROLES};
 use headroom_model::auth::Permission;
 use reqwest::Method;
@@ -103,8 +103,11 @@ async fn call(browser: &mut Browser<'_>, path: &str, sent: &Sent, key: &str) -> 
             request.header("content-type", "application/x-www-form-urlencoded").body(pairs.join("&"))
         }
     };
-    let text = browser.send(request).await.text().await.unwrap();
+    let response = browser.send(request).await;
+    let status = response.status().as_u16();
+    let text = response.text().await.unwrap();
     let said: Value = serde_json::from_str(&text).unwrap_or_else(|e| panic!("{path}: {e}: {text:?}"));
+    assert_eq!(said["kind"].as_str().map_or(200, |_| said["status"].as_u64().unwrap()), u64::from(status), "{path}: {text}");
     (said["kind"].as_str().map(str::to_owned), text)
 }
 
@@ -153,6 +156,14 @@ async fn what_pages_list_is_of_ones_own_team() {
         found += names(&all);
     }
     assert!(found > 8, "who is in every team finds the other's things: {found}");
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_the_askers_fault() {
+    let app = TestApp::start().await;
+    let mut browser = app.browser("engineer").await;
+    let (kind, said) = call(&mut browser, "service", &Sent::Form(vec![("name", "x".to_owned())]), "").await;
+    assert_eq!(kind.as_deref(), Some("malformed"), "{said}");
 }
 
 /// A function that is added has to be looked at here, too.

@@ -121,6 +121,9 @@ async fn what_may_not_be_done_to_a_change_is_said_and_not_done() {
     story.is_refused("approver", "approve", &seen, "illegal-transition", "approved").await;
     story.is_refused("approver", "break-glass", &because, "conflict", "freeze").await;
 
+    let (_, told) = story.acts(&approver, "approve", &seen).await;
+    assert!(told["detail"].as_str().unwrap().contains("apply it or withdraw it"), "{told}");
+
     // Nobody starts it for a week.
     let mut later = app.headroom.own_context("later");
     later.now.cluster = later.now.cluster.plus_secs(8 * 86_400);

@@ -12,6 +12,7 @@ async fn what_is_not_there_is_a_problem_of_its_own() {
     let api = app.api("approver").await;
     for path in [
         "/nothing",
+        "/",
         "/services/nothing",
         &format!("/optimization/jobs/{NOBODY}"),
         "/optimization/jobs/not-an-id",
@@ -23,6 +24,10 @@ async fn what_is_not_there_is_a_problem_of_its_own() {
     }
     let (status, problem) = answer(api.request(Method::DELETE, "/services").send().await.unwrap()).await;
     assert_eq!((status, problem["kind"].as_str()), (405, Some("method-not-allowed")));
+    for path in ["/services/%ff", "/services/%ff/insights"] {
+        let (status, problem) = api.get(path).await;
+        assert_eq!((status, problem["kind"].as_str()), (400, Some("malformed")), "{path}");
+    }
 }
 
 #[tokio::test]
@@ -41,6 +46,8 @@ async fn bodies_are_json_with_known_fields() {
     let (status, problem) = send("application/json", "{\"service_name\":\"a\",\"optimization_types\":[\"X\"]}".into()).await;
     assert_eq!((status, problem["field"].as_str()), (422, Some("optimization_types[0]")));
     assert_eq!(send("application/json", String::new()).await.0, 422, "a field is missing");
+    let (status, problem) = send("application/json", "[\"fleet\"]".into()).await;
+    assert_eq!((status, problem["field"].as_str()), (422, None), "an array names no fields: {problem}");
 }
 
 #[tokio::test]
@@ -53,12 +60,15 @@ async fn queries_have_known_parameters_and_values() {
         ("/services?limit=0", "limit"),
         ("/services?limit=201", "limit"),
         ("/services?limit=many", "limit"),
+        ("/services?limit=-1", "limit"),
+        ("/services?limit=99999999999999", "limit"),
         ("/optimization/recommendations?status=DONE", "status"),
         ("/optimization/recommendations?optimization_type=SPEED", "optimization_type"),
         ("/changes?page=2", "page"),
     ] {
         let (status, problem) = api.get(query).await;
         assert_eq!((status, problem["field"].as_str()), (422, Some(field)), "{query}: {problem}");
+        assert!(field != "limit" || problem["detail"].as_str().unwrap().ends_with("from 1 to 200"), "{query}: {problem}");
     }
     let (status, list) = api.get("/optimization/recommendations?status=RECOMMENDATIONS_READY&limit=5").await;
     assert_eq!((status, list), (200, json!({ "items": [], "next_cursor": null })));
@@ -86,6 +96,9 @@ async fn a_key_has_one_request_and_one_answer() {
     let ((status, refused), _) = send("c", "nothing").await;
     let ((again, same), replayed) = send("c", "nothing").await;
     assert_eq!((status, again, replayed, &same), (404, 404, true, &refused), "a refusal is an answer, too");
+    let unread = api.request(Method::POST, "/optimization/analyze").header("idempotency-key", "d").body("service_name=fleet");
+    assert_eq!(answer(unread.send().await.unwrap()).await.0, 415);
+    assert_eq!(send("d", "fleet").await.0.0, 202, "what was not read has not used the key");
     let ((status, problem), _) = send(&"k".repeat(201), "fleet").await;
     assert_eq!((status, problem["field"].as_str()), (422, Some("Idempotency-Key")));
     let other = app.api("approver").await;

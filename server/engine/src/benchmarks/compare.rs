@@ -15,7 +15,8 @@ const MOST: usize = 1000;
 
 /// Compares two samples; shifts under `matters_percent` are no difference.
 ///
-/// `None` when either side has no finite value or the baseline's median is zero: nothing can then be said in percent. With fewer
+/// `None` when either side has no finite value, the baseline's median is zero, or values are too far apart for a number to hold: nothing can
+/// then be said in percent. With fewer
 /// than four values on a side no interval excludes anything, and the verdict is at most [`Verdict::Unclear`].
 /// Sources: Hodges and Lehmann, Estimates of location based on rank tests, 1963; Moses's interval, as in Hollander, Wolfe and
 /// Chicken, Nonparametric statistical methods, 2014; Cliff, Dominance statistics, 1993.
@@ -30,7 +31,7 @@ pub fn compare(baseline: &[f64], new: &[f64], higher_is_better: bool, matters_pe
     let pairs = apart.len() as f64;
     let (above, below) = (apart.iter().filter(|d| **d > 0.0).count() as f64, apart.iter().filter(|d| **d < 0.0).count() as f64);
     let (low, high) = interval(&apart, old.len(), new.len())?;
-    let percent = |v: f64| 100.0 * v / centre;
+    let percent = |v: f64| 100.0 * (v / centre);
     let shift_percent = percent(median(&mut apart)?);
     let comparison = Comparison {
         shift_percent,

@@ -70,5 +70,5 @@ fn per_iteration(measured: &[f64], iterations: &[f64], place: &str) -> Result<Ve
 }
 
 fn run(benchmark: String, unit: String, values: Vec<f64>) -> Run {
-    Run { benchmark, unit, higher_is_better: false, values, commit: None, time: None }
+    Run { benchmark, unit, higher_is_better: Some(false), values, commit: None, time: None }
 }

@@ -48,7 +48,7 @@ fn empty(benchmark: &str, unit: &str, settings: &BTreeMap<&str, &str>) -> Run {
     Run {
         benchmark: benchmark.to_owned(),
         unit: unit.to_owned(),
-        higher_is_better: unit.ends_with("/s"),
+        higher_is_better: Some(unit.ends_with("/s")),
         values: Vec::new(),
         commit: settings.get("commit").map(|c| (*c).to_owned()),
         time: settings.get("commit-time").and_then(|t| seconds(t)),

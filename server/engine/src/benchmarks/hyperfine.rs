@@ -31,5 +31,5 @@ fn run(outcome: Outcome) -> Run {
         benchmark.push_str(&format!(" [{name}={value}]"));
     }
     let values = outcome.times.filter(|t| !t.is_empty()).unwrap_or_else(|| vec![outcome.mean]);
-    Run { benchmark, unit: "s".to_owned(), higher_is_better: false, values, commit: None, time: None }
+    Run { benchmark, unit: "s".to_owned(), higher_is_better: Some(false), values, commit: None, time: None }
 }

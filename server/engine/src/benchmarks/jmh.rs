@@ -38,5 +38,12 @@ fn run(outcome: Outcome) -> Result<Run, Unreadable> {
     let measured = if raw.is_empty() { vec![outcome.metric.score] } else { raw };
     let number = |v: &Value| v.as_f64().ok_or_else(|| Unreadable::new(format!("benchmark {benchmark:?}"), format!("{v} is not a number")));
     let values = measured.iter().map(number).collect::<Result<_, _>>()?;
-    Ok(Run { benchmark, unit: outcome.metric.score_unit, higher_is_better: outcome.mode == "thrpt", values, commit: None, time: None })
+    Ok(Run {
+        benchmark,
+        unit: outcome.metric.score_unit,
+        higher_is_better: Some(outcome.mode == "thrpt"),
+        values,
+        commit: None,
+        time: None,
+    })
 }

@@ -75,5 +75,5 @@ fn lines(text: &str) -> Result<Vec<Run>, Unreadable> {
 }
 
 fn run(benchmark: String, unit: &str, higher_is_better: bool, values: Vec<f64>) -> Run {
-    Run { benchmark, unit: unit.to_owned(), higher_is_better, values, commit: None, time: None }
+    Run { benchmark, unit: unit.to_owned(), higher_is_better: Some(higher_is_better), values, commit: None, time: None }
 }

@@ -36,8 +36,8 @@ pub struct Run {
     pub benchmark: String,
     /// What the values are in, as the tool writes it: `ns`, `s`, `ops/s`, `B/op`; [`UNSAID_UNIT`] where it does not.
     pub unit: String,
-    /// Throughputs are better when higher, times when lower.
-    pub higher_is_better: bool,
+    /// Throughputs are better when higher, times when lower, and so is what nothing is said of.
+    pub higher_is_better: Option<bool>,
     /// Finite measurements in the tool's order, at least one.
     pub values: Vec<f64>,
     /// The version that was measured, where the text says.

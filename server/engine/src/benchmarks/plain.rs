@@ -11,8 +11,7 @@ struct Given {
     values: Vec<f64>,
     #[serde(default)]
     unit: String,
-    #[serde(default)]
-    higher_is_better: bool,
+    higher_is_better: Option<bool>,
     commit: Option<String>,
     time: Option<Time>,
 }
@@ -57,20 +56,30 @@ struct Row {
 /// Rows that agree in all but the value are one run.
 pub(super) fn csv(text: &str) -> Result<Vec<Run>, Unreadable> {
     let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|e| unreadable_row(&e))?.clone();
     let mut runs: Vec<Run> = Vec::new();
     let mut places = BTreeMap::new();
-    for row in reader.deserialize() {
-        let row: Row = row.map_err(|e| unreadable_row(&e))?;
+    for record in reader.into_records() {
+        let record = record.map_err(|e| unreadable_row(&e))?;
+        let line = record.position().map_or_else(|| "the text".to_owned(), |p| format!("line {}", p.line()));
+        let row: Row = record.deserialize(Some(&header)).map_err(|e| unreadable_row(&e))?;
         let place = format!("benchmark {:?}", row.benchmark);
+        if !row.value.is_finite() {
+            let fault = format!("the value {} is not finite: leave the row out where nothing was measured", row.value);
+            return Err(Unreadable::new(line, fault));
+        }
         let time = row.time.map(|t| seconds(&t).ok_or_else(|| not_a_time(&place, &t))).transpose()?;
         let unit = row.unit.unwrap_or_default();
         let key = (row.benchmark.clone(), unit.clone(), row.commit.clone(), time);
         let at = *places.entry(key).or_insert_with(|| {
-            let higher_is_better = row.higher_is_better.unwrap_or_default();
+            let higher_is_better = row.higher_is_better;
             runs.push(Run { benchmark: row.benchmark, unit, higher_is_better, values: Vec::new(), commit: row.commit, time });
             runs.len() - 1
         });
         runs[at].values.push(row.value);
+    }
+    if runs.is_empty() {
+        return Err(Unreadable::new("line 1", "the file has a header but no rows"));
     }
     Ok(runs)
 }

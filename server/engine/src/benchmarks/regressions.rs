@@ -46,7 +46,7 @@ fn regression(history: &[&Run], change: ChangePoint, events: &[Event], reach: i6
     let (last, first) = (history[change.index - 1], history[change.index]);
     let verdict = match change.after.total_cmp(&change.before) {
         std::cmp::Ordering::Equal => Verdict::Unclear,
-        order if order.is_gt() == first.higher_is_better => Verdict::Faster,
+        order if order.is_gt() == first.higher_is_better.unwrap_or_default() => Verdict::Faster,
         _ => Verdict::Slower,
     };
     let attribution = last.time.zip(first.time).and_then(|(before, after)| attribute(before, after, events, reach));

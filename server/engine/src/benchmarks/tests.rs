@@ -6,7 +6,7 @@ fn read(format: Format, text: &str) -> Vec<Run> {
 }
 
 fn brief(runs: &[Run]) -> Vec<(&str, &str, bool, &[f64])> {
-    runs.iter().map(|r| (r.benchmark.as_str(), r.unit.as_str(), r.higher_is_better, r.values.as_slice())).collect()
+    runs.iter().map(|r| (r.benchmark.as_str(), r.unit.as_str(), r.higher_is_better.unwrap_or_default(), r.values.as_slice())).collect()
 }
 
 #[test]
@@ -89,7 +89,7 @@ Transfer/sec:      1.56MB
         ("named requests", "/s", true, 5221.68),
     ];
     for (run, (name, unit, higher, value)) in found.iter().zip(wanted) {
-        assert_eq!((run.benchmark.as_str(), run.unit.as_str(), run.higher_is_better), (name, unit, higher));
+        assert_eq!((run.benchmark.as_str(), run.unit.as_str(), run.higher_is_better), (name, unit, Some(higher)));
         assert!((run.values[0] - value).abs() < 1e-9);
     }
     assert_eq!(found.len(), 4);
@@ -142,10 +142,15 @@ fn plain_json_and_csv() {
     let wanted: [(&str, &str, bool, &[f64]); 3 + 1] =
         [("a", "ms", false, &[1.0, 2.0]), ("a", "ms", false, &[3.0]), ("t", "/s", true, &[9.0]), ("t", "/s", true, &[9.0])];
     assert_eq!(brief(&found), wanted[..3]);
+    let said: Vec<Option<bool>> = found.iter().map(|run| run.higher_is_better).collect();
+    assert_eq!(said, [None, None, Some(true)], "nothing is said where nothing stands");
     let fault = |format, text| parse(format, text, "").unwrap_err().to_string();
     assert_eq!(fault(Format::Csv, "benchmark,value\na,1\na,x\n"), "line 3: field 1: invalid float literal");
     assert_eq!(fault(Format::Csv, "benchmark,value\na,1,2\n"), "line 2: the row has 3 columns, the header has 2");
-    assert_eq!(fault(Format::Csv, "benchmark,value\na,inf\n"), "benchmark \"a\": the value inf is not finite");
+    assert_eq!(
+        fault(Format::Csv, "benchmark,value\na,inf\n"),
+        "line 2: the value inf is not finite: leave the row out where nothing was measured"
+    );
     assert_eq!(fault(Format::Json, "[{\"benchmark\":\"a\",\"values\":[]}]"), "benchmark \"a\": has no values");
     assert_eq!(fault(Format::Json, "[\n{\"benchmark\":1}]"), "line 2 column 14: invalid type: integer `1`, expected a string");
     assert_eq!(fault(Format::Go, "PASS\n"), "the text: holds no measurement");
@@ -219,7 +224,7 @@ fn a_regression_names_commit_and_deploy() {
     let run = |i: i64| Run {
         benchmark: "sort".to_owned(),
         unit: "ns".to_owned(),
-        higher_is_better: false,
+        higher_is_better: None,
         values: vec![if i < 30 { 100.0 } else { 120.0 } + (i * 7 % 5) as f64; 3],
         commit: Some(format!("c{i}")),
         time: Some(1000 + 60 * i),

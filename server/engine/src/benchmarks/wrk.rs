@@ -45,5 +45,5 @@ pub(super) fn parse(text: &str, name: &str) -> Result<Vec<Run>, Unreadable> {
 }
 
 fn run(benchmark: String, unit: &str, higher_is_better: bool, value: f64) -> Run {
-    Run { benchmark, unit: unit.to_owned(), higher_is_better, values: vec![value], commit: None, time: None }
+    Run { benchmark, unit: unit.to_owned(), higher_is_better: Some(higher_is_better), values: vec![value], commit: None, time: None }
 }

@@ -1,7 +1,6 @@
 //! Levels or lines with changes between them, under noise with memory.
 
 use super::Change;
-use super::season::without_season;
 use crate::stats::{median, robust_sd};
 
 /// Shortest regime.
@@ -36,13 +35,12 @@ pub(super) struct Curve {
 /// Sources: Jackson et al., An algorithm for optimal partitioning of data on an interval, 2005; Yao, Estimating the number of
 /// change-points via Schwarz' criterion, 1988; Zhang and Siegmund, A modified Bayes information criterion, 2007 (three
 /// logarithms per level).
-pub(super) fn segment(values: &[f64]) -> Curve {
-    let plain = without_season(values);
+pub(super) fn segment(plain: &[f64]) -> Curve {
     let log = (plain.len() as f64).ln();
-    let Some((noise, memory)) = noise(&plain) else {
-        return Curve { cuts: Vec::new(), lines: false, fits: Fits::new(&plain) };
+    let Some((noise, memory)) = noise(plain) else {
+        return Curve { cuts: Vec::new(), lines: false, fits: Fits::new(plain) };
     };
-    let fits = Fits::new(&drawn_in(&plain, noise, noise * memory.sqrt()));
+    let fits = Fits::new(&drawn_in(plain, noise, noise * memory.sqrt()));
     let (levels, level_cost) = partition(&fits, false, LEVEL_CHANGE * log);
     let (lines, line_cost) = partition(&fits, true, LINE_CHANGE * log);
     if line_cost + log < level_cost { Curve { cuts: lines, lines: true, fits } } else { Curve { cuts: levels, lines: false, fits } }
@@ -106,7 +104,7 @@ fn between_blocks(values: &[f64]) -> Option<f64> {
 }
 
 /// A robust deviation, the usual one where more than half of the values are equal; `None` without any.
-fn spread(values: &[f64]) -> Option<f64> {
+pub(super) fn spread(values: &[f64]) -> Option<f64> {
     let usual = || {
         let mean = values.iter().sum::<f64>() / values.len() as f64;
         (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / values.len() as f64).sqrt()

@@ -1,6 +1,6 @@
 //! Change-points: where a series passes into a new regime, with a p-value for each.
 //!
-//! One setting for every series, in three steps:
+//! One setting for every series. Of what has a [`season`] the third step decides, without it; of others three steps:
 //! 1. [`exchange`]: might the values stand in any order? A permutation test that assumes nothing about the noise (outliers, ties,
 //!    several modes) holds false alarms on unchanged series at its level, whatever follows.
 //! 2. Steps found by splitting with that test are the answer where what is left between them is free of memory: benchmarks.
@@ -77,8 +77,11 @@ fn in_range(present: &[f64]) -> Option<Vec<f64>> {
     Some(if (1e-100..1e100).contains(&largest) { present.to_vec() } else { present.iter().map(|v| v / largest).collect() })
 }
 
-/// The changes among values without gaps.
+/// The changes among values without gaps, of what their season leaves.
 fn changes(values: &[f64]) -> Vec<Change> {
+    if let Some(plain) = season::without_season(values) {
+        return curve::segment(&plain).changes();
+    }
     let whole = exchange::test(values);
     let changed = whole.p_value <= LEVEL;
     if !changed && exchange::memory(values, &[]) < MEMORY {

@@ -87,6 +87,22 @@ fn a_steady_trend_and_a_season_are_no_steps() {
 }
 
 #[test]
+fn a_slow_season_under_noise_is_none_either_and_hides_no_step() {
+    let wave = |i: usize, period: f64| (i as f64 * std::f64::consts::TAU / period).sin();
+    // Of three and a half days hardly three tell how every minute is.
+    for (n, most) in [(5000, 8), (20_000, 0)] {
+        let days = series(1, n, |i, rng| 100.0 + 30.0 * wave(i, 1440.0) + 3.0 * noise(rng));
+        assert!(indexes(&days).len() <= most, "{n} minutes: {:?}", indexes(&days));
+    }
+    let saw = |seed| series(seed, 300, |i, rng| 100.0 + (i % 30) as f64 + noise(rng));
+    let shredded: usize = (0..20).map(|seed| indexes(&saw(seed)).len()).sum();
+    assert!(shredded <= 2, "{shredded}");
+    let step = |seed| series(seed, 480, |i, rng| 100.0 + 20.0 * wave(i, 24.0) + 3.0 * noise(rng) + if i < 240 { 0.0 } else { 20.0 });
+    let found = (0..20).filter(|seed| indexes(&step(*seed)).iter().any(|c| c.abs_diff(240) <= 5)).count();
+    assert!(found >= 19, "{found}");
+}
+
+#[test]
 fn a_bend_is_found() {
     for seed in 0..10 {
         let found = indexes(&series(seed, 200, |i, rng| if i < 120 { i as f64 } else { 240.0 - i as f64 } + noise(rng)));

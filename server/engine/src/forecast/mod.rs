@@ -111,8 +111,9 @@ pub fn forecast(values: &[f64], seasons: &[usize], horizon: usize) -> Result<For
     if let Some(season) = seasons.iter().find(|m| **m < 2) {
         return Err(Refusal::Season(*season));
     }
-    let prepared = Prepared::new(values, seasons, horizon)?;
-    let grid = Grid::new(&prepared, seasons, horizon);
+    let seasons: Vec<usize> = seasons.iter().copied().filter(|m| *m <= values.len()).collect();
+    let prepared = Prepared::new(values, &seasons, horizon)?;
+    let grid = Grid::new(&prepared, &seasons, horizon);
     let plan = Plan::new(grid.values.len(), &grid.seasons, grid.horizon);
     let past = Past { values: &grid.values, real: &grid.real, seasons: &plan.seasons };
     let mixed = combine::mix(&past, &plan);

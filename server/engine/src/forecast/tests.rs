@@ -121,6 +121,9 @@ fn constants_and_few_values_are_stated() {
     assert_eq!(forecast(&[], &[], 2).unwrap_err(), Refusal::TooFew { found: 0 });
     assert_eq!(forecast(&[1.0; 9], &[], 0).unwrap_err(), Refusal::Horizon(0));
     assert_eq!(forecast(&[1.0; 9], &[1], 1).unwrap_err(), Refusal::Season(1));
+    for beyond in [10, usize::MAX / 2, usize::MAX / 2 + 1, usize::MAX - 1, usize::MAX] {
+        assert_eq!(forecast(&[1.0; 9], &[beyond], 1), forecast(&[1.0; 9], &[], 1), "a season of {beyond}");
+    }
     assert_eq!(forecast(&[1e300; 9], &[], 1).unwrap_err(), Refusal::TooLarge);
 }
 

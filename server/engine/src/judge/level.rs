@@ -13,8 +13,14 @@
 const SLOW_HOURS: f64 = 96.0;
 /// A standard deviation that readings have at least, on the scale of comparison, and how many cells' worth of belief it gets.
 const FLOOR: (f64, f64) = (1e-3, 2.0);
-/// Most columns beside the values: level, step, two that were measured beside it.
-const COLUMNS: usize = 5;
+/// Harmonics of the day that a level may follow where its usual hours are not known.
+const HARMONICS: usize = 3;
+/// Variances that the first of them may have, as shares of the noise's; the later ones have less by the square of their number.
+const DAILY: [f64; 4] = [0.0, 0.3, 3.0, 30.0];
+/// Hours that cells must span for a day's shape to be told from a step.
+const SPAN: f64 = 36.0;
+/// Most columns: level, step, two that were measured beside it, the harmonics, and the values.
+const COLUMNS: usize = 5 + 2 * HARMONICS;
 
 /// One cell: what was seen when.
 #[derive(Debug, Clone, Copy)]
@@ -77,7 +83,7 @@ pub(super) fn estimate(cells: &[Cell], what: What) -> Option<Estimate> {
         return None;
     }
     let design = Design::new(cells, what)?;
-    let fits: Vec<Fit> = divisions().filter_map(|d| design.fit(&d)).collect();
+    let fits: Vec<Fit> = divisions().flat_map(|d| design.fit(&d)).collect();
     let best = fits.iter().map(|f| f.likelihood).fold(f64::NEG_INFINITY, f64::max);
     let (mut sum, mut mean, mut square) = (0.0, 0.0, 0.0);
     for fit in &fits {
@@ -116,6 +122,8 @@ struct Design {
     columns: usize,
     /// Which column is asked for.
     asked: usize,
+    /// Columns, the last of all, that are harmonics of the day.
+    daily: usize,
     /// Weight of the belief about each measured column: its coefficient is about 0.5 ± 0.5 (a load) or 1 ± 0.5 (the season).
     belief: [(f64, f64); 2],
 }
@@ -126,7 +134,9 @@ impl Design {
         let mean = |k: usize| cells.iter().filter_map(|c| c.beside[k]).sum::<f64>() / cells.len() as f64;
         let means: Vec<f64> = used.iter().map(|k| mean(*k)).collect();
         let first = usize::from(what == What::Step);
-        let columns = 1 + first + used.len();
+        let span = cells.last()?.hours - cells.first()?.hours;
+        let daily = if used.contains(&1) || span < SPAN || what != What::Step { 0 } else { 2 * HARMONICS };
+        let columns = 1 + first + used.len() + daily;
         let origin = cells.iter().map(|c| c.value).sum::<f64>() / cells.len() as f64;
         let rows: Vec<[f64; COLUMNS]> = cells
             .iter()
@@ -139,6 +149,10 @@ impl Design {
                 for (i, k) in used.iter().enumerate() {
                     row[1 + first + i] = c.beside[*k].unwrap_or(0.0) - means[i];
                 }
+                for (i, cell) in row[columns - daily..columns].iter_mut().enumerate() {
+                    let turn = std::f64::consts::TAU * (1 + i / 2) as f64 * c.hours / 24.0;
+                    *cell = if i % 2 == 0 { turn.sin() } else { turn.cos() };
+                }
                 row[columns] = c.value - if what == What::Step { origin } else { 0.0 };
                 row
             })
@@ -150,11 +164,11 @@ impl Design {
             belief[i] = (if *k == 0 { 0.5 } else { 1.0 }, precision);
         }
         let finite = rows.iter().flatten().all(|v| v.is_finite());
-        finite.then(|| Self { rows, hours: cells.iter().map(|c| c.hours).collect(), columns, asked: first, belief })
+        finite.then(|| Self { rows, hours: cells.iter().map(|c| c.hours).collect(), columns, asked: first, daily, belief })
     }
 
-    /// The estimate under one division.
-    fn fit(&self, division: &Division) -> Option<Fit> {
+    /// The estimates under one division of the noise, for every size of the day's shape.
+    fn fit(&self, division: &Division) -> Vec<Fit> {
         let (mut gram, log_det) = self.whiten(division);
         let (p, n) = (self.columns, self.rows.len() as f64);
         for (i, (about, precision)) in self.belief.iter().enumerate().filter(|b| b.1.1 > 0.0) {
@@ -163,10 +177,23 @@ impl Design {
             gram[at][p] += precision * about;
             gram[p][p] += precision * about * about;
         }
+        let sizes = if self.daily == 0 { &DAILY[..1] } else { &DAILY[..] };
+        sizes.iter().filter_map(|size| self.fit_daily(gram, log_det, n, *size)).collect()
+    }
+
+    fn fit_daily(&self, mut gram: [[f64; COLUMNS]; COLUMNS], log_det: f64, n: f64, size: f64) -> Option<Fit> {
+        let p = self.columns;
+        let mut log_prior = 0.0;
+        for i in 0..self.daily {
+            let k = (1 + i / 2) as f64;
+            let precision = k * k / size.max(1e-9);
+            gram[p - self.daily + i][p - self.daily + i] += precision;
+            log_prior += precision.ln();
+        }
         let solved = solve(&gram, p)?;
-        let free = n - p as f64;
+        let free = n - (p - self.daily) as f64;
         let scale = (solved.rest.max(0.0) + FLOOR.1 * FLOOR.0.powi(2)) / (free + FLOOR.1);
-        let likelihood = -0.5 * (log_det + solved.log_det + free * scale.ln());
+        let likelihood = -0.5 * (log_det + solved.log_det - log_prior + free * scale.ln());
         let effect = solved.coefficients[self.asked];
         let error = (scale * solved.inverse[self.asked]).sqrt();
         (likelihood.is_finite() && effect.is_finite() && error.is_finite()).then_some(Fit { likelihood, effect, error })
@@ -300,7 +327,7 @@ mod tests {
         let cells: Vec<Cell> = (0..14).map(|i| Cell { hours: at(i), value: value(i), after: i > 6, beside: [None, None] }).collect();
         let design = Design::new(&cells, What::Step).unwrap();
         for division in divisions().step_by(7) {
-            let found = design.fit(&division).unwrap().effect;
+            let found = design.fit(&division)[0].effect;
             assert!((found - dense(&cells, &division)).abs() < 1e-9, "{division:?}");
         }
     }

@@ -63,6 +63,24 @@ impl<'a> Day<'a> {
         lacking
     }
 
+    /// The least value above which lies no more than a share of what was used, in the unit of the metric; 0 without use.
+    pub fn covering(&self, share: f64) -> f64 {
+        let mut uses: Vec<(f64, f64)> = Vec::new();
+        self.each(|v, n| uses.push((f64::from(v), f64::from(n))));
+        uses.sort_unstable_by(|a, b| b.0.total_cmp(&a.0));
+        let allowed = share * uses.iter().map(|(v, n)| v * n).sum::<f64>();
+        let (mut above, mut sum) = (0.0, 0.0);
+        for (i, (v, n)) in uses.iter().enumerate() {
+            above += n;
+            sum += v * n;
+            let next = uses.get(i + 1).map_or(0.0, |u| u.0);
+            if sum - above * next > allowed {
+                return ((sum - allowed) / above).max(0.0);
+            }
+        }
+        0.0
+    }
+
     /// The newest sample; 0 without any.
     pub fn newest(&self) -> f32 {
         match self.uses {
@@ -172,6 +190,16 @@ mod tests {
         assert_eq!(whole(&days[..2]).count(), 0, "two such days may as well be the begin of something");
         let days: Vec<Day<'_>> = (0..5).map(|day| Day::timed(day, 0, 300, if day == 2 { &night } else { &noon })).collect();
         assert_eq!(whole(&days).count(), 4);
+    }
+
+    #[test]
+    fn what_covers_a_day_leaves_no_more_than_the_share_above() {
+        let values: Vec<f32> = (0..288).map(|i| if i < 2 { 2.0 } else { 0.1 }).collect();
+        let day = Day::timed(0, 0, 300, &values);
+        let (value, all) = (day.covering(0.01), 2.0 * 2.0 + 286.0 * 0.1);
+        assert!((day.lacking(value) - 0.01 * all).abs() < 1e-4 && value > 1.8, "{value}");
+        assert!(Day::timed(0, 0, 300, &[1.0; 9]).covering(0.01) <= 1.0);
+        assert_eq!((Day::timed(0, 0, 300, &[0.0; 9]).covering(0.01), Day::timed(0, 0, 300, &[]).covering(0.01)), (0.0, 0.0));
     }
 
     #[test]

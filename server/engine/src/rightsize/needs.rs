@@ -25,6 +25,10 @@ pub(crate) const CURE: f64 = 1.5;
 /// A first request, a cure, or one of which nothing is sure gives no more than this many times.
 const UNSURE: f64 = 2.5;
 
+/// CPU that no meter tells from nothing, in cores and as a share of a machine: what a service needs that was seen to use none.
+const NOTHING: f64 = 0.001;
+const NOTHING_OF_A_MACHINE: f64 = 0.005;
+
 /// What a service asks for now, and when a change of it is worth it.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Now {
@@ -55,6 +59,9 @@ pub(crate) struct Needs<'p> {
 struct Need {
     /// The level that would have kept the guard.
     level: f64,
+    /// The level above which lies no more of its use than the guard allows of its time; CPU only. A peak of minutes fits into the time that
+    /// policy allows, whatever it loses.
+    covered: f64,
     /// How much of the day was there, 0 to 1.
     seen: f64,
 }
@@ -67,7 +74,7 @@ impl<'p> Needs<'p> {
 
     /// Knows what days needed (level, how much of the day is known, 0 to 1), oldest first, and nothing else of them.
     pub fn of_days(resource: Resource, policy: &'p Policy, days: impl Iterator<Item = (f64, f64)>) -> Self {
-        let mut days: Vec<Need> = days.map(|(level, seen)| Need { level, seen }).collect();
+        let mut days: Vec<Need> = days.map(|(level, seen)| Need { level, covered: 0.0, seen }).collect();
         days.drain(..days.len().saturating_sub(MOVEMENT));
         Self { days, ..Self::new(resource, false, policy) }
     }
@@ -78,7 +85,8 @@ impl<'p> Needs<'p> {
         if self.days.len() == MOVEMENT {
             self.days.remove(0);
         }
-        self.days.push(Need { level, seen: day.share_seen() });
+        let covered = if self.resource == Resource::Cpu { day.covering(self.policy.max_throttled_ratio) } else { 0.0 };
+        self.days.push(Need { level, covered, seen: day.share_seen() });
         if self.resource == Resource::Cpu {
             if let Some(newest) = self.newest {
                 self.histogram.scale((-((day.day - newest) as f64) / HALF_LIFE_DAYS).exp2().max(1e-9));
@@ -100,9 +108,37 @@ impl<'p> Needs<'p> {
         self.days.len()
     }
 
-    /// The largest need of the last days; `None` where there was none.
+    /// The largest need of the last days; where they used nothing, of all that are known; what is as good as nothing where no CPU was used on any.
+    /// `None` where nothing is known.
     pub fn level(&self) -> Option<f64> {
-        self.days.iter().rev().take(LEVEL).map(|d| d.level).reduce(f64::max).filter(|l| *l > 0.0)
+        let most = |days: &mut dyn Iterator<Item = &Need>| days.map(|d| d.level).fold(0.0, f64::max);
+        let levels = [most(&mut self.last_days()).max(self.recurring()), most(&mut self.days.iter()), self.nothing()];
+        levels.into_iter().find(|level| *level > 0.0).filter(|_| !self.days.is_empty())
+    }
+
+    fn last_days(&self) -> impl Iterator<Item = &Need> {
+        self.days.iter().rev().take(LEVEL)
+    }
+
+    /// What covers two of three of the last days: a peak that comes on most of them, or on every working day, is a part of what the service does,
+    /// one that came once is not.
+    fn recurring(&self) -> f64 {
+        let mut covered: Vec<f64> = self.last_days().map(|d| d.covered).collect();
+        covered.sort_unstable_by(f64::total_cmp);
+        covered.get(covered.len().saturating_sub(1) / 3).copied().unwrap_or(0.0)
+    }
+
+    fn nothing(&self) -> f64 {
+        match (self.resource, self.share) {
+            (Resource::Cpu, true) => NOTHING_OF_A_MACHINE,
+            (Resource::Cpu, false) => NOTHING,
+            (Resource::Memory, _) => 0.0,
+        }
+    }
+
+    /// Whether no CPU was used on the last days.
+    pub fn is_idle(&self) -> bool {
+        self.last_days().all(|d| d.level <= 0.0)
     }
 
     /// What policy puts under every value: its percentile of CPU use with its margin, the largest memory use with its margin.
@@ -126,7 +162,9 @@ impl<'p> Needs<'p> {
     /// The levels that movement is learnt from: of all days but one that has just begun.
     fn levels(&self) -> Vec<f64> {
         let begun = self.days.last().is_some_and(|newest| newest.seen < 0.5 * self.running_share());
-        self.days[..self.days.len() - usize::from(begun)].iter().map(|d| d.level).collect()
+        let recurring = self.recurring();
+        let level = |d: &Need| d.level.max(d.covered.min(recurring));
+        self.days[..self.days.len() - usize::from(begun)].iter().map(level).collect()
     }
 
     /// Whether a value is all that the machine has, which no use was seen to go beyond.
@@ -234,12 +272,41 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_decided_of_what_was_never_used() {
+    fn a_peak_of_minutes_that_comes_every_day_is_needed_and_one_that_came_once_is_not() {
         let policy = Policy::default();
-        let idle = needs(&policy, Resource::Cpu, 600, |_| 0.0);
-        assert_eq!(idle.decide(Some(&now(1.0)), Record::none()), None);
-        assert_eq!(Needs::new(Resource::Memory, false, &policy).decide(None, Record::none()), None);
-        assert_eq!(idle.confidence(1.0).value, 0.0);
+        // Ten minutes a day are fewer than one in a hundred.
+        let peak = |at: fn(usize) -> bool| {
+            needs(&policy, Resource::Cpu, 14 * 288, move |i| if at(i) { 2.0 - 0.1 * noise(i) } else { 0.1 - 0.01 * noise(i) })
+        };
+        let daily = peak(|i| (36..38).contains(&(i % 288)));
+        let moving = peak(|i| (0..2).contains(&((i + 50 * (i / 288)) % 288)));
+        for recurring in [&daily, &moving] {
+            let value = recurring.decide(Some(&now(4.0)), Record::none()).unwrap();
+            assert!((1.9..3.0).contains(&value) && recurring.confidence(value).value >= SURE, "{value}");
+            assert!(recurring.confidence(0.2).value < 0.1, "it would be cut to a tenth, every day");
+        }
+        let once = peak(|i| (36..38).contains(&i.wrapping_sub(12 * 288)));
+        assert!(once.decide(Some(&now(4.0)), Record::none()).unwrap() < 0.2);
+    }
+
+    #[test]
+    fn what_is_idle_needs_next_to_nothing() {
+        let policy = Policy::default();
+        let idle = needs(&policy, Resource::Cpu, 14 * 288, |_| 0.0);
+        let value = idle.decide(Some(&now(2.0)), Record::none()).unwrap();
+        assert!(value < 0.01 && idle.confidence(value).value >= SURE && idle.is_worth(value, &now(2.0)), "{value}");
+        let woken = needs(&policy, Resource::Cpu, 14 * 288, |i| if i / 288 == 3 { 1.0 } else { 0.0 });
+        let value = woken.decide(Some(&now(2.0)), Record::none()).unwrap();
+        assert!(value > 1.0, "it may wake again: {value}");
+    }
+
+    #[test]
+    fn nothing_is_decided_of_what_is_not_known() {
+        let policy = Policy::default();
+        let unmeasured = needs(&policy, Resource::Memory, 600, |_| 0.0);
+        assert_eq!(unmeasured.decide(Some(&now(1.0)), Record::none()), None);
+        assert_eq!(unmeasured.confidence(1.0).value, 0.0);
+        assert_eq!(Needs::new(Resource::Cpu, false, &policy).decide(None, Record::none()), None);
     }
 
     #[test]

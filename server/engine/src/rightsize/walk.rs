@@ -6,10 +6,14 @@ use headroom_model::metric::{Metric, Unit};
 use headroom_model::policy::Policy;
 
 /// One day of the past, sized from the days before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Judged {
     /// Whether the value would have held: throttled no longer than policy allows, or no sample of memory above.
     pub kept: bool,
+    /// Seconds for which use was above it.
+    pub short: i64,
+    /// The largest use over it.
+    pub peak: f64,
 }
 
 /// What a walk through the days of one service found.
@@ -35,7 +39,13 @@ pub(crate) struct Followed {
 pub(crate) fn walk(days: &[Day<'_>], metric: Metric, policy: &Policy, fleet: &Fleet) -> Walk {
     let resource = Resource::of(metric).unwrap_or(Resource::Cpu);
     let held = follow(Method::Headroom, metric, days, fleet);
-    let judged = whole(days).filter_map(|(i, day)| Some(Judged { kept: holds(resource, policy, day, held.days[i]?) })).collect();
+    let judged = whole(days)
+        .filter_map(|(i, day)| {
+            let value = held.days[i]?;
+            let short = i64::from(day.above(value)) * day.step;
+            Some(Judged { kept: holds(resource, policy, day, value), short, peak: f64::from(day.peak()) / value })
+        })
+        .collect();
     Walk { days: judged, held }
 }
 

@@ -96,6 +96,18 @@ impl Demand<'_> {
     pub fn days(&self) -> Vec<Day<'_>> {
         self.kept.iter().map(Kept::day).collect()
     }
+
+    /// For how long a day a value would have been short at most, and of how much, in words to follow others; `None` where it never was.
+    pub fn shortage(&self, value: f64) -> Option<String> {
+        let days = self.days();
+        let longest = days.iter().map(|day| i64::from(day.above(value)) * day.step).max().filter(|secs| *secs > 0)?;
+        let peak = days.iter().fold(0.0, |most: f64, day| most.max(f64::from(day.peak())));
+        let time = words::time(longest);
+        // Of nothing there is no multiple.
+        let times = Some(peak / value).filter(|times| times.is_finite()).map(|times| words::number(times, 1));
+        let when = times.map_or_else(String::new, |times| format!(", when up to {times} times as much was used"));
+        Some(format!(": for up to {time} a day{when}"))
+    }
 }
 
 impl<'a> Case<'a> {
@@ -147,7 +159,7 @@ impl<'a> Case<'a> {
 
     fn decided(&self, strategy: &str, needs: &Needs<'_>) -> Option<f64> {
         let much = Now { value: f64::INFINITY, least: 0.0, round: round_cores };
-        needs.decide(Some(&much), self.record(strategy))
+        if needs.is_idle() { None } else { needs.decide(Some(&much), self.record(strategy)) }
     }
 
     /// A request as it is. What policy asks a change to save is a share of what the whole service costs, of which this request costs `month`.
@@ -398,10 +410,15 @@ impl<'a> Case<'a> {
         if all == 0 {
             return says(false, "too few days to check it on days it had not seen");
         }
-        says(
-            10 * kept >= 9 * all,
-            format!("decided anew each day from the days before, it held on {kept} of {}", words::many(all as u64, "unseen day")),
-        )
+        let days = words::many(all as u64, "unseen day");
+        let text = format!("decided anew each day from the days before, it held on {kept} of {days}");
+        // Of CPU, held does not mean that it was never short.
+        let worst = walk.days.iter().filter(|d| d.kept && d.short > 0 && d.peak.is_finite()).max_by(|a, b| a.peak.total_cmp(&b.peak));
+        let short = worst.filter(|_| Resource::of(demand.metric) == Some(Resource::Cpu)).map(|day| {
+            let (time, peak) = (words::time(day.short), words::number(day.peak, 1));
+            format!(": short for no longer than policy allows, at worst for {time}, when up to {peak} times as much was used")
+        });
+        says(10 * kept >= 9 * all, text + &short.unwrap_or_default())
     }
 }
 

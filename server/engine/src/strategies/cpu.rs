@@ -186,7 +186,7 @@ fn title(case: &Case, metric: Metric, total: f64) -> String {
 fn description(case: &Case, metric: Metric, size: &Size, total: f64) -> String {
     let policy = case.input.policy;
     let rule = format!(
-        "Learnt from its own days: with it, use is expected above the request for no longer than the {} that policy allows, for a week to come; never less than the {}th percentile of recent use plus {}",
+        "Learnt from its own days: with it, use is expected above the request for no longer than the {} that policy allows, and a peak that comes on most days is served, for a week to come; never less than the {}th percentile of recent use plus {}",
         percent(policy.max_throttled_ratio),
         words::number(policy.cpu_percentile, 1),
         percent(policy.cpu_margin)
@@ -245,10 +245,11 @@ fn evidence(case: &Case, size: &Size, relief: Option<&Relief>, total: f64, repla
         lines.push(says(
             r.breached <= case.input.policy.max_throttled_ratio,
             format!(
-                "at {} it would have been short in {} of samples, {} on its worst day",
+                "at {} it would have been short in {} of samples, {} on its worst day{}",
                 in_use(total),
                 percent(r.breached),
-                percent(r.worst_day)
+                percent(r.worst_day),
+                demand.shortage(total).unwrap_or_default()
             ),
         ));
     }

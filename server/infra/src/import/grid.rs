@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 /// Longest grid of one series.
 const LONGEST: i64 = 4_000_000;
 
-/// (seconds since the epoch, container, row, value)
+/// (seconds since the epoch, container, line, value)
 pub(super) type Point = (i64, u16, u32, f32);
 
 /// What the series of a service become.

@@ -5,8 +5,9 @@ use super::wire::{self, ApplyRequest, ClockAnswer, DeployRequest, EditRequest, F
 use super::world::{Namespace, NodePool, STEP};
 use crate::infrastructure::{Error, Infrastructure, Live, Mutation, Preview, Purpose, Result, Written};
 use crate::metrics::{Frames, MetricsSource};
-use crate::outgoing::Allowed;
+use crate::outgoing::{Allowed, NotAllowed};
 use async_trait::async_trait;
+use headroom_model::fault::chain;
 use headroom_model::ids::{ChangeId, ServiceId};
 use headroom_model::plan::{FieldChange, Plan};
 use headroom_model::room::Room;
@@ -17,7 +18,7 @@ use reqwest::{Method, RequestBuilder};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// How long a call may take.
@@ -30,7 +31,8 @@ const LONGEST: usize = 1 << 30;
 /// A connection to a simulator. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Client {
-    name: String,
+    /// What the simulator calls its cluster, once it has answered.
+    name: Arc<OnceLock<String>>,
     base: String,
     http: reqwest::Client,
     allowed: Allowed,
@@ -39,8 +41,8 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the simulator at `base_url` (`http://127.0.0.1:4100`), whose cluster has the usual name. It goes where it is allowed to,
-    /// and follows no redirect, which would lead elsewhere.
+    /// A client of the simulator at `base_url` (`http://127.0.0.1:4100`). Its cluster has no name until it has answered. It goes where it
+    /// is allowed to, and follows no redirect, which would lead elsewhere.
     ///
     /// # Panics
     /// Never: the connection has no TLS and no proxy that could fail to be set up.
@@ -54,7 +56,7 @@ impl Client {
             .connect_timeout(Duration::from_secs(3))
             .build();
         Self {
-            name: super::CLUSTER.to_owned(),
+            name: Arc::default(),
             base: base_url.trim_end_matches('/').to_owned(),
             http: http.expect("no TLS and no proxy to set up"),
             allowed: allowed.clone(),
@@ -63,14 +65,14 @@ impl Client {
         }
     }
 
-    /// The same, with the cluster's name as the simulator tells it.
+    /// The same of one that answers, so that the cluster has its name.
     ///
     /// # Errors
     /// When the simulator does not answer, or requests may not go there.
     pub async fn connect(base_url: &str, allowed: &Allowed) -> Result<Self> {
         let client = Self::new(base_url, allowed);
-        let name = client.clock_answer().await?.cluster;
-        Ok(Self { name, ..client })
+        client.clock_answer().await?;
+        Ok(client)
     }
 
     /// The same with another time limit per call.
@@ -80,7 +82,13 @@ impl Client {
     }
 
     async fn clock_answer(&self) -> Result<ClockAnswer> {
-        self.get("clock").await
+        let answer: ClockAnswer = self.get("clock").await?;
+        let name = self.name.get_or_init(|| answer.cluster.clone());
+        if *name != answer.cluster {
+            let fault = format!("it was the cluster {name:?} and is now {:?}: start Headroom anew to watch that one", answer.cluster);
+            return Err(Error::Protocol(fault));
+        }
+        Ok(answer)
     }
 
     /// Cluster seconds per wall second.
@@ -167,7 +175,7 @@ impl Client {
     /// The body of an answer that is none of a failure.
     async fn call(&self, request: RequestBuilder, write: bool) -> Result<Vec<u8>> {
         let request = request.timeout(self.timeout).build().map_err(|e| lost(&e, write))?;
-        self.allowed.check_url(request.url()).map_err(|e| Error::Unreachable(e.to_string()))?;
+        self.allowed.check_url(request.url())?;
         let mut response = self.http.execute(request).await.map_err(|e| lost(&e, write))?;
         let status = response.status().as_u16();
         let mut body = Vec::new();
@@ -186,15 +194,26 @@ impl Client {
     }
 }
 
+/// Why the name of the host was led nowhere, where that is why there is no connection.
+fn not_allowed(error: &reqwest::Error) -> Option<NotAllowed> {
+    let mut beneath: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(fault) = beneath {
+        match fault.downcast_ref::<NotAllowed>() {
+            Some(NotAllowed::NoAddress(_)) => return None,
+            Some(refused) => return Some(refused.clone()),
+            None => beneath = fault.source(),
+        }
+    }
+    None
+}
+
 /// A call without an answer: surely nothing was done if no connection came about; otherwise a write is in doubt.
 fn lost(error: &reqwest::Error, write: bool) -> Error {
+    if let Some(refused) = not_allowed(error) {
+        return refused.into();
+    }
     if !write || error.is_connect() || error.is_builder() {
-        let mut why = error.to_string();
-        let mut source = std::error::Error::source(error);
-        while let Some(inner) = source {
-            why = format!("{why}: {inner}");
-            source = inner.source();
-        }
+        let why = chain(error);
         return if error.is_decode() && !write { Error::Protocol(why) } else { Error::Unreachable(why) };
     }
     Error::Timeout
@@ -203,7 +222,7 @@ fn lost(error: &reqwest::Error, write: bool) -> Error {
 #[async_trait]
 impl Infrastructure for Client {
     fn name(&self) -> &str {
-        &self.name
+        self.name.get().map_or("", String::as_str)
     }
     async fn clock(&self) -> Result<Timestamp> {
         Ok(self.clock_answer().await?.now)

@@ -11,6 +11,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use headroom_model::fault::chain;
 use headroom_model::ids::ChangeId;
 use headroom_model::plan::Plan;
 use headroom_model::service::ServiceKey;
@@ -136,7 +137,7 @@ fn beat(shared: &Shared, stop: &AtomicBool) {
     while !stop.load(Ordering::Relaxed) {
         let begun = Instant::now();
         if let Err(error) = shared.simulation().advance(begun, BUDGET) {
-            tracing::error!(%error, "the simulator cannot write its samples");
+            tracing::error!(error = %chain(&error), "the simulator cannot write its samples");
         }
         std::thread::sleep(BEAT);
     }

@@ -88,6 +88,9 @@ pub enum SimulatorError {
     /// Its files cannot be read or written.
     #[error("the simulator's data directory cannot be used: {0}")]
     Files(#[from] std::io::Error),
+    /// Another simulator has the directory.
+    #[error("{}: another simulator uses this directory: end it, or choose another directory with --data-dir", .0.display())]
+    InUse(PathBuf),
     /// The trace is malformed.
     #[error(transparent)]
     Trace(#[from] ImportError),

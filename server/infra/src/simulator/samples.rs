@@ -94,16 +94,24 @@ impl Samples {
         self.until
     }
 
-    /// Adds the interval that begins at `at`; one that is there already is left as it is.
+    /// Adds the interval that begins at `at`; one that is there already is left as it is. Where samples before it were lost with the end
+    /// of the head, there is a gap.
     ///
     /// # Errors
     /// When the head cannot be written.
     pub fn append(&mut self, at: i64, readings: &[Readings]) -> io::Result<()> {
+        while self.until < at {
+            self.put(self.until, vec![f32::NAN; self.columns.len()])?;
+        }
         if at < self.until {
             return Ok(());
         }
+        self.put(at, self.columns.iter().map(|(service, metric)| readings[*service][*metric as usize]).collect())
+    }
+
+    fn put(&mut self, at: i64, values: Vec<f32>) -> io::Result<()> {
         let from = self.rows.len();
-        self.rows.extend(self.columns.iter().map(|(service, metric)| readings[*service][*metric as usize]));
+        self.rows.extend(values);
         let mut row = Vec::with_capacity(PREFIX + 4 * self.columns.len());
         row.extend_from_slice(&[0; PREFIX]);
         self.rows[from..].iter().for_each(|v| row.extend_from_slice(&v.to_le_bytes()));
@@ -155,7 +163,7 @@ impl Samples {
         }
         let width = self.columns.len();
         let (a, b) = if at < to { ((at - self.head_from) / STEP, (to - self.head_from) / STEP) } else { (0, 0) };
-        let head = self.rows[a as usize * width..b as usize * width].to_vec();
+        let head = self.rows.get(a as usize * width..b as usize * width).unwrap_or_default().to_vec();
         let columns = self.columns.iter().map(|(i, m)| (self.ids[*i], *m)).collect();
         View { from, columns, parts, head }
     }
@@ -189,7 +197,9 @@ impl View {
         for part in &self.parts {
             let bytes = fs::read(&part.file)?;
             if bytes.len() != part.rows * width * 4 {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} has {} bytes", part.file.display(), bytes.len())));
+                let fault = "the day's samples are damaged: end the simulator, move its directory away and start it anew";
+                let (file, size) = (part.file.display(), bytes.len());
+                return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{file} has {size} bytes: {fault}")));
             }
             for (column, (_, _, values)) in columns.iter_mut().enumerate() {
                 let from = (column * part.rows + part.skip) * 4;

@@ -10,17 +10,21 @@ use super::world::{STEP, World};
 use super::{Options, SimulatorError};
 use crate::import;
 use crate::infrastructure::{Error, Live, Mutation, Preview, Purpose, Result, Written, service_id};
+use headroom_model::fault::chain;
 use headroom_model::ids::{ChangeId, ServiceId};
 use headroom_model::plan::{FieldChange, Plan};
 use headroom_model::room::Room;
 use headroom_model::service::{Service, ServiceKey};
 use headroom_model::time::Timestamp;
 use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// Slowest and fastest clock.
 pub const SPEEDS: std::ops::RangeInclusive<f64> = 0.0..=100_000.0;
+/// How long one whose parent was killed may take to end, and to let go of its directory.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// Least wall time between two snapshots.
 const SNAPSHOT: Duration = Duration::from_millis(800);
 
@@ -36,6 +40,23 @@ pub struct Simulation {
     speed: f64,
     saved: Instant,
     repeats: u64,
+    /// Held for as long as the files are written.
+    _lock: File,
+}
+
+/// Takes a directory for this process alone, or waits until the one before has ended: two that write one journal would ruin it.
+pub(super) fn alone(dir: &Path, patience: Duration) -> std::result::Result<File, SimulatorError> {
+    fs::create_dir_all(dir)?;
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(dir.join("lock"))?;
+    let begun = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) if begun.elapsed() < patience => std::thread::sleep(Duration::from_millis(50)),
+            Err(TryLockError::WouldBlock) => return Err(SimulatorError::InUse(dir.to_owned())),
+            Err(TryLockError::Error(fault)) => return Err(fault.into()),
+        }
+    }
 }
 
 impl Simulation {
@@ -44,6 +65,7 @@ impl Simulation {
     /// # Errors
     /// [`SimulatorError`] for files that cannot be read or written, and for a bad trace.
     pub fn open(options: &Options, wall: Instant) -> std::result::Result<Self, SimulatorError> {
+        let lock = alone(&options.data_dir, PATIENCE)?;
         let (mut journal, entries) = Journal::open(&options.data_dir)?;
         let stored = match (journal.world()?, journal.snapshot()?) {
             (Some(world), Some(snapshot)) => Some((world, snapshot)),
@@ -73,7 +95,7 @@ impl Simulation {
         let index = keys.into_iter().enumerate().map(|(i, k)| (k, i)).collect();
         let last = entries.last().map_or(saved.at, |e| e.at.max(saved.at));
         let speed = if SPEEDS.contains(&saved.speed) { saved.speed } else { options.speed };
-        let mut out = Self { cluster, samples, journal, entries, index, base: last, wall, speed, saved: wall, repeats: 0 };
+        let mut out = Self { cluster, samples, journal, entries, index, base: last, wall, speed, saved: wall, repeats: 0, _lock: lock };
         out.catch_up(last)?;
         if fresh {
             out.journal.save_snapshot(&out.cluster.now)?;
@@ -100,7 +122,7 @@ impl Simulation {
     fn redo(&mut self, i: usize) {
         let entry = self.entries[i].clone();
         if let Err(error) = self.carry_out(&entry, i) {
-            tracing::error!(%error, entry = i, "a recorded write no longer fits the world");
+            tracing::error!(error = %chain(&error), entry = i, "a recorded write no longer fits the world");
         }
         self.cluster.now.entries = i + 1;
     }

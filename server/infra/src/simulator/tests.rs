@@ -3,7 +3,7 @@
 use super::cluster::Cluster;
 use super::faults::{Fault, FaultKind};
 use super::physics::Readings;
-use super::simulation::Simulation;
+use super::simulation::{self, Simulation};
 use super::world::{STEP, World};
 use super::{Bound, Client, Options, bind};
 use crate::infrastructure::{Error, Infrastructure, Purpose, service_id};
@@ -214,6 +214,38 @@ fn nothing_is_lost_or_made_again_when_the_process_is_killed() {
         let mutations = s.mutations(id);
         assert_eq!(mutations.len(), 1);
         assert_eq!(mutations[0].purpose, Purpose::Apply);
+    }
+}
+
+#[test]
+fn two_simulators_do_not_write_into_one_directory() {
+    let dir = tempfile::tempdir().unwrap();
+    let s = Simulation::open(&options(dir.path()), Instant::now()).unwrap();
+    let second = simulation::alone(dir.path(), Duration::ZERO).unwrap_err().to_string();
+    assert!(second.contains(&dir.path().display().to_string()) && second.contains("another simulator"), "{second}");
+    drop(s);
+    simulation::alone(dir.path(), Duration::ZERO).unwrap();
+}
+
+#[test]
+fn samples_that_were_lost_are_a_gap() {
+    let dir = tempfile::tempdir().unwrap();
+    let wall = Instant::now();
+    let options = Options { speed: 60.0, ..options(dir.path()) };
+    let mut s = Simulation::open(&options, wall).unwrap();
+    s.advance(later(wall, 60), Duration::from_secs(60)).unwrap();
+    drop(s);
+    let head = std::fs::OpenOptions::new().write(true).open(dir.path().join("samples/head")).unwrap();
+    head.set_len(head.metadata().unwrap().len() * 3 / 4).unwrap();
+    for _ in 0..2 {
+        let wall = Instant::now();
+        let mut s = Simulation::open(&options, wall).unwrap();
+        s.advance(later(wall, 60), Duration::from_secs(60)).unwrap();
+        let now = s.clock(wall).secs();
+        let frames = s.samples(noon().secs() - HOUR * 6, now).read().unwrap();
+        assert!(frames.end() > now - 2 * STEP, "there are samples until now");
+        let values = &frames.columns[0].2;
+        assert!(values.iter().any(|v| v.is_nan()) && !values[0].is_nan() && !values[values.len() - 1].is_nan(), "{values:?}");
     }
 }
 

@@ -74,6 +74,7 @@ pub fn failure(error: &Error) -> (u16, Failure) {
         Error::Conflict { reason, drift } => (409, reason.clone(), drift.clone()),
         Error::Refused(why) => (422, why.clone(), Vec::new()),
         Error::Unreachable(why) => (429, why.clone(), Vec::new()),
+        Error::NotAllowed(why) => (429, why.to_string(), Vec::new()),
         Error::Timeout => (504, "outcome unknown".into(), Vec::new()),
         Error::Protocol(why) => (500, why.clone(), Vec::new()),
     };

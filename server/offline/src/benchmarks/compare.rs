@@ -26,8 +26,10 @@ pub struct Compare {
     pub format: Option<Format>,
 }
 
-/// The benchmarks of a file by name and unit: whether more is better, and the values of all runs.
-type Side = BTreeMap<(String, String), (bool, Vec<f64>)>;
+/// The benchmarks of a file by name and unit.
+type Side = BTreeMap<(String, String), Measured>;
+/// Whether more is better, where that is said, and the values of all runs.
+type Measured = (Option<bool>, Vec<f64>);
 
 /// Compares every benchmark that is in both files by name and unit, and writes JSON; those of one file only are listed as such.
 /// Where the texts name no benchmark, as wrk's do not, both are called as the new file is.
@@ -61,7 +63,7 @@ fn side(file: &Path, format: Option<Format>, name: &str) -> Result<Side, Failure
     let mut side = Side::new();
     for run in read(file, format, name)? {
         let (higher_is_better, values) = side.entry((run.benchmark, run.unit)).or_default();
-        *higher_is_better = run.higher_is_better;
+        *higher_is_better = run.higher_is_better.or(*higher_is_better);
         values.extend(run.values);
     }
     Ok(side)
@@ -78,17 +80,23 @@ fn measured(values: &[f64]) -> Value {
     json!({ "values": values.len(), "median": middle(values) })
 }
 
-fn compared(key: &(String, String), old: &(bool, Vec<f64>), new: &(bool, Vec<f64>), threshold: f64) -> Value {
-    let found = benchmarks::compare(&old.1, &new.1, new.0, threshold);
+fn compared(key: &(String, String), old: &Measured, new: &Measured, threshold: f64) -> Value {
+    let higher_is_better = new.0.or(old.0).unwrap_or_default();
+    let found = benchmarks::compare(&old.1, &new.1, higher_is_better, threshold);
     let mut all = json!({
-        "benchmark": key.0, "unit": key.1, "higher_is_better": new.0,
+        "benchmark": key.0, "unit": key.1, "higher_is_better": higher_is_better,
         "baseline": measured(&old.1), "new": measured(&new.1),
         "shift_percent": found.map(|c| c.shift_percent), "low_percent": found.map(|c| c.low_percent),
         "high_percent": found.map(|c| c.high_percent), "cliffs_delta": found.map(|c| c.cliffs_delta),
         "p_value": found.map(|c| c.p_value), "verdict": found.map_or(Verdict::Unclear, |c| c.verdict),
     });
     if found.is_none() {
-        all["reason"] = json!("nothing can be said in percent of a baseline whose median is 0 or next to it");
+        let small = middle(&old.1).abs() < 1.0;
+        all["reason"] = json!(if small {
+            "nothing can be said in percent of a baseline whose median is 0 or next to it"
+        } else {
+            "the values are too far apart for their difference to be a number: measure in a larger unit"
+        });
     }
     all
 }
@@ -149,6 +157,11 @@ mod tests {
     #[test]
     fn a_baseline_of_nothing_says_nothing_in_percent() {
         let found = compared(("a.csv", &csv("a", "B", [0.0; 9])), ("b.csv", &csv("a", "B", [1.0; 9])), 1.0).unwrap();
+        let (old, new) = (csv("a", "B", [1.7e308; 9]), csv("a", "B", [1.6e308; 9]));
+        let huge = compared(("a.csv", &old), ("b.csv", &new), 1.0).unwrap()["benchmarks"][0].clone();
+        assert!((huge["shift_percent"].as_f64().unwrap() + 100.0 / 17.0).abs() < 1e-9, "{huge}");
+        let apart = compared(("a.csv", &old), ("b.csv", &csv("a", "B", [-1.7e308; 9])), 1.0).unwrap()["benchmarks"][0].clone();
+        assert!(apart["reason"].as_str().unwrap().contains("too far apart"), "{apart}");
         let only = &found["benchmarks"][0];
         assert!(only["shift_percent"].is_null() && only["verdict"] == "unclear" && only["reason"].is_string(), "{only}");
     }

@@ -21,6 +21,9 @@ use std::time::UNIX_EPOCH;
 pub fn read(file: &Path, format: Option<Format>, name: &str) -> Result<Vec<BenchmarkRun>, Failure> {
     let text = rows::text(file)?;
     let fault = |fault: String| Failure::BadInput(format!("{}: {fault}", file.display()));
+    if text.trim().is_empty() {
+        return Err(fault("line 1: the file is empty".to_owned()));
+    }
     let format = match format {
         Some(format) => format,
         None => guess(&text).ok_or_else(|| fault("what wrote this file cannot be told from it: say it with --format".to_owned()))?,
@@ -183,6 +186,8 @@ mod tests {
         assert_eq!(fault("r.json", &text), long);
         assert_eq!(fault("r.json", "[{\"benchmark\":\"\",\"values\":[1]}]"), "r.json: benchmark \"\": the benchmark is missing");
         assert!(fault("r.txt", "hello").contains("--format"));
+        assert_eq!(fault("r.csv", "\n"), "r.csv: line 1: the file is empty");
+        assert_eq!(fault("r.csv", "benchmark,value\n"), "r.csv: line 1: the file has a header but no rows");
         assert_eq!(fault("r.csv", "benchmark,value\na,x\n"), "r.csv: line 2: field 1: invalid float literal");
     }
 }

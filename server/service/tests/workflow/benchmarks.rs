@@ -4,13 +4,15 @@ use crate::house::{CALL, Clock, House};
 use headroom_model::benchmark::{BenchmarkRun, Verdict};
 use headroom_model::change::Substate;
 use headroom_model::time::Timestamp;
+use headroom_model::view::BenchmarkQuery;
 use headroom_service::Error;
+use std::collections::BTreeMap;
 
 fn run(at: Timestamp, value: f64) -> BenchmarkRun {
     BenchmarkRun {
         benchmark: "parse".into(),
         unit: "ms".into(),
-        higher_is_better: false,
+        higher_is_better: None,
         values: vec![value, value + 0.1, value - 0.1],
         commit: None,
         at: Some(at),
@@ -74,4 +76,37 @@ async fn the_baseline_does_not_reach_behind_the_last_step() {
     assert_eq!(house.headroom.benchmark(&house.engineer(), id).await.unwrap().against, None, "one run has nothing before it");
     let twice = import(&[once.clone(), once]).await.unwrap_err();
     assert!(matches!(&twice, Error::Invalid { field, .. } if field == "runs"), "{twice}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_benchmark_keeps_its_direction() {
+    let clock = Clock::new();
+    let house = House::by_hand("sqlite", &clock, CALL).await;
+    let at = |i: i64| clock.now().plus_secs(-3600 * i);
+    let says = |i: i64, higher_is_better| BenchmarkRun { higher_is_better, ..run(at(i), 100.0) };
+    let import = async |runs: &[BenchmarkRun]| house.headroom.import_benchmarks(&house.engineer(), "s", "", runs).await;
+    let higher = async |runs: &[BenchmarkRun]| import(runs).await.unwrap()[0].higher_is_better;
+    assert!(higher(&[says(9, None), says(8, Some(true))]).await, "what one run of the request says is of the benchmark");
+    assert!(higher(&[says(7, None)]).await && higher(&[says(6, Some(true))]).await);
+
+    let other = |higher_is_better| BenchmarkRun { benchmark: "other".into(), ..says(5, higher_is_better) };
+    let later = BenchmarkRun { at: Some(at(4)), ..other(Some(false)) };
+    for runs in [vec![other(None), says(5, Some(false))], vec![other(Some(true)), later]] {
+        let refused = import(&runs).await.unwrap_err();
+        assert!(matches!(&refused, Error::Invalid { field, .. } if field == "higher_is_better"), "{refused}");
+    }
+    assert!(!higher(&[other(None)]).await, "nothing was kept of what was refused");
+    let seen = house.headroom.benchmarks(&house.engineer(), &BenchmarkQuery::default()).await.unwrap().items;
+    assert_eq!(seen.iter().map(|b| (b.name.as_str(), b.runs)).collect::<BTreeMap<_, _>>(), [("other", 1), ("parse", 4)].into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_of_the_future_is_refused() {
+    let clock = Clock::new();
+    let house = House::by_hand("sqlite", &clock, CALL).await;
+    let import =
+        async |ahead| house.headroom.import_benchmarks(&house.engineer(), "s", "", &[run(clock.now().plus_secs(ahead), 1.0)]).await;
+    let refused = import(301).await.unwrap_err();
+    assert!(matches!(&refused, Error::Invalid { field, .. } if field == "at"), "{refused}");
+    import(300).await.unwrap();
 }

@@ -20,7 +20,7 @@ fn stepped(at: Timestamp) -> Vec<BenchmarkRun> {
     let run = |i: i64| BenchmarkRun {
         benchmark: "parse".into(),
         unit: "ms".into(),
-        higher_is_better: false,
+        higher_is_better: None,
         values: vec![if i < 0 { 100.0 } else { 130.0 } + (i.rem_euclid(5) * 7 % 3) as f64],
         commit: None,
         at: Some(at.plus_secs(3600 * i)),

@@ -563,7 +563,7 @@ fn answer(error: &Error) -> Answer {
         Error::Conflict(_) => Answer::Conflict,
         Error::Refused(_) => Answer::NotTheirs,
         Error::Refusal(Refusal::IllegalTransition { .. }) => Answer::Illegal,
-        Error::Refusal(Refusal::Expired) => Answer::Late,
+        Error::Refusal(Refusal::Expired { .. }) => Answer::Late,
         Error::Refusal(Refusal::PlanMismatch { .. }) => Answer::OtherPlan,
         Error::Refusal(Refusal::OwnSubmission(_)) => Answer::Own,
         Error::Refusal(Refusal::ApprovedBefore(_)) => Answer::Twice,

@@ -16,7 +16,7 @@ fn run(values: &[f64], commit: Option<&str>) -> BenchmarkRun {
     BenchmarkRun {
         benchmark: "parse".into(),
         unit: "ns".into(),
-        higher_is_better: false,
+        higher_is_better: None,
         values: values.to_vec(),
         commit: commit.map(str::to_owned),
         at: None,
@@ -34,8 +34,10 @@ async fn names(store: &Store, query: &BenchmarkQuery, teams: &Teams) -> Vec<Stri
 pub async fn a_run_of_the_same_time_and_commit_replaces_the_one_before(store: &Store) {
     let service = stored_service(store, "a").await;
     let mut tx = store.begin().await.unwrap();
-    let id = tx.benchmark(&key(&service.team, "parse"), false, Some(service.id)).await.unwrap();
-    assert_eq!(tx.benchmark(&key(&service.team, "parse"), true, None).await.unwrap(), id, "one name, one benchmark");
+    let (id, higher_is_better) = tx.benchmark(&key(&service.team, "parse"), true, Some(service.id)).await.unwrap();
+    assert!(higher_is_better);
+    let again = tx.benchmark(&key(&service.team, "parse"), false, None).await.unwrap();
+    assert_eq!(again, (id, true), "one name, one benchmark, one direction");
     tx.put_benchmark_run(id, &run(&[3.0, 1.0, 2.0], Some("abc")), at(20)).await.unwrap();
     tx.put_benchmark_run(id, &run(&[7.0], None), at(10)).await.unwrap();
     tx.put_benchmark_run(id, &run(&[5.0, 4.0, 6.0], Some("abc")), at(20)).await.unwrap();
@@ -46,7 +48,7 @@ pub async fn a_run_of_the_same_time_and_commit_replaces_the_one_before(store: &S
     assert_eq!(store.benchmark_service(id).await.unwrap(), Some(service.id));
     let mut tx = store.begin().await.unwrap();
     assert_eq!(tx.stepped_benchmarks(service.id).await.unwrap(), [(id, vec![step(10, false), step(20, true)])]);
-    let level = tx.benchmark(&key(&service.team, "level"), false, Some(service.id)).await.unwrap();
+    let (level, _) = tx.benchmark(&key(&service.team, "level"), false, Some(service.id)).await.unwrap();
     tx.put_benchmark_run(level, &run(&[1.0], None), at(10)).await.unwrap();
     tx.put_benchmark_steps(level, &[]).await.unwrap();
     assert_eq!(tx.stepped_benchmarks(service.id).await.unwrap().len(), 1, "one that has never stepped is none");
@@ -71,7 +73,7 @@ pub async fn benchmarks_are_listed_by_team_suite_and_step(store: &Store) {
     for (team, name, steps) in
         [("web", "a", vec![step(5, true)]), ("web", "b_x", vec![step(9, false)]), ("ops", "c", vec![]), ("ops", "bix", vec![step(7, true)])]
     {
-        let id = tx.benchmark(&key(team, name), false, None).await.unwrap();
+        let (id, _) = tx.benchmark(&key(team, name), false, None).await.unwrap();
         tx.put_benchmark_run(id, &run(&[1.0], None), at(50)).await.unwrap();
         tx.put_benchmark_steps(id, &steps).await.unwrap();
     }

@@ -135,7 +135,7 @@ impl House {
         }));
         let simulator = Client::connect(&url, &Allowed::default()).await.unwrap();
         let client = Arc::new(simulator.clone().with_timeout(patience));
-        let cluster = Cluster { name: "demo".to_owned(), infrastructure: client.clone(), metrics: client };
+        let cluster = Cluster { infrastructure: client.clone(), metrics: client };
         let place = postgres.map_or_else(|| StoreConfig::sqlite(dir.path().join("headroom.db")), StoreConfig::at);
         let store = Store::open(&place).await.unwrap();
         let headroom = Headroom::new(store, vec![cluster], PriceBook::on_prem_default(), wall, true);
