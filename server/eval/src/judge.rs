@@ -216,8 +216,11 @@ fn section(cuts: &[Cut], answers: &[Answer]) -> String {
     out.push_str(
         "Where the third fifth is below its bar: what holds 10 % back there is how much a day differs from the day before, not how many samples it \
          has. The rules that see more in it (means, Mann–Whitney) take back eight to seventeen in a hundred changes that did nothing. What was \
-         tried over time is a higher price of evidence for noisy series and for few cells; the present rule is the one that sees most at fewer \
-         than one false roll-back in a hundred.\n\n",
+         tried over time is a higher price of evidence for noisy series and for few cells, a lower one of both, bursts that are cut, and how much the \
+         same hours of the two days differ. All of it moves along one line: 95 % of the third fifth are seen at 0.8 % of false roll-backs, and \
+         then made-up quiet series are blamed in more than one of a hundred trials, wandering ones in six. Gradient boosting on all of these \
+         figures, taught with four fifths of the series and asked about the last, sees 93.0 % at 0.52 % and 94.9 % at 0.85 %: the same line. \
+         The present rule stays on the careful side of it, with fewer than one false roll-back in a hundred.\n\n",
     );
     out.push_str("Repeat: `make eval`, or `headroom judge BEFORE.csv AFTER.csv` for one pair.\n");
     out

@@ -65,6 +65,27 @@ fn a_quiet_day_against_a_quiet_day_is_the_same_and_ten_percent_more_is_worse() {
     assert!(share(50, QUIET, 0.9, Judgement::Better) >= 0.95);
 }
 
+/// Where only one day is known before, the wave is not; taken for drift it would be a step where it rises through midnight.
+#[test]
+fn a_daily_wave_is_no_step_and_hides_none() {
+    for turn in [0, 72, 144] {
+        let half = |factor: f64, hours: std::ops::Range<usize>| -> Vec<f64> {
+            let mut rng = ChaCha8Rng::seed_from_u64(turn as u64);
+            let noise: Vec<f64> = (0..576).map(|_| (0.05 * normal(&mut rng)).exp()).collect();
+            let wave = |i: usize| 1.0 + 0.5 * ((i + turn) as f64 / 288.0 * std::f64::consts::TAU).sin();
+            hours.map(|i| factor * wave(i) * noise[i]).collect()
+        };
+        let before = history(&[(Metric::CpuUsage, &half(1.0, 0..288))], START, 1.0);
+        let told = |factor: f64| {
+            let after = history(&[(Metric::CpuUsage, &half(factor, 288..576))], START + DAY, 1.0);
+            judge(&before, &after, Guards::Every, &[], &Policy::default())
+        };
+        let (same, worse) = (told(1.0), told(1.1));
+        assert_eq!((same.judgement, worse.judgement), (Judgement::Same, Judgement::Worse), "{turn}: {same:?}");
+        assert!(same.metrics[0].change_percent.abs() < 2.0, "{turn}: {same:?}");
+    }
+}
+
 #[test]
 fn what_wanders_by_itself_is_not_blamed_on_a_change() {
     let wandering = Moves { scatter: 0.02, drift: 0.02, wave: 0.0 };
