@@ -66,10 +66,13 @@ fn head(o: &Overview) -> impl IntoView + use<> {
 fn figures(o: &Overview) -> impl IntoView + use<> {
     let unpriced = if o.unpriced > 0 { format!("{} without a request have no price · ", o.unpriced) } else { String::new() };
     let prices = format!("{unpriced}prices {} d old", o.prices_age_days);
-    let kept = if o.promised_month.micros > 0 {
-        format!("{} of the {} that was promised", format::share(o.achieved_month.units() / o.promised_month.units()), o.promised_month)
-    } else {
-        "nothing in force yet".to_owned()
+    let kept = match o.promised_month.micros {
+        0 => "nothing in force yet".to_owned(),
+        1.. => {
+            format!("{} of the {} that was promised", format::share(o.achieved_month.units() / o.promised_month.units()), o.promised_month)
+        }
+        // Cures may cost more than is given back.
+        _ => format!("{} was promised: what was short asks for more than was given back", o.promised_month),
     };
     let share = if o.finished > 0 { format::share(f64::from(o.verified) / f64::from(o.finished)) } else { format::UNKNOWN.to_owned() };
     let outcome = if o.finished > 0 {

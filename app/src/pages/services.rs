@@ -114,7 +114,7 @@ fn list(asked: &ServiceQuery, rows: Vec<ServiceRow>, total: u64, next: Option<St
                         <th scope="col">"Verdict"</th>
                         <th scope="col">"CPU against request"</th>
                         <th scope="col">"Memory against request"</th>
-                        <th scope="col">"CPU, 24 h"</th>
+                        <th scope="col" class="roomy">"CPU, 24 h"</th>
                         {sortable("p99", "latency", order, true, sort)}
                         {sortable("Requests", "requests", order, true, sort)}
                         {sortable("Cost a month", "cost", order, true, sort)}
@@ -137,7 +137,7 @@ fn row(r: &ServiceRow) -> impl IntoView + use<> {
             <td data-label="Verdict">{status(of_verdict(r.verdict))}</td>
             <td data-label="CPU">{headroom_bar(r.cpu.as_ref(), false, false)}</td>
             <td data-label="Memory">{headroom_bar(r.memory.as_ref(), false, false)}</td>
-            <td data-label="CPU, 24 h">{spark(&r.spark, format!("CPU use of {} over the last 24 hours", r.service_name))}</td>
+            <td class="roomy" data-label="CPU, 24 h">{spark(&r.spark, format!("CPU use of {} over the last 24 hours", r.service_name))}</td>
             <td class="n" data-label="p99">{value(Metric::LatencyP99, r.latency_p99_ms)}</td>
             <td class="n" data-label="Requests">{value(Metric::RequestRate, r.request_rate)}</td>
             <td class="n" data-label="Cost a month">{format::money(r.cost_month)}</td>

@@ -17,11 +17,13 @@ use serde_json::{Value, json};
 /// The options. Times are milliseconds since the epoch, gaps are null, and a series' name is its label.
 #[must_use]
 pub fn echarts(model: &ChartModel) -> Value {
+    let amounts = Axis::new().type_(AxisType::Value).name(model.unit.clone()).name_location(NameLocation::End);
+    let below_zero = model.series.iter().flat_map(|s| &s.points).any(|p| p.1.is_some_and(|v| v < 0.0));
     let mut chart = Chart::new()
         .grid(Grid::new().left(48).right(right(model)).top(28).bottom(24))
         .tooltip(Tooltip::new().trigger(Trigger::Axis))
         .x_axis(Axis::new().type_(AxisType::Time))
-        .y_axis(Axis::new().type_(AxisType::Value).name(model.unit.clone()).name_location(NameLocation::End).min(0));
+        .y_axis(if below_zero { amounts } else { amounts.min(0) });
     for (i, band) in model.bands.iter().enumerate() {
         for line in stacked(band, i) {
             chart = chart.series(line);
@@ -121,15 +123,9 @@ fn side(model: &ChartModel, at: i64) -> &'static str {
     }
 }
 
-/// What charming has no word for: labels at the line's end, kept apart, a colour per mark, bands and thresholds out of the tooltip, an axis that
-/// may go below zero.
+/// What charming has no word for: labels at the line's end, kept apart, a colour per mark, bands and thresholds out of the tooltip.
 fn finish(options: &mut Value, model: &ChartModel) {
     let bands = model.bands.len() * 2;
-    if model.series.iter().flat_map(|s| &s.points).any(|p| p.1.is_some_and(|v| v < 0.0))
-        && let Some(axis) = options["yAxis"].get_mut(0).and_then(Value::as_object_mut)
-    {
-        axis.remove("min");
-    }
     let Some(all) = options["series"].as_array_mut() else { return };
     for (i, one) in all.iter_mut().enumerate() {
         if i < bands || i >= bands + model.series.len() {

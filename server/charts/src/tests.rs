@@ -152,6 +152,16 @@ fn axes_start_at_zero_and_end_at_a_round_number() {
 }
 
 #[test]
+fn amounts_start_at_zero_unless_some_are_below() {
+    let axis = |model: &ChartModel| echarts(model)["yAxis"].clone();
+    assert_eq!(axis(&model())["min"], 0);
+    let mut below = model();
+    below.series[0].points[0].1 = Some(-76.2);
+    assert_eq!(axis(&below)["min"], serde_json::Value::Null);
+    assert_eq!(axis(&below)["type"], "value");
+}
+
+#[test]
 fn a_spark_keeps_its_gaps() {
     let picture = spark(&[Some(1.0), Some(2.0), None, Some(1.0), Some(3.0)]);
     assert_eq!(picture.matches('M').count(), 2, "{picture}");
