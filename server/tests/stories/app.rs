@@ -177,8 +177,8 @@ impl Browser<'_> {
     pub async fn send(&mut self, request: RequestBuilder) -> Response {
         let response = request.header("cookie", &self.cookie).send().await.unwrap();
         // What a form says goes with the next page, in a cookie of its own.
-        let sets = response.headers().get_all("set-cookie").iter().map(|set| set.to_str().unwrap());
-        if let Some(set) = sets.filter(|set| !set.starts_with("headroom_flash=")).last() {
+        let mut sets = response.headers().get_all("set-cookie").iter().map(|set| set.to_str().unwrap());
+        if let Some(set) = sets.rfind(|set| !set.starts_with("headroom_flash=")) {
             self.cookie = set.split(';').next().unwrap().to_owned();
         }
         response
